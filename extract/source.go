@@ -1,0 +1,80 @@
+package extract
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"exactduck/schema"
+)
+
+// Source is one vendor's API behind one login. Nothing of it writes anywhere.
+type Source interface {
+	// Places lists the scopes that this login can read, in a stable order.
+	Places(ctx context.Context) ([]Place, error)
+	// Pages yields one read, page by page, in order. After an error it yields no more; every
+	// page already yielded is complete and safe to keep. The last page has Done set and carries
+	// the new cursor; a read without rows yields one empty page that is Done.
+	Pages(ctx context.Context, r Read) iter.Seq2[*schema.Page, error]
+	// Discover asks for one row with all its properties and returns the names of those that
+	// the variant's table does not have. It costs one call.
+	Discover(ctx context.Context, s schema.Scope, v *Variant) ([]string, error)
+}
+
+// Place is a scope that can be read.
+type Place struct {
+	Scope schema.Scope
+	Code  string // as people type it: "123456"
+	Name  string
+	// Epoch changes when the source renumbered what cursors are made of; then every cursor of the
+	// scope made before is void.
+	Epoch string
+	// Active is false for a place that the vendor has archived or blocked.
+	Active bool
+}
+
+// Stream is one logical entity: the same identity key and the same grain, whichever of its
+// variants is read.
+type Stream struct {
+	Name     string     // "crm/Accounts"
+	Shared   bool       // belongs to the connection, not to a scope: read once, under scope "0"
+	Quiet    bool       // left out by wildcards: read/, beta/, webhooks, per-user lists
+	Personal bool       // payroll and hrm data: new scopes are announced before they are read
+	Variants []*Variant // cheapest first
+}
+
+// Cursor says how a variant can be read from where the last read ended.
+type Cursor uint8
+
+// The kinds of cursor, by what they promise.
+const (
+	Whole     Cursor = iota // no cursor: every read is the whole
+	Modified                // rows modified since; deletions are found by sweeps
+	Versioned               // rows with a higher row version
+)
+
+// Variant is one endpoint that serves a stream.
+type Variant struct {
+	Name     string // "sync/CRM/Accounts": the documented path behind the division
+	Kind     string // "sync", "bulk", "standard", "read", "beta"
+	Table    *schema.Table
+	Cursor   Cursor
+	PageSize int
+}
+
+// Read is one pass over a variant in a scope.
+type Read struct {
+	Stream  string
+	Variant *Variant
+	Table   *schema.Table // what to ask for: Variant.Table, or fewer columns of it
+	Scope   schema.Scope
+	// From is the cursor to read from; "" reads everything.
+	From schema.Position
+	// Resume is where a broken-off read with the same From goes on; "" starts it.
+	Resume schema.Position
+	// Since limits the read to rows modified at or after this wall time; zero: no limit. It is
+	// honoured by every variant that has a Modified property, and refused by the others.
+	Since time.Time
+	// Also names properties to ask for beside the table's columns; they land in Extra.
+	Also []string
+}
