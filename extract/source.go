@@ -60,6 +60,7 @@ type Variant struct {
 	Table    *schema.Table
 	Cursor   Cursor
 	PageSize int
+	Dated    bool // its rows say when they were modified, so that a read can begin at a date
 }
 
 // Read is one pass over a variant in a scope.
