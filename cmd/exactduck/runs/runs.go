@@ -1,0 +1,188 @@
+// Package runs keeps the record of every run as a file of JSON lines that can be read while the
+// run is still writing it, by another process or after a crash. Begin with [Create] and [Read].
+package runs
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Stream is what a run did with one stream in one scope.
+type Stream struct {
+	Stream   string    `json:"stream"`
+	Scope    string    `json:"scope"`
+	Variant  string    `json:"variant,omitempty"`
+	Mode     string    `json:"mode,omitempty"`
+	Why      string    `json:"why,omitempty"`
+	Status   string    `json:"status"` // reading, read, done, failed, suspect_shrink, postponed
+	Pages    int       `json:"pages"`
+	Rows     int64     `json:"rows_read"`
+	Inserted int64     `json:"inserted"`
+	Updated  int64     `json:"updated"`
+	Deleted  int64     `json:"deleted"`
+	Missed   int64     `json:"missed,omitempty"`
+	Error    string    `json:"error,omitempty"`
+	Started  time.Time `json:"started_at,omitzero"`
+	Ended    time.Time `json:"ended_at,omitzero"`
+}
+
+// Record is a run as far as it is known.
+type Record struct {
+	ID       string    `json:"run_id"`
+	Pipeline string    `json:"pipeline"`
+	PID      int       `json:"pid"`
+	Started  time.Time `json:"started_at"`
+	Ended    time.Time `json:"ended_at,omitzero"`
+	Status   string    `json:"status"` // running, done, partial, failed, interrupted
+	ExitCode int       `json:"exit_code"`
+	Calls    int       `json:"calls"`
+	Message  string    `json:"message,omitempty"`
+	Streams  []Stream  `json:"streams"`
+}
+
+// Totals adds up what the streams of a run did.
+func (r *Record) Totals() (sum Stream) {
+	for _, s := range r.Streams {
+		sum.Pages += s.Pages
+		sum.Rows += s.Rows
+		sum.Inserted += s.Inserted
+		sum.Updated += s.Updated
+		sum.Deleted += s.Deleted
+	}
+	return sum
+}
+
+// event is one line of the file: the whole of what changed, so that the last line about a thing
+// is the truth about it.
+type event struct {
+	Run    *Record `json:"run,omitempty"`
+	Stream *Stream `json:"stream,omitempty"`
+}
+
+// Writer appends to the record of one run. Its methods may be called from several goroutines.
+type Writer struct {
+	mu     sync.Mutex
+	file   *os.File
+	record Record
+}
+
+// Create begins the record of a run in dir, which is made when it is missing.
+func Create(dir string, r Record) (*Writer, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("create the folder of run records: %w", err)
+	}
+	file, err := os.OpenFile(filepath.Join(dir, r.ID+".ndjson"), os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("create the run's record: %w", err)
+	}
+	r.Status, r.PID, r.Streams = "running", os.Getpid(), nil
+	w := &Writer{file: file, record: r}
+	return w, w.append(event{Run: &r})
+}
+
+// Stream notes the state of one stream in one scope, replacing what was noted of it before.
+func (w *Writer) Stream(s Stream) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	put(&w.record, s)
+	return w.append(event{Stream: &s})
+}
+
+// End notes how the run ended, closes the file and returns the whole record.
+func (w *Writer) End(status string, exitCode, calls int, message string, at time.Time) (Record, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r := w.record
+	r.Status, r.ExitCode, r.Calls, r.Message, r.Ended = status, exitCode, calls, message, at
+	w.record = r
+	line := r
+	line.Streams = nil
+	return r, errors.Join(w.append(event{Run: &line}), w.file.Close())
+}
+
+// Record is the run as noted so far.
+func (w *Writer) Record() Record {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r := w.record
+	r.Streams = slices.Clone(r.Streams)
+	return r
+}
+
+func (w *Writer) append(e event) error {
+	line, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("write the run's record: %w", err)
+	}
+	if _, err := w.file.Write(append(line, '\n')); err != nil {
+		return fmt.Errorf("write the run's record: %w", err)
+	}
+	return nil
+}
+
+func put(r *Record, s Stream) {
+	at := slices.IndexFunc(r.Streams, func(o Stream) bool {
+		return o.Stream == s.Stream && o.Scope == s.Scope && o.Mode == s.Mode
+	})
+	if at < 0 {
+		r.Streams = append(r.Streams, s)
+		return
+	}
+	r.Streams[at] = s
+}
+
+// Read folds one file into a record. A torn last line, of a run that is writing or was killed, is
+// left out.
+func Read(path string) (Record, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return Record{}, fmt.Errorf("read a run's record: %w", err)
+	}
+	defer file.Close()
+	var r Record
+	lines := bufio.NewScanner(file)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var e event
+		if json.Unmarshal(lines.Bytes(), &e) != nil {
+			continue
+		}
+		if e.Run != nil {
+			streams := r.Streams
+			r = *e.Run
+			r.Streams = streams
+		}
+		if e.Stream != nil {
+			put(&r, *e.Stream)
+		}
+	}
+	return r, lines.Err()
+}
+
+// List returns the paths of the records in dir, oldest first. A folder that is not there is empty.
+func List(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list run records: %w", err)
+	}
+	var paths []string
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".ndjson") {
+			paths = append(paths, filepath.Join(dir, e.Name()))
+		}
+	}
+	slices.Sort(paths)
+	return paths, nil
+}
