@@ -1,0 +1,39 @@
+package exactonline
+
+import "exactduck/schema"
+
+// The types of OData that the API uses. There is no decimal among them: money is a Double.
+const (
+	edmGuid     = "Edm.Guid"
+	edmString   = "Edm.String"
+	edmInt32    = "Edm.Int32"
+	edmInt16    = "Edm.Int16"
+	edmInt64    = "Edm.Int64"
+	edmByte     = "Edm.Byte"
+	edmBoolean  = "Edm.Boolean"
+	edmDouble   = "Edm.Double"
+	edmDateTime = "Edm.DateTime"
+	edmBinary   = "Edm.Binary"
+)
+
+var columnTypes = map[string]schema.Type{
+	edmGuid:     schema.UUID,
+	edmString:   schema.Varchar,
+	edmInt32:    schema.Integer,
+	edmInt16:    schema.SmallInt,
+	edmInt64:    schema.BigInt,
+	edmByte:     schema.UTinyInt,
+	edmBoolean:  schema.Boolean,
+	edmDouble:   schema.Double,
+	edmDateTime: schema.Timestamp,
+	edmBinary:   schema.Blob,
+}
+
+// columnType is the type of a property's column in the table of a stream. Only data says which
+// floating-point numbers are money, see amounts.txt.
+func columnType(stream string, p Property) schema.Type {
+	if p.Edm == edmDouble && amounts().money(stream, p.Name) {
+		return schema.Decimal
+	}
+	return columnTypes[p.Edm]
+}
