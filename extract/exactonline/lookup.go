@@ -98,7 +98,7 @@ func missing(name, lower string) error {
 			return notPullable(e)
 		}
 	}
-	return &UnknownStream{Name: name, Near: nearest(lower, streamNames())}
+	return &UnknownStream{Name: name, Near: nearest(lower, streamNames(), nameDistance)}
 }
 
 // unpulled are the endpoints that serve no stream, by the names that people may try.

@@ -1,6 +1,7 @@
 package exactonline
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -39,7 +40,7 @@ func Match(pattern string) ([]*extract.Stream, error) {
 		}
 	}
 	if len(selected) == 0 {
-		return nil, &UnknownStream{Name: pattern, Near: nearest(lower, patterns())}
+		return nil, &UnknownStream{Name: pattern, Near: nearest(lower, patterns(), patternDistance)}
 	}
 	return selected, nil
 }
@@ -61,20 +62,22 @@ func patterns() []string {
 
 const suggestions = 5
 
-// nearest returns the names that are likest to a wanted one, given in lower case. A name is as far
-// as its spelling, or as its last part's when the service is missing or wrong.
-func nearest(wanted string, names []string) []string {
+// nearest returns the names that are nearest to a wanted one, which is given in lower case.
+func nearest(wanted string, names []string, far func(wanted, name string) int) []string {
 	type candidate struct {
-		name string
-		far  int
+		name       string
+		far, whole int
 	}
 	var near []candidate
 	for _, name := range names {
-		if far := distance(wanted, strings.ToLower(name)); far <= max(2, len(wanted)/3) {
-			near = append(near, candidate{name, far})
+		lower := strings.ToLower(name)
+		if d := far(wanted, lower); d <= max(partOfName, len(wanted)/4) {
+			near = append(near, candidate{name, d, edits(wanted, lower)})
 		}
 	}
-	slices.SortStableFunc(near, func(a, b candidate) int { return a.far - b.far })
+	slices.SortStableFunc(near, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(a.far, b.far), cmp.Compare(a.whole, b.whole))
+	})
 	var found []string
 	for _, c := range near[:min(suggestions, len(near))] {
 		found = append(found, c.name)
@@ -82,15 +85,34 @@ func nearest(wanted string, names []string) []string {
 	return found
 }
 
-// distance counts the edits between two names; a wrong service counts as two edits, a part of the
-// name as one more than that.
-func distance(wanted, name string) int {
-	entity, given := path.Base(name), path.Base(wanted)
-	far := min(spelling(wanted, name), spelling(given, entity)+2)
-	if strings.Contains(entity, given) || strings.HasPrefix(name, strings.TrimRight(wanted, "*")) {
-		far = min(far, 3)
+// What a name is off, in edits, when the service is missing, when it is another one, and when
+// there is only a part of the name.
+const (
+	serviceMissing = 1
+	serviceWrong   = 2
+	partOfName     = 3
+)
+
+// nameDistance compares names of streams.
+func nameDistance(wanted, name string) int {
+	entity, given, off := path.Base(name), path.Base(wanted), serviceWrong
+	if !strings.Contains(wanted, "/") {
+		off = serviceMissing
+	}
+	far := min(edits(wanted, name), edits(given, entity)+off)
+	if strings.Contains(entity, given) || strings.HasPrefix(name, wanted) {
+		far = min(far, partOfName)
 	}
 	return far
 }
 
-func spelling(a, b string) int { return smetrics.WagnerFischer(a, b, 1, 1, 1) }
+// patternDistance compares patterns; one that begins like the wanted one is nearest.
+func patternDistance(wanted, pattern string) int {
+	service, _, _ := strings.Cut(wanted, "/")
+	if strings.HasPrefix(pattern, service+"/") {
+		return 0
+	}
+	return edits(wanted, pattern)
+}
+
+func edits(a, b string) int { return smetrics.WagnerFischer(a, b, 1, 1, 1) }

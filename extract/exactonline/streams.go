@@ -130,6 +130,7 @@ func newStream(name string, endpoints []*Endpoint) *extract.Stream {
 			Table:    newTable(name, e, types, deletedAs(endpoints)),
 			Cursor:   cursorOf(e),
 			PageSize: e.PageSize,
+			Dated:    e.Has("Modified"),
 		})
 	}
 	return s
