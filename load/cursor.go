@@ -1,0 +1,108 @@
+package load
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"exactduck/schema"
+)
+
+// Cursor says up to where the warehouse holds a stream of a scope, and how it came there.
+type Cursor struct {
+	Stream string // "crm/Accounts"
+	Scope  schema.Scope
+	// Table is the full name in the database: crm.Accounts.
+	Table, Variant, Fingerprint, Epoch string
+	Position                           schema.Position
+	// Complete says that a first load has ended: the rows are all there.
+	Complete bool
+	// HistoryFrom is the date from which on the rows are there; "" is from the beginning.
+	HistoryFrom string
+	// ReadAt, SweptAt and DiscoveredAt are when the last read, sweep and search for new
+	// properties began; zero: never.
+	ReadAt, SweptAt, DiscoveredAt time.Time
+	// Spool and SweepSpool are the ids of the last spools applied.
+	Spool, SweepSpool string
+	// Rows is how many rows the scope has in the table.
+	Rows  int64
+	RunID string // the run that wrote this cursor
+}
+
+const cursorColumns = `stream, scope, table_name, variant, fingerprint, epoch, position, complete,
+	history_from, read_at, swept_at, discovered_at, spool, sweep_spool, rows, run_id`
+
+// Cursor returns the cursor of a stream in a scope, and whether there is one.
+func (w *Warehouse) Cursor(ctx context.Context, stream string, s schema.Scope) (Cursor, bool, error) {
+	found, err := w.cursors(ctx, "AND stream = ? AND scope = ?", stream, string(s))
+	if err != nil || len(found) == 0 {
+		return Cursor{}, false, err
+	}
+	return found[0], true, nil
+}
+
+// Cursors returns all cursors of this connection, by stream and scope.
+func (w *Warehouse) Cursors(ctx context.Context) ([]Cursor, error) { return w.cursors(ctx, "") }
+
+func (w *Warehouse) cursors(ctx context.Context, where string, args ...any) ([]Cursor, error) {
+	rows, err := w.db.QueryContext(ctx, "SELECT "+cursorColumns+" FROM _exactduck.cursors WHERE prefix = ? "+
+		where+" ORDER BY stream, scope", append([]any{w.prefix}, args...)...)
+	if err != nil {
+		return nil, fmt.Errorf("read cursors: %w", err)
+	}
+	defer rows.Close()
+	var all []Cursor
+	for rows.Next() {
+		c, err := scanCursor(rows)
+		if err != nil {
+			return nil, fmt.Errorf("read cursors: %w", err)
+		}
+		all = append(all, c)
+	}
+	return all, rows.Err()
+}
+
+func scanCursor(rows *sql.Rows) (c Cursor, err error) {
+	var read, swept, discovered sql.NullTime
+	err = rows.Scan(&c.Stream, &c.Scope, &c.Table, &c.Variant, &c.Fingerprint, &c.Epoch, &c.Position, &c.Complete,
+		&c.HistoryFrom, &read, &swept, &discovered, &c.Spool, &c.SweepSpool, &c.Rows, &c.RunID)
+	c.ReadAt, c.SweptAt, c.DiscoveredAt = read.Time, swept.Time, discovered.Time
+	return c, err
+}
+
+// putCursor writes a cursor in the transaction of c, in the place of the one before.
+func (w *Warehouse) putCursor(ctx context.Context, c *sql.Conn, cursor Cursor) error {
+	_, err := c.ExecContext(ctx, `DELETE FROM _exactduck.cursors WHERE prefix = ? AND stream = ? AND scope = ?`,
+		w.prefix, cursor.Stream, string(cursor.Scope))
+	if err != nil {
+		return fmt.Errorf("write cursor: %w", err)
+	}
+	_, err = c.ExecContext(ctx, "INSERT INTO _exactduck.cursors (prefix, "+cursorColumns+
+		") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		w.prefix, cursor.Stream, string(cursor.Scope), cursor.Table, cursor.Variant, cursor.Fingerprint, cursor.Epoch,
+		string(cursor.Position), cursor.Complete, cursor.HistoryFrom, orNull(cursor.ReadAt), orNull(cursor.SweptAt),
+		orNull(cursor.DiscoveredAt), cursor.Spool, cursor.SweepSpool, cursor.Rows, cursor.RunID)
+	if err != nil {
+		return fmt.Errorf("write cursor: %w", err)
+	}
+	return nil
+}
+
+// Discovered notes when a stream of a scope was last searched for properties that its table does
+// not have. It does nothing when the stream has no cursor there.
+func (w *Warehouse) Discovered(ctx context.Context, stream string, s schema.Scope, at time.Time) error {
+	return w.inTx(ctx, func(ctx context.Context, c *sql.Conn) error {
+		_, err := c.ExecContext(ctx, `UPDATE _exactduck.cursors SET discovered_at = ?
+			WHERE prefix = ? AND stream = ? AND scope = ?`, orNull(at), w.prefix, stream, string(s))
+		return err
+	})
+}
+
+// orNull is the time in UTC, and NULL for the zero time.
+func orNull(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UTC()
+}

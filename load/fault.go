@@ -1,0 +1,118 @@
+package load
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// Busy is the error of [Open] when another run holds the lock.
+type Busy struct {
+	Path   string
+	Holder int // the process that holds it; 0: unknown
+}
+
+func (b *Busy) Error() string {
+	if b.Holder == 0 {
+		return fmt.Sprintf("another run holds %s", b.Path)
+	}
+	return fmt.Sprintf("another run (process %d) holds %s", b.Holder, b.Path)
+}
+
+// Damaged is a file that DuckDB cannot read as a database. It is left as it is.
+type Damaged struct {
+	Path string
+	Err  error
+}
+
+func (d *Damaged) Error() string { return fmt.Sprintf("%s is damaged: %v", d.Path, d.Err) }
+
+// Unwrap is what DuckDB said.
+func (d *Damaged) Unwrap() error { return d.Err }
+
+// Newer is a file that a later version of this program has written.
+type Newer struct {
+	Path          string
+	Format, Known int
+}
+
+func (n *Newer) Error() string {
+	return fmt.Sprintf("%s has format %d, this program knows formats up to %d", n.Path, n.Format, n.Known)
+}
+
+// Foreign is a file that stands where we are to write and is not ours.
+type Foreign struct{ Path, Reason string }
+
+func (f *Foreign) Error() string { return fmt.Sprintf("%s is not written by us: %s", f.Path, f.Reason) }
+
+// Unnameable is a target whose name DuckDB cannot give to a database.
+type Unnameable struct{ Path, Reason string }
+
+func (u *Unnameable) Error() string {
+	return fmt.Sprintf("%s cannot be a database: %s", u.Path, u.Reason)
+}
+
+// damage is how DuckDB's messages about unreadable files begin or go on.
+var damage = regexp.MustCompile(`not a valid DuckDB database file|[Cc]orrupt|[Cc]hecksum|Failed to load metadata|` +
+	`Serialization Error|Failed to deserialize|database file has been truncated|Could not read enough bytes|` +
+	`Failure while replaying WAL`)
+
+var conflicting = regexp.MustCompile(`Conflicting lock is held in .*\(PID (\d+)\)`)
+
+// fileError gives an error of DuckDB, which is only text, the type that says what is wrong with
+// the file at path; anything else comes back as it is.
+func fileError(path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	for errno, words := range map[syscall.Errno]string{
+		syscall.ENOSPC: "No space left on device", syscall.EDQUOT: "Disk quota exceeded",
+		syscall.EROFS: "Read-only file system", syscall.EACCES: "Permission denied", syscall.EIO: "Input/output error",
+	} {
+		if strings.Contains(text, words) && !errors.Is(err, errno) {
+			return fmt.Errorf("%w: %w", err, errno)
+		}
+	}
+	if m := conflicting.FindStringSubmatch(text); m != nil {
+		pid, _ := strconv.Atoi(m[1]) // digits by the pattern; an impossible number is no pid
+		return fmt.Errorf("%w: %w", &Busy{Path: path, Holder: pid}, err)
+	}
+	var damaged *Damaged
+	if damage.MatchString(text) && !errors.As(err, &damaged) {
+		return &Damaged{Path: path, Err: err}
+	}
+	if strings.Contains(text, "Cannot open file") && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w: %w", err, fs.ErrNotExist)
+	}
+	return err
+}
+
+// reserved are the names that DuckDB keeps for databases and schemas of its own, and ours.
+var reserved = map[string]bool{
+	"system": true, "temp": true, "main": true, "memory": true, "pg_catalog": true, "information_schema": true,
+	"_exactduck": true, catalog: true,
+}
+
+// stem is the name of the database that a reader of target sees.
+func stem(target string) (string, error) {
+	if target == "" {
+		return "warehouse", nil
+	}
+	name := filepath.Base(target)
+	if i := strings.IndexByte(name, '.'); i >= 0 {
+		name = name[:i]
+	}
+	switch {
+	case name == "" || name == string(filepath.Separator):
+		return "", &Unnameable{Path: target, Reason: "it has no name before the first dot"}
+	case reserved[strings.ToLower(name)]:
+		return "", &Unnameable{Path: target, Reason: name + " is a name of DuckDB's own"}
+	}
+	return name, nil
+}
