@@ -1,0 +1,356 @@
+package spool
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+
+	"github.com/klauspost/compress/zstd"
+
+	"exactduck/schema"
+)
+
+// layout says in which of the two blocks of a page a column lies. Place len(columns) is Extra.
+type layout struct {
+	table  *schema.Table
+	blocks [2][]int
+}
+
+func layoutOf(t *schema.Table) layout {
+	l := layout{table: t}
+	for i, c := range t.Columns {
+		block := 1
+		if c.Name == t.Version || slices.Contains(t.Key, c.Name) {
+			block = 0
+		}
+		l.blocks[block] = append(l.blocks[block], i)
+	}
+	l.blocks[1] = append(l.blocks[1], len(t.Columns))
+	return l
+}
+
+func (l layout) vector(p *schema.Page, place int) *schema.Vector {
+	if place == len(l.table.Columns) {
+		return &p.Extra
+	}
+	return &p.Columns[place]
+}
+
+// head is what can be known of a page without unpacking it.
+type head struct {
+	rows             int
+	done             bool
+	next             schema.Position
+	unknown, misfits []string
+	packed           [2]int // bytes of each compressed block
+	plain            [2]int // bytes of each when unpacked
+}
+
+// Both are safe for concurrent use, and too large to have one for each file.
+var (
+	packer = sync.OnceValue(func() *zstd.Encoder {
+		e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderCRC(false), zstd.WithEncoderConcurrency(2), zstd.WithLowerEncoderMem(true))
+		if err != nil {
+			panic(err) // constant options
+		}
+		return e
+	})
+	unpacker = sync.OnceValue(func() *zstd.Decoder {
+		d, err := zstd.NewReader(nil, zstd.WithDecodeAllCapLimit(true), zstd.WithDecoderConcurrency(2), zstd.WithDecoderLowmem(true))
+		if err != nil {
+			panic(err)
+		}
+		return d
+	})
+)
+
+func (l layout) encode(p *schema.Page) ([]byte, error) {
+	h := head{rows: p.Rows, done: p.Done, next: p.Next, unknown: p.Unknown, misfits: p.Misfits}
+	var packed [2][]byte
+	for b, places := range l.blocks {
+		var plain []byte
+		for _, place := range places {
+			plain = appendVector(plain, l.vector(p, place))
+		}
+		packed[b] = packer().EncodeAll(plain, nil)
+		h.plain[b], h.packed[b] = len(plain), len(packed[b])
+	}
+	payload := h.append(nil)
+	if len(payload)+len(packed[0])+len(packed[1]) > maxPayload || max(h.plain[0], h.plain[1]) > maxPayload {
+		return nil, errors.New("the page is too large")
+	}
+	return append(append(payload, packed[0]...), packed[1]...), nil
+}
+
+func (h head) append(to []byte) []byte {
+	to = binary.AppendUvarint(to, uint64(h.rows))
+	to = binary.AppendUvarint(to, map[bool]uint64{true: 1}[h.done])
+	to = appendText(to, string(h.next))
+	for _, names := range [][]string{h.unknown, h.misfits} {
+		to = binary.AppendUvarint(to, uint64(len(names)))
+		for _, n := range names {
+			to = appendText(to, n)
+		}
+	}
+	for b := range h.packed {
+		to = binary.AppendUvarint(to, uint64(h.packed[b]))
+		to = binary.AppendUvarint(to, uint64(h.plain[b]))
+	}
+	return to
+}
+
+func appendText(to []byte, s string) []byte {
+	return append(binary.AppendUvarint(to, uint64(len(s))), s...)
+}
+
+// appendVector writes the length of what follows, a bitmap of the rows that have a value, and the
+// values of all rows in the width that the type needs.
+func appendVector(to []byte, v *schema.Vector) []byte {
+	begin := len(to)
+	to = append(to, 0, 0, 0, 0)
+	for i := 0; i < len(v.Valid); i += 8 {
+		var bits byte
+		for j, ok := range v.Valid[i:min(i+8, len(v.Valid))] {
+			if ok {
+				bits |= 1 << j
+			}
+		}
+		to = append(to, bits)
+	}
+	switch v.Type {
+	case schema.Boolean, schema.UTinyInt:
+		for _, n := range v.Ints {
+			to = append(to, byte(n))
+		}
+	case schema.SmallInt:
+		for _, n := range v.Ints {
+			to = binary.LittleEndian.AppendUint16(to, uint16(n))
+		}
+	case schema.Integer:
+		for _, n := range v.Ints {
+			to = binary.LittleEndian.AppendUint32(to, uint32(n))
+		}
+	case schema.Double:
+		for _, f := range v.Floats {
+			to = binary.LittleEndian.AppendUint64(to, math.Float64bits(f))
+		}
+	case schema.UUID:
+		for i := range v.UUIDs {
+			to = append(to, v.UUIDs[i][:]...)
+		}
+	case schema.Varchar, schema.Blob, schema.JSON:
+		for _, end := range v.Ends {
+			to = binary.LittleEndian.AppendUint32(to, end)
+		}
+		to = append(to, v.Text...)
+	default:
+		for _, n := range v.Ints {
+			to = binary.LittleEndian.AppendUint64(to, uint64(n))
+		}
+	}
+	binary.LittleEndian.PutUint32(to[begin:], uint32(len(to)-begin-4))
+	return to
+}
+
+var errPage = errors.New("the page does not add up")
+
+// headReader takes a page's head apart; after the first thing that is wrong it gives zeros.
+type headReader struct {
+	rest []byte
+	bad  bool
+}
+
+func (c *headReader) number(most int) int {
+	n, size := binary.Uvarint(c.rest)
+	if size <= 0 || n > uint64(most) {
+		c.bad, c.rest = true, nil
+		return 0
+	}
+	c.rest = c.rest[size:]
+	return int(n)
+}
+
+func (c *headReader) text() string {
+	n := c.number(len(c.rest))
+	s := string(c.rest[:min(n, len(c.rest))])
+	c.bad = c.bad || len(s) < n
+	c.rest = c.rest[len(s):]
+	return s
+}
+
+func (c *headReader) names() []string {
+	var names []string
+	for range c.number(len(c.rest)) {
+		names = append(names, c.text())
+	}
+	return names
+}
+
+// decodeHead reads the head of a page and returns what follows it.
+func decodeHead(payload []byte) (head, []byte, error) {
+	var h head
+	c := headReader{rest: payload}
+	h.rows = c.number(math.MaxInt32)
+	h.done = c.number(1) == 1
+	h.next = schema.Position(c.text())
+	h.unknown, h.misfits = c.names(), c.names()
+	for b := range h.packed {
+		h.packed[b] = c.number(len(payload))
+		// No block of zstd is shorter than 4 bytes or holds more than 128 KiB.
+		h.plain[b] = c.number(min(h.packed[b]<<15, maxPayload))
+	}
+	if c.bad || h.packed[0]+h.packed[1] != len(c.rest) {
+		return head{}, nil, errPage
+	}
+	return h, c.rest, nil
+}
+
+// decode fills p, whose memory it uses again, with the columns that want names; the others stay
+// empty, and so does Extra unless wanted as place len(columns). A nil want wants everything.
+func (l layout) decode(payload []byte, p *schema.Page, want func(place int) bool, plain *[]byte) error {
+	h, rest, err := decodeHead(payload)
+	if err != nil {
+		return err
+	}
+	p.Rows, p.Done, p.Next, p.Unknown, p.Misfits = h.rows, h.done, h.next, h.unknown, h.misfits
+	p.Table, p.Extra.Type = l.table, schema.JSON
+	if len(p.Columns) != len(l.table.Columns) {
+		p.Columns = make([]schema.Vector, len(l.table.Columns))
+	}
+	for b, places := range l.blocks {
+		packed := rest[:h.packed[b]]
+		rest = rest[h.packed[b]:]
+		if want != nil && !slices.ContainsFunc(places, want) {
+			continue
+		}
+		if cap(*plain) < h.plain[b] {
+			*plain = make([]byte, 0, h.plain[b])
+		}
+		text, err := unpacker().DecodeAll(packed, (*plain)[:0:h.plain[b]])
+		if err != nil {
+			return fmt.Errorf("%w: %w", errPage, err)
+		}
+		if len(text) != h.plain[b] {
+			return errPage
+		}
+		if err := l.decodeBlock(text, places, p, want); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l layout) decodeBlock(text []byte, places []int, p *schema.Page, want func(place int) bool) error {
+	for _, place := range places {
+		if len(text) < 4 {
+			return errPage
+		}
+		size := int(binary.LittleEndian.Uint32(text))
+		if text = text[4:]; size > len(text) {
+			return errPage
+		}
+		if want == nil || want(place) {
+			v := l.vector(p, place)
+			if place < len(l.table.Columns) {
+				v.Type = l.table.Columns[place].Type
+			}
+			if !decodeVector(text[:size], v, p.Rows) {
+				return errPage
+			}
+		}
+		text = text[size:]
+	}
+	if len(text) != 0 {
+		return errPage
+	}
+	return nil
+}
+
+// width is how many bytes a value takes; for text it is the place where the value ends.
+func width(t schema.Type) int {
+	switch t {
+	case schema.Boolean, schema.UTinyInt:
+		return 1
+	case schema.SmallInt:
+		return 2
+	case schema.Integer, schema.Varchar, schema.Blob, schema.JSON:
+		return 4
+	case schema.UUID:
+		return 16
+	}
+	return 8
+}
+
+// decodeVector reads what appendVector wrote and says whether it added up.
+func decodeVector(from []byte, v *schema.Vector, rows int) bool {
+	bitmap := (rows + 7) / 8
+	if len(from) < bitmap+rows*width(v.Type) {
+		return false
+	}
+	v.Valid = sized(v.Valid, rows)
+	for i := range v.Valid {
+		v.Valid[i] = from[i/8]>>(i%8)&1 == 1
+	}
+	values, rest := from[bitmap:bitmap+rows*width(v.Type)], from[bitmap+rows*width(v.Type):]
+	switch v.Type {
+	case schema.Varchar, schema.Blob, schema.JSON:
+		return decodeText(values, rest, v, rows)
+	case schema.Double:
+		v.Floats = sized(v.Floats, rows)
+		for i := range v.Floats {
+			v.Floats[i] = math.Float64frombits(binary.LittleEndian.Uint64(values[8*i:]))
+		}
+	case schema.UUID:
+		v.UUIDs = sized(v.UUIDs, rows)
+		for i := range v.UUIDs {
+			v.UUIDs[i] = [16]byte(values[16*i:])
+		}
+	default:
+		v.Ints = sized(v.Ints, rows)
+		decodeInts(values, v.Type, v.Ints)
+	}
+	return len(rest) == 0
+}
+
+func decodeInts(values []byte, t schema.Type, into []int64) {
+	switch width(t) {
+	case 1:
+		for i := range into {
+			into[i] = int64(values[i])
+		}
+	case 2:
+		for i := range into {
+			into[i] = int64(int16(binary.LittleEndian.Uint16(values[2*i:])))
+		}
+	case 4:
+		for i := range into {
+			into[i] = int64(int32(binary.LittleEndian.Uint32(values[4*i:])))
+		}
+	default:
+		for i := range into {
+			into[i] = int64(binary.LittleEndian.Uint64(values[8*i:]))
+		}
+	}
+}
+
+func decodeText(ends, text []byte, v *schema.Vector, rows int) bool {
+	v.Ends = sized(v.Ends, rows)
+	last := uint32(0)
+	for i := range v.Ends {
+		end := binary.LittleEndian.Uint32(ends[4*i:])
+		if end < last {
+			return false
+		}
+		v.Ends[i], last = end, end
+	}
+	v.Text = append(v.Text[:0], text...)
+	return int(last) == len(text)
+}
+
+// sized is s with n elements, in its own memory where that is large enough.
+func sized[E any](s []E, n int) []E {
+	return slices.Grow(s[:0], n)[:n]
+}

@@ -1,0 +1,313 @@
+// Package spool keeps the pages of one read on disk until the warehouse has applied them, so that
+// a call to the source is never spent twice. Begin with [Create], [File.Append] and [Open].
+//
+// A file is a mark of 8 bytes, which names the format and its version, and then frames:
+//
+//	mark 4 | payload length 4 | CRC-32C of the payload 4 | CRC-32C of these 12 bytes 4 | payload
+//
+// all little-endian. The payload of the first frame is the [Header] as JSON; every other one is a
+// page: a head that can be read without unpacking anything, and two blocks compressed with zstd,
+// first the columns of the key and the version, then the others.
+//
+// A page is written with one call and synced before the next begins. So a kill or a power cut can
+// spoil the last frame only: [Open] cuts it off. Anything else that does not add up is [Damaged].
+package spool
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"exactduck/schema"
+)
+
+// Mode says what the warehouse does with the pages.
+type Mode string
+
+// The modes.
+const (
+	// Merge is an incremental read: newer rows replace older ones, and the cursor moves.
+	Merge Mode = "merge"
+	// Replace is a read of everything: rows of the scope that it did not bring are removed.
+	Replace Mode = "replace"
+	// Window merges and leaves the cursor alone.
+	Window Mode = "window"
+	// Sweep is a read of keys: rows of the scope whose key did not come are removed.
+	Sweep Mode = "sweep"
+)
+
+// Header says what a spool holds. A spool is finished as it was begun, whatever the configuration
+// has become since; Fingerprint tells whether the two still agree.
+type Header struct {
+	ID          string          `json:"id"`
+	Stream      string          `json:"stream"`
+	Variant     string          `json:"variant"`
+	Fingerprint string          `json:"fingerprint"`
+	Epoch       string          `json:"epoch"`
+	RunID       string          `json:"run_id"` // the run that began it
+	Scope       schema.Scope    `json:"scope"`
+	Table       *schema.Table   `json:"table"`
+	Mode        Mode            `json:"mode"`
+	From        schema.Position `json:"from"`
+	HistoryFrom string          `json:"history_from"`
+	Began       time.Time       `json:"began"`
+}
+
+const (
+	suffix = ".spool"
+	begun  = ".spool-begun" // a file whose header is not known to be on disk yet
+)
+
+// File is one spool. It is not safe for use by several goroutines.
+type File struct {
+	path   string
+	file   *os.File
+	header Header
+	layout layout
+	first  int64 // where the first page begins
+	end    int64 // where the next page goes
+	broken error // why nothing can be appended any more
+
+	resume schema.Position
+	done   bool
+	rows   int64
+	pages  int
+}
+
+// Create begins a spool in dir, which it makes with mode 0700 if need be, and returns when the
+// header is on disk. An empty h.ID is given a random one.
+func Create(dir string, h Header) (*File, error) {
+	if h.ID == "" {
+		h.ID = strings.ToLower(rand.Text()[:16])
+	}
+	f, err := create(dir, h)
+	if err != nil {
+		return nil, fmt.Errorf("begin a spool of %s (%s): %w", h.Stream, h.Scope, err)
+	}
+	return f, nil
+}
+
+func create(dir string, h Header) (_ *File, err error) {
+	if err := validate(h); err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(h)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, safe(h.Stream)+"@"+safe(string(h.Scope))+"-"+safe(h.ID))
+	if _, err := os.Lstat(path + suffix); err == nil {
+		return nil, &os.PathError{Op: "create", Path: path + suffix, Err: os.ErrExist}
+	}
+	file, err := os.OpenFile(path+begun, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, file.Close(), os.Remove(file.Name()))
+		}
+	}()
+	opening := appendFrame([]byte(fileMark), text)
+	if _, err := file.Write(opening); err != nil {
+		return nil, err
+	}
+	if err := file.Sync(); err != nil {
+		return nil, err
+	}
+	if err := os.Rename(path+begun, path+suffix); err != nil {
+		return nil, err
+	}
+	size := int64(len(opening))
+	return &File{path: path + suffix, file: file, header: h, layout: layoutOf(h.Table), first: size, end: size}, syncDir(dir)
+}
+
+func validate(h Header) error {
+	switch {
+	case h.Table == nil:
+		return errors.New("the header has no table")
+	case h.Stream == "" || h.Scope == "":
+		return errors.New("the header lacks the stream or the scope")
+	case !slices.Contains([]Mode{Merge, Replace, Window, Sweep}, h.Mode):
+		return fmt.Errorf("no such mode: %q", h.Mode)
+	}
+	for _, name := range append(slices.Clone(h.Table.Key), h.Table.Version) {
+		if name != "" && h.Table.Index(name) < 0 {
+			return fmt.Errorf("%s has no column %s, which its key or version names", h.Table.FullName(), name)
+		}
+	}
+	for _, c := range h.Table.Columns {
+		if _, err := c.Type.MarshalText(); err != nil {
+			return fmt.Errorf("column %s: %w", c.Name, err)
+		}
+	}
+	return nil
+}
+
+// safe turns a name into one that every file system takes.
+func safe(name string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '_':
+			return r
+		}
+		return '.'
+	}, name)
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// List returns the paths of the spools in dir, sorted; there is none when dir does not exist. It
+// removes the beginnings that a kill during [Create] left, so it must not run beside a Create.
+func List(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("list the spools: %w", err)
+	}
+	var paths []string
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		switch {
+		case strings.HasSuffix(path, suffix):
+			paths = append(paths, path)
+		case strings.HasSuffix(path, begun):
+			if err := os.Remove(path); err != nil {
+				return nil, fmt.Errorf("remove a spool that was never begun: %w", err)
+			}
+		}
+	}
+	return paths, nil
+}
+
+// Header is what the spool was begun with.
+func (f *File) Header() Header { return f.header }
+
+// Path is where the spool lies.
+func (f *File) Path() string { return f.path }
+
+// Resume is where to go on reading: after the last page on disk. It is "" when there is none, and
+// the cursor of the whole read when the spool is done.
+func (f *File) Resume() schema.Position { return f.resume }
+
+// Done says whether the last page of the read is on disk.
+func (f *File) Done() bool { return f.done }
+
+// Rows is the number of rows on disk.
+func (f *File) Rows() int64 { return f.rows }
+
+// Pages is the number of pages on disk.
+func (f *File) Pages() int { return f.pages }
+
+// Append adds a page and returns when it is on disk. After an error the spool is as before, or,
+// where even that failed, takes no more pages until it is opened again.
+func (f *File) Append(p *schema.Page) error {
+	if err := f.append(p); err != nil {
+		return fmt.Errorf("spool a page of %s (%s): %w", f.header.Stream, f.header.Scope, err)
+	}
+	return nil
+}
+
+func (f *File) append(p *schema.Page) error {
+	if f.broken != nil {
+		return f.broken
+	}
+	if f.done {
+		return errors.New("the read is done already")
+	}
+	if err := f.fits(p); err != nil {
+		return err
+	}
+	payload, err := f.layout.encode(p)
+	if err != nil {
+		return err
+	}
+	frame := appendFrame(nil, payload)
+	_, err = f.file.WriteAt(frame, f.end)
+	if err == nil {
+		err = f.file.Sync()
+	}
+	if err != nil {
+		if cut := f.file.Truncate(f.end); cut != nil {
+			f.broken = fmt.Errorf("the spool could not be repaired after %w", err)
+		}
+		return err
+	}
+	f.count(int64(len(frame)), p.Rows, p.Next, p.Done)
+	return nil
+}
+
+func (f *File) count(size int64, rows int, next schema.Position, done bool) {
+	f.end += size
+	f.rows += int64(rows)
+	f.pages++
+	f.resume, f.done = next, done
+}
+
+// fits refuses a page that is not of this spool's table and scope.
+func (f *File) fits(p *schema.Page) error {
+	t := f.header.Table
+	if p.Scope != f.header.Scope {
+		return fmt.Errorf("the page is of scope %q", p.Scope)
+	}
+	if p.Table != t && (p.Table.FullName() != t.FullName() || !slices.Equal(p.Table.Columns, t.Columns)) {
+		return fmt.Errorf("the page has other columns than the spool was begun with")
+	}
+	if len(p.Columns) != len(t.Columns) || p.Extra.Len() != p.Rows {
+		return fmt.Errorf("the page does not hold its %d rows", p.Rows)
+	}
+	for i, c := range p.Columns {
+		if c.Type != t.Columns[i].Type || c.Len() != p.Rows {
+			return fmt.Errorf("column %s is no %s of %d rows", t.Columns[i].Name, t.Columns[i].Type, p.Rows)
+		}
+	}
+	return nil
+}
+
+// Read yields the pages in the order in which they came, each its own. After an error it yields
+// no more.
+func (f *File) Read() iter.Seq2[*schema.Page, error] {
+	return func(yield func(*schema.Page, error) bool) {
+		for r := f.Reader(nil); ; {
+			p := new(schema.Page)
+			if err := r.Next(p); errors.Is(err, io.EOF) {
+				return
+			} else if err != nil {
+				yield(nil, err)
+				return
+			}
+			if !yield(p, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Close releases the file and keeps what is in it. It may be called twice.
+func (f *File) Close() error {
+	if err := f.file.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
+// Remove closes the spool and deletes it.
+func (f *File) Remove() error {
+	return errors.Join(f.Close(), os.Remove(f.path))
+}
