@@ -30,7 +30,7 @@ CREATE TABLE _exactduck.cursors (
 	discovered_at TIMESTAMPTZ, spool VARCHAR NOT NULL DEFAULT '', sweep_spool VARCHAR NOT NULL DEFAULT '',
 	rows BIGINT NOT NULL DEFAULT 0, run_id VARCHAR NOT NULL DEFAULT '');
 CREATE TABLE _exactduck.schema_changes (
-	at TIMESTAMPTZ NOT NULL, run_id VARCHAR, table_name VARCHAR NOT NULL, column_name VARCHAR, change VARCHAR NOT NULL,
+	changed_at TIMESTAMPTZ NOT NULL, run_id VARCHAR, table_name VARCHAR NOT NULL, column_name VARCHAR, change VARCHAR NOT NULL,
 	detail VARCHAR);
 CREATE TABLE _exactduck.runs (
 	run_id VARCHAR NOT NULL, pipeline VARCHAR, started_at TIMESTAMPTZ, ended_at TIMESTAMPTZ, status VARCHAR,
@@ -42,7 +42,7 @@ CREATE TABLE _exactduck.run_streams (
 CREATE TABLE _exactduck.calls (
 	run_id VARCHAR NOT NULL, scope VARCHAR, endpoint VARCHAR, calls BIGINT, errors BIGINT);
 CREATE TABLE _exactduck.checks (
-	run_id VARCHAR, at TIMESTAMPTZ NOT NULL, table_name VARCHAR NOT NULL, scope VARCHAR, kind VARCHAR NOT NULL,
+	run_id VARCHAR, checked_at TIMESTAMPTZ NOT NULL, table_name VARCHAR NOT NULL, scope VARCHAR, kind VARCHAR NOT NULL,
 	result VARCHAR NOT NULL, detail VARCHAR);
 `}
 
