@@ -1,0 +1,247 @@
+package extract
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sethvargo/go-retry"
+
+	"exactduck/schema"
+)
+
+// Options say how a [Caller] behaves. Only Base is required.
+type Options struct {
+	// Base is the vendor's address, "https://start.exactonline.nl". No other host is ever called.
+	Base string
+	// Client sends the requests, with the token on them; nil: http.DefaultClient's behaviour.
+	// Its CheckRedirect is replaced.
+	Client *http.Client
+	// Header is sent with every request, beside Accept.
+	Header http.Header
+	// Clock is this machine's; nil: time.Now. Wait pauses and returns early with an error when its
+	// context ends; nil: a timer.
+	Clock func() time.Time
+	Wait  func(context.Context, time.Duration) error
+	Log   *slog.Logger // nil: nothing is logged
+	// Reserve is how many calls of the day are left to others.
+	Reserve int
+	// Attempts is how often a call that finds the vendor down is sent; 0: 4. Backoff is the first
+	// pause between two of them, doubled each time, ± 20 %; 0: 8 s, which makes about a minute.
+	Attempts int
+	Backoff  time.Duration
+	// Timeout limits one attempt, the reading of the answer included; 0: 5 minutes.
+	Timeout time.Duration
+	// MaxBody is the largest answer that is read, in bytes; 0: 256 MiB.
+	MaxBody int64
+	// Permanent reports errors of the Client that no retry cures, such as a login that is over.
+	// They are returned as they are. nil: none.
+	Permanent func(error) bool
+	// Observe is told of every attempt, from the goroutine that made it; nil: nobody is.
+	Observe func(Attempt)
+}
+
+// Attempt is one request that was sent, and what became of it.
+type Attempt struct {
+	Scope    schema.Scope
+	Endpoint string
+	Number   int // 1 is the first
+	Status   int // 0: no answer
+	Bytes    int
+	Took     time.Duration
+}
+
+// Caller makes polite GETs to one vendor behind one login. Safe for use by several goroutines.
+type Caller struct {
+	options Options
+	base    *url.URL
+	client  *http.Client
+	limiter *Limiter
+	breaker breaker
+
+	mu    sync.Mutex
+	calls map[address]int
+}
+
+// NewCaller checks the options and fills in what they leave out.
+func NewCaller(o Options) (*Caller, error) {
+	base, err := url.Parse(o.Base)
+	if err != nil || base.Host == "" || base.User != nil || (base.Scheme != "https" && base.Scheme != "http") {
+		return nil, fmt.Errorf("address of the vendor %q: not the https address of a host", o.Base)
+	}
+	if base.Scheme == "http" && !loopback(base.Hostname()) {
+		return nil, fmt.Errorf("address of the vendor %q: http is for this machine only", o.Base)
+	}
+	o.fill()
+	c := &Caller{
+		options: o, base: base,
+		limiter: NewLimiter(o.Reserve, o.Clock, o.Wait),
+		breaker: breaker{clock: o.Clock, seen: map[address][]time.Time{}},
+		calls:   map[address]int{},
+	}
+	client := *o.Client
+	client.CheckRedirect = c.checkRedirect
+	c.client = &client
+	return c, nil
+}
+
+func (o *Options) fill() {
+	if o.Client == nil {
+		o.Client = http.DefaultClient
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Wait == nil {
+		o.Wait = wait
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Attempts <= 0 {
+		o.Attempts = 4
+	}
+	if o.Backoff <= 0 {
+		o.Backoff = 8 * time.Second
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = 5 * time.Minute
+	}
+	if o.MaxBody <= 0 {
+		o.MaxBody = 256 << 20
+	}
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return nil
+	}
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// Base is the vendor's address without a slash at its end.
+func (c *Caller) Base() string { return strings.TrimSuffix(c.base.String(), "/") }
+
+// Left says how many calls a scope has left.
+func (c *Caller) Left(s schema.Scope) Left { return c.limiter.Left(s) }
+
+// Now is the vendor's clock, as far as its answers told.
+func (c *Caller) Now() time.Time { return c.limiter.Now() }
+
+// Count is how many requests were sent to an endpoint of a scope, repeated ones included.
+type Count struct {
+	Scope    schema.Scope
+	Endpoint string
+	Calls    int
+}
+
+// Calls are the requests sent so far, sorted by scope and endpoint.
+func (c *Caller) Calls() []Count {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	counts := make([]Count, 0, len(c.calls))
+	for a, n := range c.calls {
+		counts = append(counts, Count{a.scope, a.endpoint, n})
+	}
+	slices.SortFunc(counts, func(a, b Count) int {
+		return strings.Compare(string(a.Scope)+"\x00"+a.Endpoint, string(b.Scope)+"\x00"+b.Endpoint)
+	})
+	return counts
+}
+
+// Get fetches one page of JSON. The scope is the one whose quota pays; the endpoint is a name for
+// errors, counts and the breaker; the link is requested verbatim, and must be on the vendor's host.
+//
+// Whether to try again is decided here; when, by the limiter. Errors are the context's when it
+// ended, *[QuotaError], *[Blocked], *[Refused], *[Unreachable], [ErrForeignHost], or what
+// [Options.Permanent] claims. Nothing is sent that is known to fail.
+func (c *Caller) Get(ctx context.Context, s schema.Scope, endpoint, link string) (*Answer, error) {
+	u, err := c.parse(link)
+	if err != nil {
+		return nil, fmt.Errorf("GET %s (%s): %w", endpoint, s, err)
+	}
+	t := &try{caller: c, to: address{s, endpoint}, url: u}
+	answer, err := retry.DoValue(ctx, t.backoff(), t.attempt)
+	if err == nil {
+		return answer, nil
+	}
+	if ended := context.Cause(ctx); ended != nil {
+		return nil, fmt.Errorf("GET %s (%s): %w", endpoint, s, ended)
+	}
+	if t.curable {
+		return nil, &Unreachable{Endpoint: endpoint, Scope: s, Attempts: t.number, Err: err}
+	}
+	return nil, err
+}
+
+// parse makes a link fit to be sent without touching what the vendor wrote: the quotes and commas
+// of a continuation must arrive as they came, but a space would end the request line.
+func (c *Caller) parse(link string) (*url.URL, error) {
+	u, err := url.Parse(escape(link))
+	if err != nil {
+		return nil, errors.New("link cannot be read")
+	}
+	u.Fragment = ""
+	if !c.home(u) {
+		return nil, fmt.Errorf("link to %q: %w", u.Host, ErrForeignHost)
+	}
+	return u, nil
+}
+
+func escape(link string) string {
+	var b strings.Builder
+	for i := range len(link) {
+		if ch := link[i]; ch <= ' ' || ch >= 0x7f {
+			fmt.Fprintf(&b, "%%%02X", ch)
+		} else {
+			b.WriteByte(ch)
+		}
+	}
+	return b.String()
+}
+
+// home reports whether an address is on the vendor's host: same scheme, host and port.
+func (c *Caller) home(u *url.URL) bool {
+	return u.User == nil && u.Scheme == c.base.Scheme && port(u) == port(c.base) &&
+		strings.EqualFold(u.Hostname(), c.base.Hostname())
+}
+
+func port(u *url.URL) string {
+	if p := u.Port(); p != "" {
+		return p
+	}
+	return map[string]string{"https": "443", "http": "80"}[u.Scheme]
+}
+
+func (c *Caller) checkRedirect(r *http.Request, via []*http.Request) error {
+	if !c.home(r.URL) {
+		return fmt.Errorf("redirect to %q: %w", r.URL.Host, ErrForeignHost)
+	}
+	if len(via) >= 5 {
+		return errors.New("redirected in circles")
+	}
+	return nil
+}
+
+func (c *Caller) count(a address) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calls[a]++
+}

@@ -1,0 +1,185 @@
+package extract
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/sethvargo/go-retry"
+)
+
+// maxThrottled is how often in a row one call accepts "too many requests". The limiter makes each
+// of them a wait of a minute or more.
+const maxThrottled = 6
+
+var (
+	errThrottled = errors.New("429 too many requests")
+	errSlow      = errors.New("took too long")
+)
+
+// try is one Get: one or more attempts at the same request.
+type try struct {
+	caller *Caller
+	to     address
+	url    *url.URL
+
+	number    int           // of attempts made
+	pause     time.Duration // before the next attempt
+	throttled bool          // the last failure was a 429
+	curable   bool          // the last failure was one that a retry might have cured
+}
+
+// backoff says whether to go on. It never makes retry itself wait: the pause is kept for the
+// attempt, which also waits for the limiter. A backoff has a memory, so each Get needs its own.
+func (t *try) backoff() retry.Backoff {
+	o := t.caller.options
+	down := retry.WithMaxRetries(uint64(o.Attempts-1), retry.WithJitterPercent(20, retry.NewExponential(o.Backoff)))
+	throttles := 0
+	return retry.BackoffFunc(func() (time.Duration, bool) {
+		if t.throttled {
+			throttles++
+			return 0, throttles >= maxThrottled
+		}
+		pause, stop := down.Next()
+		t.pause = pause
+		return 0, stop
+	})
+}
+
+// attempt sends the request once. Errors that a retry may cure are marked as retry wants it.
+func (t *try) attempt(ctx context.Context) (*Answer, error) {
+	t.throttled, t.curable = false, false
+	if err := t.ready(ctx); err != nil {
+		return nil, err
+	}
+	t.number++
+	report := Report{Sent: t.caller.options.Clock()}
+	answer, err := t.send(ctx, &report)
+	report.Received = t.caller.options.Clock()
+	t.caller.limiter.Learn(t.to.scope, report)
+	t.observe(ctx, answer, report)
+	if err != nil {
+		return nil, t.network(err)
+	}
+	answer.Asked = t.asked(report)
+	return t.judge(answer)
+}
+
+// ready waits until the request may be sent, unless it is known to fail.
+func (t *try) ready(ctx context.Context) error {
+	c := t.caller
+	if err := c.breaker.allow(t.to); err != nil {
+		return err
+	}
+	if t.pause > 0 {
+		if err := c.options.Wait(ctx, t.pause); err != nil {
+			return err
+		}
+		t.pause = 0
+	}
+	return c.limiter.Take(ctx, t.to.scope)
+}
+
+// send makes the request and reads the answer whole.
+func (t *try) send(ctx context.Context, report *Report) (*Answer, error) {
+	c := t.caller
+	ctx, cancel := context.WithTimeoutCause(ctx, c.options.Timeout, errSlow)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, t.url.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	request.URL = t.url // as it was parsed, not as String would write it
+	for name, values := range c.options.Header {
+		request.Header[name] = values
+	}
+	request.Header.Set("Accept", "application/json")
+	c.options.Log.DebugContext(ctx, "request", "scope", t.to.scope, "endpoint", t.to.endpoint,
+		"path", t.url.Path, "query", t.url.RawQuery, "attempt", t.number)
+	c.count(t.to)
+	response, err := c.client.Do(request)
+	if err != nil {
+		return nil, cause(ctx, err)
+	}
+	defer response.Body.Close()
+	report.Status, report.Rates = response.StatusCode, ReadRates(response.Header)
+	report.Date, _ = http.ParseTime(response.Header.Get("Date"))
+	answer := &Answer{Status: response.StatusCode, Header: response.Header, Date: report.Date}
+	answer.Body, err = readBody(response, c.options.MaxBody)
+	return answer, cause(ctx, err)
+}
+
+// cause prefers our own reason for an ended context to what the transport made of it.
+func cause(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// network tells errors that a retry may cure from the others. The address is left out: the
+// transport's errors repeat it, and whatever is in its query.
+func (t *try) network(err error) error {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		err = wrapped.Err
+	}
+	permanent := t.caller.options.Permanent
+	if errors.Is(err, ErrForeignHost) || errors.Is(err, errTooLarge) || permanent != nil && permanent(err) {
+		return fmt.Errorf("GET %s (%s): %w", t.to.endpoint, t.to.scope, err)
+	}
+	return t.again(err)
+}
+
+func (t *try) again(err error) error {
+	t.curable = true
+	return retry.RetryableError(err)
+}
+
+// judge names what an answer means.
+func (t *try) judge(a *Answer) (*Answer, error) {
+	switch status := a.Status; {
+	case status == http.StatusOK:
+		if err := a.checkJSON(); err != nil {
+			return nil, t.again(err)
+		}
+		return a, nil
+	case status == http.StatusTooManyRequests:
+		t.throttled = true
+		return nil, t.again(errThrottled)
+	case status == http.StatusRequestTimeout, status >= 500, status < 300:
+		return nil, t.again(fmt.Errorf("%d %s: %s", status, http.StatusText(status), a.excerpt()))
+	default:
+		t.caller.breaker.count(t.to)
+		reason, message := a.refusal()
+		return nil, &Refused{t.to.endpoint, t.to.scope, status, reason, message}
+	}
+}
+
+// asked is when the request was sent, by the vendor's clock and rather too early than too late:
+// the answer is dated at its end.
+func (t *try) asked(r Report) time.Time {
+	if r.Date.IsZero() {
+		return r.Sent.UTC()
+	}
+	return r.Date.Add(-r.Received.Sub(r.Sent)).UTC()
+}
+
+func (t *try) observe(ctx context.Context, a *Answer, r Report) {
+	attempt := Attempt{Scope: t.to.scope, Endpoint: t.to.endpoint, Number: t.number,
+		Status: r.Status, Took: r.Received.Sub(r.Sent)}
+	if a != nil {
+		attempt.Bytes = len(a.Body)
+	}
+	left := t.caller.Left(t.to.scope)
+	t.caller.options.Log.LogAttrs(ctx, slog.LevelDebug, "answer", slog.Any("scope", t.to.scope),
+		slog.String("endpoint", t.to.endpoint), slog.Int("status", r.Status), slog.Int("bytes", attempt.Bytes),
+		slog.Duration("took", attempt.Took), slog.Int("minute_left", left.Minute), slog.Int("day_left", left.Day))
+	if t.caller.options.Observe != nil {
+		t.caller.options.Observe(attempt)
+	}
+}
