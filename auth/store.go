@@ -1,0 +1,273 @@
+package auth
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/google/renameio/v2"
+)
+
+// Store keeps one login: a host and a client id. The suite in authtest says what is asked of an
+// implementation.
+type Store interface {
+	// Locked runs f while nobody else, in this process or another, is inside Locked of the same
+	// login. It waits for its turn until ctx is done, and then returns an error that wraps
+	// ctx's. What f returns is returned unchanged. The lock of a process that died does not
+	// block. f must not call Locked of the same store.
+	Locked(ctx context.Context, f func(Slot) error) error
+}
+
+// Slot is a login under lock. It may be used until the function that was given it returns.
+type Slot interface {
+	// Load returns what was saved last; the zero State when nothing was, or after Remove.
+	Load() (State, error)
+	// Save replaces the state. When it returns nil, the state survives a crash of the machine;
+	// when it fails, or the process dies in it, the old or the new state is there, whole.
+	Save(State) error
+	// Remove forgets the state, secrets included. Without a state it does nothing.
+	Remove() error
+}
+
+// StoreError says that a login cannot be read or written, and what to do.
+type StoreError struct {
+	Path    string
+	Problem string // "is damaged"
+	Advice  string // what to type
+	Err     error  // may be nil
+}
+
+func (e *StoreError) Error() string {
+	text := "login file " + e.Path + " " + e.Problem
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	if e.Advice != "" {
+		text += " (" + e.Advice + ")"
+	}
+	return text
+}
+
+func (e *StoreError) Unwrap() error { return e.Err }
+
+// DefaultDir is where logins live unless the configuration says otherwise:
+// $XDG_STATE_HOME/exactduck, or ~/.local/state/exactduck.
+func DefaultDir() (string, error) {
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "exactduck"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("find the directory for logins: %w", err)
+	}
+	return filepath.Join(home, ".local", "state", "exactduck"), nil
+}
+
+// File is a [Store] in one file of mode 0600, replaced atomically and locked through a file
+// beside it. On network file systems the lock is only as good as their flock.
+type File struct {
+	path  string
+	write func(path string, content []byte) error
+	log   *slog.Logger
+	turn  chan struct{} // one holder in this process, so that flock is not polled among goroutines
+}
+
+// NewFile returns the store of one host and client id in dir, which is made, with mode 0700,
+// when it is first needed. Nothing is read or written yet. log may be nil.
+func NewFile(dir, host, clientID string, log *slog.Logger) *File {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &File{
+		path: filepath.Join(dir, fileName(host, clientID)), write: replaceFile, log: log,
+		turn: make(chan struct{}, 1),
+	}
+}
+
+// Path is where the login is, or will be.
+func (f *File) Path() string { return f.path }
+
+// fileName derives a name that is safe on any file system, readable, and different for every
+// host and client id.
+func fileName(host, clientID string) string {
+	host = strings.ToLower(strings.TrimRight(host, "/"))
+	sum := sha256.Sum256([]byte(host + "\n" + clientID))
+	_, plain, found := strings.Cut(host, "://")
+	if !found {
+		plain = host
+	}
+	plain = strings.Map(func(r rune) rune {
+		if (r >= 'a' && r <= 'z') || (r >= '0' && r <= '9') || r == '.' || r == '-' {
+			return r
+		}
+		return '_'
+	}, plain)
+	return "login-" + plain[:min(len(plain), 80)] + "-" + hex.EncodeToString(sum[:6]) + ".json"
+}
+
+// poll is how often the lock of another process is tried.
+const poll = 20 * time.Millisecond
+
+// Locked implements [Store].
+func (f *File) Locked(ctx context.Context, do func(Slot) error) (err error) {
+	select {
+	case f.turn <- struct{}{}:
+		defer func() { <-f.turn }()
+	case <-ctx.Done():
+		return fmt.Errorf("wait for the lock of the login: %w", ctx.Err())
+	}
+	if err := f.makeDir(); err != nil {
+		return err
+	}
+	lock := flock.New(f.path+".lock", flock.SetPermissions(0o600))
+	if _, err := lock.TryLockContext(ctx, poll); err != nil {
+		if ctx.Err() != nil {
+			return fmt.Errorf("wait for the lock of the login: %w", err)
+		}
+		return f.problem("cannot be locked", "the directory must be writable and on a file system with locks", err)
+	}
+	defer func() {
+		if unlockErr := lock.Close(); err == nil && unlockErr != nil {
+			err = f.problem("cannot be unlocked", "", unlockErr)
+		}
+	}()
+	f.sweep()
+	return do(&fileSlot{file: f, ctx: ctx})
+}
+
+func (f *File) makeDir() error {
+	dir := filepath.Dir(f.path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return f.problem("cannot be made", "the directory must be writable by this user", err)
+	}
+	about, err := os.Stat(dir)
+	if err != nil {
+		return f.problem("cannot be reached", "", err)
+	}
+	if about.Mode().Perm()&0o022 != 0 {
+		return f.problem("is in a directory that others can write to", "chmod 700 "+dir, nil)
+	}
+	return nil
+}
+
+// sweep removes what writers that were killed left behind. Under the lock nobody is writing.
+func (f *File) sweep() {
+	dir, base := filepath.Split(f.path)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return // whatever is wrong with the directory shows at Load or Save
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), "."+base) {
+			_ = os.Remove(filepath.Join(dir, e.Name()))
+		}
+	}
+}
+
+func (f *File) problem(problem, advice string, err error) *StoreError {
+	return &StoreError{Path: f.path, Problem: problem, Advice: advice, Err: err}
+}
+
+type fileSlot struct {
+	file *File
+	ctx  context.Context //nolint:containedctx // a slot lives only within one Locked; for its log
+}
+
+func (s *fileSlot) Load() (State, error) {
+	f := s.file
+	about, err := os.Stat(f.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return State{}, nil
+	case err != nil:
+		return State{}, f.problem("cannot be read", "", err)
+	case !about.Mode().IsRegular():
+		return State{}, f.problem("is not a regular file", "move it away and log in again", nil)
+	case about.Mode().Perm()&0o077 != 0:
+		return State{}, f.problem("can be read by others", "chmod 600 "+f.path, nil)
+	}
+	raw, err := os.ReadFile(f.path)
+	if err != nil {
+		return State{}, f.problem("cannot be read", "chmod 600 "+f.path+", as the user who owns it", err)
+	}
+	state, err := Unmarshal(raw)
+	switch {
+	case errors.Is(err, errNewer):
+		return State{}, f.problem("cannot be read", "update this program", err)
+	case err != nil:
+		return State{}, f.problem("is damaged", "mv "+f.path+" "+f.path+".damaged, then log in again", err)
+	}
+	return state, nil
+}
+
+// Save refuses to replace a file that Load refuses: what is in it may still be rescued by hand.
+func (s *fileSlot) Save(state State) error {
+	f := s.file
+	if _, err := s.Load(); err != nil {
+		return err
+	}
+	raw, err := Marshal(state)
+	if err != nil {
+		return err
+	}
+	f.log.DebugContext(s.ctx, "saving login", "path", f.path, "token", state.Now.fingerprint(),
+		"attempt", state.Attempt != nil)
+	if err := f.write(f.path, raw); err != nil {
+		return f.problem("cannot be written", "make room or make the directory writable", err)
+	}
+	f.log.DebugContext(s.ctx, "saved login", "path", f.path, "token", state.Now.fingerprint(),
+		"attempt", state.Attempt != nil)
+	return nil
+}
+
+func (s *fileSlot) Remove() error {
+	f := s.file
+	f.log.DebugContext(s.ctx, "removing login", "path", f.path)
+	if err := os.Remove(f.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return f.problem("cannot be removed", "", err)
+	}
+	f.log.DebugContext(s.ctx, "removed login", "path", f.path)
+	return syncDir(filepath.Dir(f.path))
+}
+
+func (t *Token) fingerprint() string {
+	if t == nil {
+		return ""
+	}
+	return t.Refresh.Fingerprint()
+}
+
+// replaceFile puts content in place of path: fsync, rename, fsync of the directory, without
+// which the rename may not survive a loss of power.
+func replaceFile(path string, content []byte) error {
+	dir := filepath.Dir(path)
+	pending, err := renameio.NewPendingFile(path, renameio.WithTempDir(dir), renameio.WithStaticPermissions(0o600))
+	if err != nil {
+		return err
+	}
+	defer pending.Cleanup() //nolint:errcheck // nothing is left to clean after the rename
+	if _, err := pending.Write(content); err != nil {
+		return err
+	}
+	if err := pending.CloseAtomicallyReplace(); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
