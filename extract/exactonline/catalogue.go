@@ -87,13 +87,15 @@ type catalogue struct {
 	byPath    map[string]*Endpoint // lower case
 }
 
-var loaded = sync.OnceValue(func() *catalogue {
-	c := &catalogue{endpoints: parseCatalogue(catalogueText), byPath: map[string]*Endpoint{}}
+var loaded = sync.OnceValue(func() *catalogue { return newCatalogue(catalogueText) })
+
+func newCatalogue(text string) *catalogue {
+	c := &catalogue{endpoints: parseCatalogue(text), byPath: map[string]*Endpoint{}}
 	for _, e := range c.endpoints {
 		c.byPath[strings.ToLower(e.Path)] = e
 	}
 	return c
-})
+}
 
 // Endpoints are all the documented endpoints, pullable or not, in a stable order.
 func Endpoints() []*Endpoint { return slices.Clone(loaded().endpoints) }

@@ -10,8 +10,8 @@ import (
 //go:embed curated.txt
 var curatedText string
 
-// decision is one line of curated.txt.
-type decision struct{ verb, subject, reason string }
+// decision is one line of curated.txt. Only joins has an object.
+type decision struct{ verb, subject, object, reason string }
 
 var decisions = sync.OnceValue(func() []decision {
 	var all []decision
@@ -32,15 +32,16 @@ var decisions = sync.OnceValue(func() []decision {
 
 func parseDecision(line string) (decision, error) {
 	head, reason, _ := strings.Cut(line, ": ")
-	verb, subject, ok := strings.Cut(head, " ")
-	if !ok || reason == "" {
+	words := append(strings.Fields(head), "", "", "")
+	d := decision{verb: words[0], subject: words[1], object: words[2], reason: reason}
+	if d.subject == "" || d.reason == "" || (d.object != "") != (d.verb == "joins") {
 		return decision{}, fmt.Errorf("not a verb, a subject and a reason: %q", line)
 	}
-	switch verb {
-	case "own", "same", "shared", "quiet", "personal":
-		return decision{verb, strings.TrimSpace(subject), reason}, nil
+	switch d.verb {
+	case "own", "same", "joins", "shared", "quiet", "personal":
+		return d, nil
 	}
-	return decision{}, fmt.Errorf("unknown verb %q", verb)
+	return decision{}, fmt.Errorf("unknown verb %q", d.verb)
 }
 
 // decided returns the subject of the first decision of that verb which covers the name, or "".
@@ -55,4 +56,14 @@ func decided(verb, name string) string {
 
 func (d decision) covers(name string) bool {
 	return name == d.subject || strings.HasSuffix(d.subject, "/") && strings.HasPrefix(name, d.subject)
+}
+
+// joined is the stream to which the endpoint of that name belongs: one decided on, or its own.
+func joined(name string) string {
+	for _, d := range decisions() {
+		if d.verb == "joins" && d.subject == name {
+			return d.object
+		}
+	}
+	return name
 }

@@ -60,7 +60,7 @@ func Lookup(name string) (*extract.Stream, *extract.Variant, error) {
 	if kind, rest, _ := strings.Cut(lower, "/"); slices.Contains([]string{"sync", "bulk", "standard"}, kind) {
 		return forced(name, kind, rest)
 	}
-	if s, ok := g.byVariant[lower]; ok { // current/Me, where the address differs from the name
+	if s, ok := g.byVariant[lower]; ok { // an address that differs from the name: current/Me
 		return s.stream, nil, nil
 	}
 	return nil, nil, missing(name, lower)
@@ -78,17 +78,17 @@ func forced(name, kind, rest string) (*extract.Stream, *extract.Variant, error) 
 		return found.stream, found.variant, nil
 	}
 	s, ok := g.byName[rest]
-	if !ok {
+	if _, documented := unpulled()[path]; documented || !ok {
 		return nil, nil, missing(name, rest)
 	}
-	missing := &NoVariant{Stream: s.Name, Kind: kind}
+	none := &NoVariant{Stream: s.Name, Kind: kind}
 	for _, v := range s.Variants {
 		if v.Kind == kind {
 			return s, v, nil
 		}
-		missing.Has = append(missing.Has, v.Kind)
+		none.Has = append(none.Has, v.Kind)
 	}
-	return nil, nil, missing
+	return nil, nil, none
 }
 
 // missing is the error for a name that is no stream; lower is what to compare with.

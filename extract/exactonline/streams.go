@@ -29,7 +29,9 @@ type serving struct {
 	endpoint *Endpoint
 }
 
-var grouped = sync.OnceValue(func() *streams {
+var grouped = sync.OnceValue(group)
+
+func group() *streams {
 	s := &streams{byName: map[string]*extract.Stream{}, byVariant: map[string]serving{}}
 	for name, endpoints := range entities() {
 		s.add(newStream(name, endpoints), endpoints)
@@ -37,7 +39,7 @@ var grouped = sync.OnceValue(func() *streams {
 	slices.SortFunc(s.all, func(a, b *extract.Stream) int { return strings.Compare(a.Name, b.Name) })
 	s.deletions = deletionsStream()
 	return s
-})
+}
 
 func (s *streams) add(stream *extract.Stream, endpoints []*Endpoint) {
 	s.all = append(s.all, stream)
@@ -70,7 +72,8 @@ func entities() map[string][]*Endpoint {
 	groups := map[string][]*Endpoint{}
 	for _, e := range loaded().endpoints {
 		if e.Pullable && e.Path != deletionsPath {
-			groups[streamName(e)] = append(groups[streamName(e)], e)
+			name := joined(streamName(e))
+			groups[name] = append(groups[name], e)
 		}
 	}
 	for name, group := range groups {

@@ -1,0 +1,85 @@
+package exactonline
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"exactduck/extract"
+)
+
+func TestEveryDecisionHasASubject(t *testing.T) {
+	for _, d := range decisions() {
+		covered := slices.ContainsFunc(Streams(), func(s *extract.Stream) bool { return d.covers(s.Name) })
+		switch d.verb {
+		case "own", "same", "joins":
+			_, covered = EndpointFor(apiRoot + placeholder + "/" + d.subject)
+		}
+		if !covered {
+			t.Errorf("%s %s: there is no such thing", d.verb, d.subject)
+		}
+		if _, _, err := Lookup(d.object); d.object != "" && err != nil {
+			t.Errorf("%s %s %s: %v", d.verb, d.subject, d.object, err)
+		}
+	}
+}
+
+func TestMixedGrainsAreDecidedOn(t *testing.T) {
+	for _, e := range Endpoints() {
+		name := variantName(e)
+		own, same := decided("own", name) != "", decided("same", name) != ""
+		if e.HeaderAndLines == (own == same) {
+			t.Errorf("%s: headers and lines %v, own %v, same %v", name, e.HeaderAndLines, own, same)
+		}
+	}
+}
+
+func TestTraits(t *testing.T) {
+	var shared, quiet, personal []string
+	for _, s := range Streams() {
+		if s.Shared {
+			shared = append(shared, s.Name)
+		}
+		service, _, _ := strings.Cut(s.Name, "/")
+		if s.Quiet && service != "read" && service != "beta" {
+			quiet = append(quiet, s.Name)
+		}
+		if s.Personal && service != "payroll" && service != "hrm" {
+			personal = append(personal, s.Name)
+		}
+		if (service == "read" || service == "beta") && !s.Quiet || (service == "payroll" || service == "hrm") && !s.Personal {
+			t.Errorf("%s: quiet %v, personal %v", s.Name, s.Quiet, s.Personal)
+		}
+		for _, v := range s.Variants {
+			if !EndpointOf(v).PerDivision() && !s.Shared {
+				t.Errorf("%s has no division in its address and is not shared", s.Name)
+			}
+		}
+	}
+	for _, c := range []struct{ got, want []string }{
+		{shared, []string{"system/Divisions", "system/GetMostRecentlyUsedDivisions", "system/Me", "system/Users"}},
+		{quiet, []string{"system/GetMostRecentlyUsedDivisions", "system/Me", "webhooks/WebhookSubscriptions"}},
+		{personal, []string{
+			"beta/payroll/EmploymentConditionGroups", "beta/payroll/PayrollComponents",
+			"beta/payroll/PayrollTransactionsByPayrollYear", "project/EmploymentInternalRates",
+		}},
+	} {
+		if diff := cmp.Diff(c.want, c.got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+}
+
+func TestParseDecision(t *testing.T) {
+	got, err := parseDecision("quiet read/: for screens: mostly")
+	if want := (decision{"quiet", "read/", "", "for screens: mostly"}); err != nil || got != want {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	for _, line := range []string{"quiet", "quiet read/", "quiet read/:", ": why", "loud read/: why", "joins a: why", "own a b: why"} {
+		if d, err := parseDecision(line); err == nil {
+			t.Errorf("%q was taken for %+v", line, d)
+		}
+	}
+}
