@@ -85,7 +85,7 @@ func TestPropertyMarks(t *testing.T) {
 		path string
 		want Property
 	}{
-		{"/api/v1/{division}/crm/Accounts", Property{Name: "ID", Edm: edmGuid, Key: true}},
+		{"/api/v1/{division}/crm/Accounts", Property{Name: "ID", Edm: edmGUID, Key: true}},
 		{"/api/v1/{division}/crm/Accounts", Property{Name: "BankAccounts", Edm: "Nav:BankAccounts", Nested: true}},
 		{"/api/v1/system/Users", Property{Name: "IsAPICall", Edm: edmBoolean, Dropped: true}},
 		{"/api/v1/{division}/system/Divisions", Property{Name: "Class_01", Edm: "Complex:Exact.Web.Api.Models.HRM.DivisionClass", Nested: true}},

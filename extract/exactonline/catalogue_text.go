@@ -161,7 +161,7 @@ func (e *Endpoint) readProperty(text string) error {
 func edmType(letter byte) (string, error) {
 	switch letter {
 	case 'g':
-		return edmGuid, nil
+		return edmGUID, nil
 	case 's':
 		return edmString, nil
 	case 'i':

@@ -19,10 +19,8 @@ import (
 // without wildcards is a name, see [Lookup]. That nothing is selected is an error.
 func Match(pattern string) ([]*extract.Stream, error) {
 	lower := strings.ToLower(pattern)
-	literal := lower
-	if i := strings.IndexAny(lower, `*?[\`); i >= 0 {
-		literal = lower[:i]
-	} else {
+	wild := strings.IndexAny(lower, `*?[\`)
+	if wild < 0 {
 		s, _, err := Lookup(pattern)
 		if err != nil {
 			return nil, err
@@ -35,7 +33,7 @@ func Match(pattern string) ([]*extract.Stream, error) {
 		if err != nil {
 			return nil, fmt.Errorf("pattern %q: %w", pattern, err)
 		}
-		if (hit || lower == "*") && spelledOut(literal, s) {
+		if (hit || lower == "*") && spelledOut(lower[:wild], s) {
 			selected = append(selected, s)
 		}
 	}

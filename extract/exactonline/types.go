@@ -4,7 +4,7 @@ import "exactduck/schema"
 
 // The types of OData that the API uses. There is no decimal among them: money is a Double.
 const (
-	edmGuid     = "Edm.Guid"
+	edmGUID     = "Edm.Guid"
 	edmString   = "Edm.String"
 	edmInt32    = "Edm.Int32"
 	edmInt16    = "Edm.Int16"
@@ -17,7 +17,7 @@ const (
 )
 
 var columnTypes = map[string]schema.Type{
-	edmGuid:     schema.UUID,
+	edmGUID:     schema.UUID,
 	edmString:   schema.Varchar,
 	edmInt32:    schema.Integer,
 	edmInt16:    schema.SmallInt,
