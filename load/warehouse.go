@@ -53,7 +53,8 @@ type Warehouse struct {
 	memory  string
 	threads int
 	lock    *flock.Flock
-	writing sync.Mutex // one transaction at a time
+	writing sync.Mutex   // one transaction at a time
+	pages   pageFunction // how DuckDB reads spools
 }
 
 // Open locks and opens the working database of o.Target, and makes it when there is none: from the

@@ -1,0 +1,408 @@
+package load
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"time"
+
+	"exactduck/load/spool"
+	"exactduck/schema"
+)
+
+// Batch is what one transaction applies.
+type Batch struct {
+	Run string // the id of the run, kept with every row that changes
+	// Soft marks rows that are gone at the source by _deleted_at instead of removing them.
+	// Tables without a key are rewritten nevertheless: their rows have no identity to keep.
+	Soft  bool
+	Parts []Part // whole reads into one table, at most one of a stream and scope
+}
+
+// Part is one whole read.
+type Part struct {
+	File *spool.File
+	// Accept says that it is true when the read removes more than the shrink guard believes.
+	Accept bool
+}
+
+// Applied says what became of a part.
+type Applied struct {
+	Stream string
+	Scope  schema.Scope
+	// Read counts the spooled rows; of them Inserted had no row before and Updated replaced one.
+	// Deleted rows were removed or marked. Missed rows were found by a sweep and are not, or
+	// only as an older version, in the warehouse: an earlier read has overlooked them.
+	Read, Inserted, Updated, Deleted, Missed int64
+	// Already says that the spool had been applied before; nothing was done.
+	Already bool
+	// Suspect says that the shrink guard refused; nothing of the part was applied.
+	Suspect *Shrink
+}
+
+// portion is a Part on its way.
+type portion struct {
+	Part
+	header spool.Header
+	before Cursor // zero when there was none
+	number int    // among the parts that are applied by the same statements
+	result *Applied
+	// touched says that rows of the part's scope have changed.
+	touched bool
+}
+
+func (p *portion) suspect() bool { return p.result.Suspect != nil }
+
+// application is one call of Apply inside its transaction.
+type application struct {
+	*Warehouse
+	c       *sql.Conn
+	batch   Batch
+	now     time.Time
+	stored  []field
+	buries  bool // there are tombstones to honour
+	changes []change
+	seen    map[string]map[string]bool // unknown properties and misfits of all pages
+}
+
+// Apply brings whole reads of one table into the warehouse, their cursors with them, in one
+// transaction: after an error nothing of it has happened. A part that the shrink guard refuses
+// is left out and reported; the others go on. The result has one entry for each part, in order.
+// The spools stay where they are: whoever made them removes them.
+func (w *Warehouse) Apply(ctx context.Context, b Batch) ([]Applied, error) {
+	parts, results, err := prepare(b)
+	if err != nil || len(parts) == 0 {
+		return nil, err
+	}
+	table := parts[0].header.Table.FullName()
+	if err := w.pages.register(ctx, w.db); err != nil {
+		return nil, fmt.Errorf("apply %s: let DuckDB read spools: %w", table, err)
+	}
+	err = w.inTx(ctx, func(ctx context.Context, c *sql.Conn) error {
+		a := &application{Warehouse: w, c: c, batch: b, now: w.clock().UTC().Truncate(time.Microsecond)}
+		a.seen = map[string]map[string]bool{}
+		return a.run(ctx, parts)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("apply %s: %w", table, err)
+	}
+	return results, nil
+}
+
+func prepare(b Batch) ([]*portion, []Applied, error) {
+	results := make([]Applied, len(b.Parts))
+	var parts []*portion
+	for i, p := range b.Parts {
+		h := p.File.Header()
+		if !p.File.Done() {
+			return nil, nil, fmt.Errorf("apply %s: the read of scope %s is not whole", h.Stream, h.Scope)
+		}
+		if i > 0 && h.Table.FullName() != parts[0].header.Table.FullName() {
+			return nil, nil, fmt.Errorf("apply %s: %s is another table", parts[0].header.Table.FullName(), h.Table.FullName())
+		}
+		results[i] = Applied{Stream: h.Stream, Scope: h.Scope, Read: p.File.Rows()}
+		parts = append(parts, &portion{Part: p, header: h, result: &results[i]})
+	}
+	return parts, results, nil
+}
+
+// run does all of the transaction: shapes first, then rows, then cursors.
+func (a *application) run(ctx context.Context, parts []*portion) error {
+	todo, err := a.unapplied(ctx, parts)
+	if err != nil || len(todo) == 0 {
+		return err
+	}
+	for _, p := range todo {
+		if err := a.shapeUp(ctx, p.header); err != nil {
+			return err
+		}
+	}
+	if known, err := storedColumns(ctx, a.c, ownSchema, "tombstones"); err != nil {
+		return err
+	} else if known != nil && todo[0].header.Table.Service != ownSchema {
+		a.buries = true
+	}
+	for _, g := range group(todo) {
+		if err := a.applyGroup(ctx, g); err != nil {
+			return err
+		}
+	}
+	if isTombstones(todo[0].header.Table) {
+		if err := a.bury(ctx, todo); err != nil {
+			return err
+		}
+	}
+	return a.conclude(ctx, todo)
+}
+
+// unapplied leaves out what the cursors say has been applied.
+func (a *application) unapplied(ctx context.Context, parts []*portion) (todo []*portion, err error) {
+	for _, p := range parts {
+		if p.before, err = a.cursorIn(ctx, p.header); err != nil {
+			return nil, err
+		}
+		applied := p.before.Spool
+		if p.header.Mode == spool.Sweep {
+			applied = p.before.SweepSpool
+		}
+		if applied == p.header.ID {
+			p.result.Already = true
+			continue
+		}
+		todo = append(todo, p)
+	}
+	return todo, nil
+}
+
+func (a *application) shapeUp(ctx context.Context, h spool.Header) (err error) {
+	if a.stored, err = a.evolve(ctx, h.Table); err != nil {
+		return err
+	}
+	if h.Mode == spool.Sweep || h.Table.Service == ownSchema {
+		return nil
+	}
+	return a.describe(ctx, h.Table)
+}
+
+// group puts together what the same statements can apply: small tables cost what a statement
+// costs, however many divisions there are.
+func group(parts []*portion) (groups [][]*portion) {
+	for _, p := range parts {
+		i := slices.IndexFunc(groups, func(g []*portion) bool {
+			first := g[0].header
+			return first.Mode == p.header.Mode && slices.Equal(first.Table.Columns, p.header.Table.Columns) &&
+				slices.Equal(first.Table.Key, p.header.Table.Key) && first.Table.Version == p.header.Table.Version &&
+				!slices.ContainsFunc(g, func(o *portion) bool { return o.header.Scope == p.header.Scope })
+		})
+		if i < 0 {
+			i, groups = len(groups), append(groups, nil)
+		}
+		p.number = len(groups[i])
+		groups[i] = append(groups[i], p)
+	}
+	return groups
+}
+
+// service is the schema in which a table of the source lies.
+func (a *application) service(t *schema.Table) string {
+	if t.Service == ownSchema {
+		return t.Service
+	}
+	return a.prefix + t.Service
+}
+
+func (a *application) shapeOf(g []*portion) shape {
+	h := g[0].header
+	s := shape{
+		service: a.service(h.Table), name: h.Table.Name, scope: h.Table.Scope.Name, key: h.Table.Key,
+		version: h.Table.Version, stored: a.stored, mode: h.Mode, soft: a.batch.Soft,
+	}
+	for _, c := range h.Table.Columns {
+		s.spooled = append(s.spooled, c.Name)
+	}
+	return s
+}
+
+func (a *application) applyGroup(ctx context.Context, g []*portion) error {
+	s := a.shapeOf(g)
+	if s.key == nil && s.mode != spool.Replace {
+		return fmt.Errorf("%s has no key: it can only be replaced whole, not by %s", s.fullName(), s.mode)
+	}
+	have, err := a.offerParts(ctx, s, g)
+	if err != nil {
+		return err
+	}
+	s.fresh = len(have) == 0
+	switch {
+	case s.key == nil:
+		err = a.rewrite(ctx, s, g, have)
+	case s.mode == spool.Sweep:
+		err = a.sweep(ctx, s, g, have)
+	default:
+		err = a.merge(ctx, s, g, have)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = a.exec(ctx, "drop steps", dropSteps)
+	return err
+}
+
+// extent counts stored rows: all, and those that are not marked as deleted.
+type extent struct{ all, live int64 }
+
+// offerParts lists the parts in a temporary table and counts what is stored of each. Parts of
+// which nothing is stored are not in the answer.
+func (a *application) offerParts(ctx context.Context, s shape, g []*portion) (map[int]extent, error) {
+	scope := g[0].header.Table.Scope.Type
+	if _, err := a.exec(ctx, "list parts", createPart(scope.String())); err != nil {
+		return nil, err
+	}
+	for _, p := range g {
+		value, err := scopeValue(scope, p.header.Scope)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := a.exec(ctx, "list parts", addPart, p.number, value, p.header.Began.UTC()); err != nil {
+			return nil, err
+		}
+	}
+	return a.extents(ctx, "count stored rows", s.countStored())
+}
+
+func (a *application) extents(ctx context.Context, step, statement string) (map[int]extent, error) {
+	found := map[int]extent{}
+	err := a.each(ctx, step, statement, nil, func(rows *sql.Rows) error {
+		var number int
+		var e extent
+		err := rows.Scan(&number, &e.all, &e.live)
+		found[number] = e
+		return err
+	})
+	return found, err
+}
+
+// exec runs one statement; every one of them must succeed for the transaction to mean anything.
+func (a *application) exec(ctx context.Context, step, statement string, args ...any) (int64, error) {
+	a.log.DebugContext(ctx, "statement begins", "step", step)
+	r, err := a.c.ExecContext(ctx, statement, args...)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", step, err)
+	}
+	a.log.DebugContext(ctx, "statement ended", "step", step)
+	return r.RowsAffected()
+}
+
+// each runs one query and calls f for every row of the answer.
+func (a *application) each(ctx context.Context, step, query string, args []any, f func(*sql.Rows) error) error {
+	rows, err := a.c.QueryContext(ctx, query, args...)
+	if err != nil {
+		return fmt.Errorf("%s: %w", step, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := f(rows); err != nil {
+			return fmt.Errorf("%s: %w", step, err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("%s: %w", step, err)
+	}
+	return nil
+}
+
+// reading offers the named columns of the spools of g to a statement that ends in
+// exactduck_pages(?). What goes wrong in the spools comes back as what it is, not as DuckDB's
+// text of it.
+func (a *application) reading(g []*portion, columns []string, wanted bitmap, f func(pages int64) error) error {
+	var files []*spool.File
+	for _, p := range g {
+		files = append(files, p.File)
+	}
+	source, err := newPageSource(files, columns)
+	if err != nil {
+		return err
+	}
+	source.wanted = wanted
+	n, withdraw := a.pages.offer(source)
+	defer withdraw()
+	if err := f(n); err != nil {
+		if source.err != nil {
+			return fmt.Errorf("read spooled pages: %w", source.err)
+		}
+		return err
+	}
+	for kind, names := range source.seen {
+		if a.seen[kind] == nil {
+			a.seen[kind] = map[string]bool{}
+		}
+		for name := range names {
+			a.seen[kind][name] = true
+		}
+	}
+	return nil
+}
+
+// conclude writes what is now true beside the rows: cursors, changes of shape, generations.
+func (a *application) conclude(ctx context.Context, parts []*portion) error {
+	t := parts[0].header.Table
+	name := a.service(t) + "." + t.Name
+	if err := a.recordChanges(ctx, name); err != nil {
+		return err
+	}
+	rows, err := a.liveRows(ctx, t)
+	if err != nil {
+		return err
+	}
+	touched := map[schema.Scope]bool{}
+	for _, p := range parts {
+		if p.touched && !touched[p.header.Scope] && t.Service != ownSchema {
+			if err := touch(ctx, a.c, name, p.header.Scope); err != nil {
+				return err
+			}
+			touched[p.header.Scope] = true
+		}
+		if !p.suspect() {
+			if err := a.storeCursor(ctx, p, name, rows[p.header.Scope]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (a *application) liveRows(ctx context.Context, t *schema.Table) (map[schema.Scope]int64, error) {
+	rows := map[schema.Scope]int64{}
+	query := fmt.Sprintf("SELECT %s::VARCHAR, count(*) FROM %s.%s WHERE %s IS NULL GROUP BY ALL",
+		identifier(t.Scope.Name), identifier(a.service(t)), identifier(t.Name), deletedAt)
+	err := a.each(ctx, "count rows", query, nil, func(r *sql.Rows) error {
+		var scope string
+		var n int64
+		err := r.Scan(&scope, &n)
+		rows[schema.Scope(scope)] = n
+		return err
+	})
+	return rows, err
+}
+
+// cursorIn reads the cursor as this transaction sees it; zero when there is none.
+func (a *application) cursorIn(ctx context.Context, h spool.Header) (found Cursor, err error) {
+	err = a.each(ctx, "read cursor", "SELECT "+cursorColumns+" FROM _exactduck.cursors WHERE prefix = ? AND stream = ? AND scope = ?",
+		[]any{a.prefix, h.Stream, string(h.Scope)}, func(rows *sql.Rows) (err error) {
+			found, err = scanCursor(rows)
+			return err
+		})
+	return found, err
+}
+
+// storeCursor moves the cursor to where the part's read ended. A window leaves it alone, and a
+// sweep only notes that it has been.
+func (a *application) storeCursor(ctx context.Context, p *portion, table string, rows int64) error {
+	before, err := a.cursorIn(ctx, p.header) // another part of the batch may have moved it
+	if err != nil {
+		return err
+	}
+	h, after := p.header, before
+	switch {
+	case h.Mode == spool.Window && before.Stream == "", h.Mode == spool.Sweep && before.Stream == "":
+		return nil
+	case h.Mode == spool.Window:
+	case h.Mode == spool.Sweep:
+		after.SweptAt, after.SweepSpool = h.Began, h.ID
+	default:
+		after = Cursor{
+			Stream: h.Stream, Scope: h.Scope, Table: table, Variant: h.Variant, Fingerprint: h.Fingerprint,
+			Epoch: h.Epoch, Position: p.File.Resume(), Complete: true, HistoryFrom: h.HistoryFrom, ReadAt: h.Began,
+			SweptAt: before.SweptAt, DiscoveredAt: before.DiscoveredAt, Spool: h.ID, SweepSpool: before.SweepSpool,
+		}
+		if h.Mode == spool.Replace {
+			after.SweptAt = h.Began // a read of everything finds what is gone as well
+		}
+	}
+	after.Rows, after.RunID = rows, a.batch.Run
+	if after == before {
+		return nil
+	}
+	return a.putCursor(ctx, a.c, after)
+}

@@ -1,0 +1,300 @@
+package load
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/duckdb/duckdb-go/v2"
+
+	"exactduck/load/spool"
+	"exactduck/schema"
+)
+
+// pageFunction is the SQL function exactduck_pages(n): the rows of spools, as columns. It is
+// registered once, outside any transaction, because a rollback would take it away again.
+type pageFunction struct {
+	mutex  sync.Mutex
+	known  bool
+	last   int64
+	source map[int64]*pageSource
+}
+
+func (f *pageFunction) register(ctx context.Context, db *sql.DB) error {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	if f.known {
+		return nil
+	}
+	c, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	number, err := duckdb.NewTypeInfo(duckdb.TYPE_BIGINT)
+	if err != nil {
+		return err
+	}
+	err = duckdb.RegisterTableUDF(c, "exactduck_pages", duckdb.ChunkTableFunction{
+		Config:        duckdb.TableFunctionConfig{Arguments: []duckdb.TypeInfo{number}},
+		BindArguments: f.bind,
+	})
+	f.known = err == nil
+	return err
+}
+
+func (f *pageFunction) bind(_ map[string]any, args ...any) (duckdb.ChunkTableSource, error) {
+	n, _ := args[0].(int64)
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	if s := f.source[n]; s != nil {
+		return s, nil
+	}
+	return nil, fmt.Errorf("no pages are offered as %d", n)
+}
+
+// offer makes s readable as exactduck_pages(n) until withdrawn.
+func (f *pageFunction) offer(s *pageSource) (n int64, withdraw func()) {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	if f.source == nil {
+		f.source = map[int64]*pageSource{}
+	}
+	f.last++
+	n = f.last
+	f.source[n] = s
+	return n, func() {
+		f.mutex.Lock()
+		defer f.mutex.Unlock()
+		delete(f.source, n)
+	}
+}
+
+// pageSource delivers rows of spools to DuckDB. It may be called on a thread that is none of
+// Go's, and a panic there could not be survived: so it reads files, waits for nothing, catches
+// its panics, and keeps its error beside DuckDB's text of it.
+type pageSource struct {
+	files  []*spool.File
+	places []int // of the columns that are delivered; len(Columns) is Extra
+	infos  []duckdb.ColumnInfo
+	scope  schema.Type
+	wanted bitmap // nil: all rows
+	err    error
+	seen   map[string]map[string]bool // names of Page.Unknown and Page.Misfits
+
+	file    int
+	reader  *spool.Reader
+	page    schema.Page
+	next    int   // row of page
+	ordinal int64 // of that row
+	rows    []int // of page, that go into the chunk
+}
+
+// newPageSource offers the named columns of files, which all have the same table, and extra.
+func newPageSource(files []*spool.File, columns []string) (*pageSource, error) {
+	t := files[0].Header().Table
+	s := &pageSource{files: files, scope: t.Scope.Type, seen: map[string]map[string]bool{}}
+	fixed := []schema.Column{{Name: partColumn, Type: schema.Integer}, {Name: ordinalColumn, Type: schema.BigInt}, t.Scope}
+	for _, name := range columns {
+		place, column := t.Index(name), schema.Column{Name: extra, Type: schema.JSON}
+		if name == extra {
+			place = len(t.Columns)
+		} else if place >= 0 {
+			column = t.Columns[place]
+		} else {
+			return nil, fmt.Errorf("%s has no column %s", t.FullName(), name)
+		}
+		s.places, fixed = append(s.places, place), append(fixed, column)
+	}
+	for _, c := range fixed {
+		kind, err := typeInfo(c.Type)
+		if err != nil {
+			return nil, fmt.Errorf("column %s: %w", c.Name, err)
+		}
+		s.infos = append(s.infos, duckdb.ColumnInfo{Name: c.Name, T: kind})
+	}
+	return s, nil
+}
+
+var duckTypes = map[schema.Type]duckdb.Type{
+	schema.Boolean: duckdb.TYPE_BOOLEAN, schema.UTinyInt: duckdb.TYPE_UTINYINT, schema.SmallInt: duckdb.TYPE_SMALLINT,
+	schema.Integer: duckdb.TYPE_INTEGER, schema.BigInt: duckdb.TYPE_BIGINT, schema.Double: duckdb.TYPE_DOUBLE,
+	schema.Timestamp: duckdb.TYPE_TIMESTAMP, schema.UUID: duckdb.TYPE_UUID, schema.Varchar: duckdb.TYPE_VARCHAR,
+	schema.Blob: duckdb.TYPE_BLOB,
+	schema.JSON: duckdb.TYPE_VARCHAR, // a JSON vector would take text for a value and quote it
+}
+
+func typeInfo(t schema.Type) (duckdb.TypeInfo, error) {
+	if t == schema.Decimal {
+		return duckdb.NewDecimalInfo(18, schema.DecimalScale)
+	}
+	return duckdb.NewTypeInfo(duckTypes[t])
+}
+
+// ColumnInfos is called by DuckDB when a statement is bound.
+func (s *pageSource) ColumnInfos() []duckdb.ColumnInfo { return s.infos }
+
+// Cardinality tells DuckDB which side of a join is the smaller one.
+func (s *pageSource) Cardinality() *duckdb.CardinalityInfo {
+	rows := int64(0)
+	for _, f := range s.files {
+		rows += f.Rows()
+	}
+	return &duckdb.CardinalityInfo{Cardinality: uint(rows), Exact: s.wanted == nil}
+}
+
+// Init begins at the first row.
+func (s *pageSource) Init() {
+	s.file, s.reader, s.next, s.ordinal = 0, nil, 0, 0
+	s.page = schema.Page{}
+}
+
+// FillChunk fills a chunk with the next wanted rows; an empty one ends the function.
+func (s *pageSource) FillChunk(chunk duckdb.DataChunk) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("read pages: panic: %v", p)
+		}
+		if err != nil {
+			s.err = err
+		}
+	}()
+	size := 0
+	for capacity := duckdb.GetDataChunkCapacity(); size < capacity; {
+		if s.next == s.page.Rows {
+			if err := s.turn(); errors.Is(err, io.EOF) {
+				break
+			} else if err != nil {
+				return err
+			}
+		}
+		s.pick(capacity - size)
+		if err := s.copy(chunk, size); err != nil {
+			return err
+		}
+		size += len(s.rows)
+	}
+	return chunk.SetSize(size)
+}
+
+// turn goes on to the next page, of the next file if need be.
+func (s *pageSource) turn() error {
+	for {
+		if s.reader == nil {
+			if s.file == len(s.files) {
+				return io.EOF
+			}
+			s.reader = s.files[s.file].Reader(func(place int) bool { return slices.Contains(s.places, place) })
+		}
+		s.next = 0
+		err := s.reader.Next(&s.page)
+		if !errors.Is(err, io.EOF) {
+			s.note("unknown property", s.page.Unknown)
+			s.note("misfit", s.page.Misfits)
+			return err
+		}
+		s.page.Rows, s.reader = 0, nil
+		s.file++
+	}
+}
+
+func (s *pageSource) note(kind string, names []string) {
+	for _, n := range names {
+		if s.seen[kind] == nil {
+			s.seen[kind] = map[string]bool{}
+		}
+		s.seen[kind][n] = true
+	}
+}
+
+// pick chooses up to room rows of the page.
+func (s *pageSource) pick(room int) {
+	s.rows = s.rows[:0]
+	for ; s.next < s.page.Rows && len(s.rows) < room; s.next++ {
+		if s.wanted == nil || s.wanted.has(s.ordinal) {
+			s.rows = append(s.rows, s.next)
+		}
+		s.ordinal++
+	}
+}
+
+// copy puts the picked rows into the chunk, column by column, from row begin on.
+func (s *pageSource) copy(chunk duckdb.DataChunk, begin int) error {
+	first := s.ordinal - int64(s.next)
+	scope, err := scopeValue(s.scope, s.page.Scope)
+	if err != nil {
+		return err
+	}
+	for i, row := range s.rows {
+		if err := errors.Join(
+			duckdb.SetChunkValue(chunk, 0, begin+i, int64(s.file)),
+			duckdb.SetChunkValue(chunk, 1, begin+i, first+int64(row)),
+			chunk.SetValue(2, begin+i, scope)); err != nil {
+			return err
+		}
+	}
+	for i, place := range s.places {
+		v := &s.page.Extra
+		if place < len(s.page.Columns) {
+			v = &s.page.Columns[place]
+		}
+		if err := copyColumn(chunk, i+3, begin, v, s.rows); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// scopeValue is a scope as the scope column of a table holds it.
+func scopeValue(t schema.Type, s schema.Scope) (any, error) {
+	if t == schema.Varchar {
+		return string(s), nil
+	}
+	n, err := strconv.ParseInt(string(s), 10, 32)
+	if err != nil {
+		return nil, fmt.Errorf("scope %q is no number: %w", s, err)
+	}
+	return int32(n), nil
+}
+
+// copyColumn relies on the ranges that [schema.Vector] has checked: DuckDB's setters wrap what is
+// too large, and take a number given to a DECIMAL for the amount without its point.
+func copyColumn(chunk duckdb.DataChunk, column, begin int, v *schema.Vector, rows []int) error {
+	for i, row := range rows {
+		var err error
+		switch {
+		case !v.Valid[row]:
+			err = chunk.SetValue(column, begin+i, nil)
+		case v.Type == schema.Boolean:
+			err = duckdb.SetChunkValue(chunk, column, begin+i, v.Ints[row] != 0)
+		case v.Type == schema.Timestamp:
+			err = duckdb.SetChunkValue(chunk, column, begin+i, time.UnixMicro(v.Ints[row]).UTC())
+		case v.Type == schema.Double:
+			err = duckdb.SetChunkValue(chunk, column, begin+i, v.Floats[row])
+		case v.Type == schema.UUID:
+			err = duckdb.SetChunkValue(chunk, column, begin+i, duckdb.UUID(v.UUIDs[row]))
+		case v.Type == schema.Varchar, v.Type == schema.Blob, v.Type == schema.JSON:
+			err = duckdb.SetChunkValue(chunk, column, begin+i, v.At(row))
+		default:
+			err = duckdb.SetChunkValue(chunk, column, begin+i, v.Ints[row])
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bitmap is a set of small numbers.
+type bitmap []uint64
+
+func newBitmap(size int64) bitmap { return make(bitmap, (size+63)/64) }
+
+func (b bitmap) add(n int64)      { b[n/64] |= 1 << (n % 64) }
+func (b bitmap) has(n int64) bool { return b[n/64]>>(n%64)&1 == 1 }
