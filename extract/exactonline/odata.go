@@ -1,0 +1,430 @@
+package exactonline
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/go-faster/jx"
+
+	"exactduck/schema"
+)
+
+// decoder turns the bodies of one read into pages. A body is walked once; what it holds goes
+// straight into the columns of a page, and only text is copied. All or nothing: a body that is
+// cut, followed by garbage or not an answer of OData gives an error and no page.
+//
+// Where a value ends up:
+//
+//   - one that fits its column: there.
+//   - one that does not: NULL in the column, the JSON as it came in Extra, the column in Misfits.
+//   - an amount with more digits than the column keeps, and text that is not Unicode: rounded, or
+//     with U+FFFD for what is wrong, in the column, and besides as it came in Extra and Misfits.
+//   - one of a property without a column: Extra, and the property in Unknown.
+//   - __metadata and unexpanded navigation: nowhere.
+//   - a property that a record lacks is NULL; one that comes twice in a record is an error.
+//
+// Whatever in Extra is not Unicode itself, and so could not be JSON, becomes
+// {"_base64": the JSON text as it came, in base64}.
+type decoder struct {
+	table    *schema.Table
+	scope    schema.Scope
+	pageSize int
+	// modified names the property that says when a record was last changed, whether it is a
+	// column or not; empty: there is none. Records changed before since are left out.
+	modified string
+	since    int64 // microseconds of wall clock
+	// seen is told of every record, those left out included. Its values are those of the version
+	// and of the modified property; the booleans say whether there is one.
+	seen func(version int64, versioned bool, modified int64, dated bool)
+
+	json, inner jx.Decoder
+	page        *schema.Page
+	next        string
+	slots       map[string]*slot
+	order       []*slot // of the properties in the record before, for they hardly ever change places
+	record      int     // serial number of the record at hand, over all pages
+	place       int     // of the property at hand in its record
+	extra, text []byte
+	version     int // column; -1: none
+	dated       int // column of the modified property; -1: none
+	when        int64
+	whenKnown   bool
+}
+
+// slot is a property and what becomes of its values.
+type slot struct {
+	name   string
+	quoted string // as it begins a member of Extra
+	column int    // or one of the following
+	record int    // last seen in
+	page   *schema.Page
+}
+
+const (
+	columnUnknown = -1 - iota
+	columnIgnored
+	columnWatched // the modified property, when it is no column
+)
+
+func newDecoder(t *schema.Table, s schema.Scope) *decoder {
+	d := &decoder{
+		table: t, scope: s, since: math.MinInt64, version: -1, dated: -1,
+		slots: map[string]*slot{"__metadata": {name: "__metadata", column: columnIgnored}},
+	}
+	for i, c := range t.Columns {
+		d.slots[c.Name] = newSlot(c.Name, i)
+	}
+	if t.Version != "" {
+		d.version = t.Index(t.Version)
+	}
+	return d
+}
+
+// watch names the modified property.
+func (d *decoder) watch(name string) {
+	d.modified, d.dated = name, d.table.Index(name)
+	if d.dated < 0 {
+		d.slots[name] = newSlot(name, columnWatched)
+	}
+}
+
+func newSlot(name string, column int) *slot {
+	quoted, _ := json.Marshal(strings.ToValidUTF8(name, "\uFFFD")) // a string cannot fail
+	return &slot{name: name, quoted: string(quoted) + ":", column: column}
+}
+
+// decode reads one body. The link is where the next page is; empty: there is none.
+func (d *decoder) decode(body []byte) (page *schema.Page, link string, err error) {
+	d.page, d.next = schema.NewPage(d.table, d.scope, d.pageSize), ""
+	d.json.ResetBytes(body)
+	if err := d.envelope(); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, "", err
+	}
+	slices.Sort(d.page.Unknown)
+	slices.Sort(d.page.Misfits)
+	return d.page, d.next, nil
+}
+
+// envelope reads {"d": …} and nothing behind it.
+func (d *decoder) envelope() error {
+	members, err := d.json.ObjIter()
+	if err != nil {
+		return err
+	}
+	found := false
+	for members.Next() {
+		if key := members.Key(); string(key) != "d" || found {
+			return fmt.Errorf("unexpected %q beside the records", key)
+		}
+		found = true
+		if err := d.payload(); err != nil {
+			return err
+		}
+	}
+	if err := members.Err(); err != nil {
+		return err
+	}
+	if !found {
+		return errors.New(`no "d" in the answer`)
+	}
+	if d.json.Skip() != io.EOF {
+		return errors.New("something follows the answer")
+	}
+	return nil
+}
+
+// payload reads a list, a list with its continuation, or a single record.
+func (d *decoder) payload() error {
+	switch kind := d.json.Next(); kind {
+	case jx.Array:
+		return d.records()
+	case jx.Object:
+		return d.object()
+	default:
+		return fmt.Errorf("the records are a %s", kind)
+	}
+}
+
+func (d *decoder) object() error {
+	members, err := d.json.ObjIter()
+	if err != nil {
+		return err
+	}
+	if !members.Next() {
+		if err := members.Err(); err != nil {
+			return err
+		}
+		return errors.New("an object without records")
+	}
+	switch string(members.Key()) {
+	case "results", "__next", "__count":
+		return d.list(&members)
+	default:
+		return d.single(&members)
+	}
+}
+
+// list reads {"results": […], "__next": "…"}, of which the first key is at hand.
+func (d *decoder) list(members *jx.ObjIter) error {
+	found := false
+	for more := true; more; more = members.Next() {
+		var err error
+		switch key := string(members.Key()); {
+		case key == "results" && !found:
+			found = true
+			err = d.records()
+		case key == "__next":
+			err = d.link()
+		case strings.HasPrefix(key, "__"):
+			err = d.json.Skip()
+		default:
+			err = fmt.Errorf("unexpected %q beside the results", key)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := members.Err(); err != nil {
+		return err
+	}
+	if !found {
+		return errors.New("an object without results")
+	}
+	return nil
+}
+
+func (d *decoder) link() (err error) {
+	if d.next != "" {
+		return errors.New("two continuations")
+	}
+	if d.json.Next() == jx.Null {
+		return d.json.Null()
+	}
+	d.next, err = d.json.Str()
+	return err
+}
+
+func (d *decoder) records() error {
+	records, err := d.json.ArrIter()
+	if err != nil {
+		return err
+	}
+	for records.Next() {
+		members, err := d.json.ObjIter()
+		if err != nil {
+			return err
+		}
+		d.begin()
+		for members.Next() {
+			if err := d.property(members.Key()); err != nil {
+				return err
+			}
+		}
+		if err := members.Err(); err != nil {
+			return err
+		}
+		if err := d.end(); err != nil {
+			return err
+		}
+	}
+	return records.Err()
+}
+
+// single reads the rest of a record of which the first key is at hand.
+func (d *decoder) single(members *jx.ObjIter) error {
+	d.begin()
+	for more := true; more; more = members.Next() {
+		if err := d.property(members.Key()); err != nil {
+			return err
+		}
+	}
+	if err := members.Err(); err != nil {
+		return err
+	}
+	return d.end()
+}
+
+func (d *decoder) begin() {
+	d.record++
+	d.place, d.whenKnown, d.extra = 0, false, d.extra[:0]
+}
+
+// property reads one property of the record at hand.
+func (d *decoder) property(key []byte) error {
+	s := d.slot(key)
+	raw, err := d.json.Raw()
+	if err != nil {
+		return err
+	}
+	if s.record == d.record {
+		return fmt.Errorf("property %q comes twice in a record", s.name)
+	}
+	s.record = d.record
+	switch s.column {
+	case columnIgnored:
+	case columnUnknown:
+		d.unknown(s, raw)
+	case columnWatched:
+		d.when, d.whenKnown = d.moment(raw)
+	default:
+		return d.column(s, raw)
+	}
+	return nil
+}
+
+// slot finds the property by the order of the record before, and by name when that has changed.
+func (d *decoder) slot(key []byte) *slot {
+	at := d.place
+	d.place++
+	if at < len(d.order) && d.order[at].name == string(key) {
+		return d.order[at]
+	}
+	s := d.slots[string(key)]
+	if s == nil {
+		name := string(key)
+		if s = newSlot(name, d.table.Index(name)); s.column < 0 {
+			s.column = columnUnknown
+		}
+		d.slots[name] = s
+	}
+	if at < len(d.order) {
+		d.order[at] = s
+	} else {
+		d.order = append(d.order, s)
+	}
+	return s
+}
+
+func (d *decoder) unknown(s *slot, raw jx.Raw) {
+	if d.deferred(raw) {
+		return
+	}
+	d.keep(s, raw)
+	if s.page != d.page {
+		s.page = d.page
+		d.page.Unknown = append(d.page.Unknown, s.name)
+	}
+}
+
+// column puts a value into its column.
+func (d *decoder) column(s *slot, raw jx.Raw) error {
+	v := &d.page.Columns[s.column]
+	if v.Len() > d.page.Rows {
+		return fmt.Errorf("property %q comes twice in a record", s.name) // in another case of letters
+	}
+	if raw[0] == 'n' || raw[0] == '{' && d.deferred(raw) {
+		v.AppendNull()
+		return nil
+	}
+	fit := d.convert(v, raw)
+	if fit == fits {
+		return nil
+	}
+	if fit == misfits {
+		v.AppendNull()
+	}
+	d.keep(s, raw)
+	if s.page != d.page {
+		s.page = d.page
+		d.page.Misfits = append(d.page.Misfits, d.table.Columns[s.column].Name)
+	}
+	return nil
+}
+
+// deferred reports whether a value is a navigation that was not expanded.
+func (d *decoder) deferred(raw jx.Raw) bool {
+	if raw[0] != '{' {
+		return false
+	}
+	d.inner.ResetBytes(raw)
+	members, err := d.inner.ObjIter()
+	return err == nil && members.Next() && string(members.Key()) == "__deferred"
+}
+
+// keep adds a member to Extra.
+func (d *decoder) keep(s *slot, raw jx.Raw) {
+	if len(d.extra) == 0 {
+		d.extra = append(d.extra, '{')
+	} else {
+		d.extra = append(d.extra, ',')
+	}
+	d.extra = append(d.extra, s.quoted...)
+	d.extra = appendUnicode(d.extra, raw)
+}
+
+// end completes the record at hand, or takes it back when it is not wanted.
+func (d *decoder) end() error {
+	row := d.page.Rows
+	for i := range d.page.Columns {
+		if v := &d.page.Columns[i]; v.Len() == row {
+			v.AppendNull()
+		}
+	}
+	if len(d.extra) == 0 {
+		d.page.Extra.AppendNull()
+	} else if d.extra = append(d.extra, '}'); !d.page.Extra.AppendText(d.extra) {
+		return errors.New("a record has more unknown text than fits")
+	}
+	d.page.Rows++
+	if d.dated >= 0 {
+		v := &d.page.Columns[d.dated]
+		d.when, d.whenKnown = v.Ints[row], v.Valid[row]
+	}
+	if d.seen != nil {
+		version, versioned := int64(0), false
+		if d.version >= 0 {
+			v := &d.page.Columns[d.version]
+			version, versioned = v.Ints[row], v.Valid[row]
+		}
+		d.seen(version, versioned, d.when, d.whenKnown)
+	}
+	if d.whenKnown && d.when < d.since {
+		d.takeBack()
+	}
+	return nil
+}
+
+func (d *decoder) takeBack() {
+	d.page.Rows--
+	for i := range d.page.Columns {
+		cut(&d.page.Columns[i], d.page.Rows)
+	}
+	cut(&d.page.Extra, d.page.Rows)
+}
+
+// cut shortens a vector to its first rows.
+func cut(v *schema.Vector, rows int) {
+	v.Valid = v.Valid[:rows]
+	switch v.Type {
+	case schema.Double:
+		v.Floats = v.Floats[:rows]
+	case schema.UUID:
+		v.UUIDs = v.UUIDs[:rows]
+	case schema.Varchar, schema.Blob, schema.JSON:
+		v.Ends = v.Ends[:rows]
+		v.Text = v.Text[:0]
+		if rows > 0 {
+			v.Text = v.Text[:v.Ends[rows-1]]
+		}
+	default:
+		v.Ints = v.Ints[:rows]
+	}
+}
+
+// appendUnicode appends a JSON value as it is, or wrapped when some of its text is not Unicode.
+func appendUnicode(to []byte, raw jx.Raw) []byte {
+	if unicodeJSON(raw) {
+		return append(to, raw...)
+	}
+	wrapped, _ := json.Marshal(map[string][]byte{"_base64": bytes.Clone(raw)}) // cannot fail
+	return append(to, wrapped...)
+}

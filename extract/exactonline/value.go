@@ -1,0 +1,234 @@
+package exactonline
+
+import (
+	"bytes"
+	"encoding/base64"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-faster/jx"
+	"github.com/google/uuid"
+
+	"exactduck/schema"
+)
+
+// fit is how well a value went into its column.
+type fit uint8
+
+const (
+	fits    fit = iota
+	rounded     // a value is in the column, but not exactly the one that came
+	misfits     // nothing was added to the column
+)
+
+// convert adds a JSON value other than null to a column.
+func (d *decoder) convert(v *schema.Vector, raw jx.Raw) fit {
+	if v.Type == schema.JSON {
+		return d.document(v, raw)
+	}
+	if raw[0] == '{' || raw[0] == '[' {
+		return misfits
+	}
+	text, ok := d.plain(raw)
+	if !ok {
+		return misfits
+	}
+	switch v.Type {
+	case schema.Varchar:
+		return appendString(v, raw, text)
+	case schema.UUID:
+		return appendGUID(v, text)
+	case schema.Timestamp:
+		return added(appendMoment(v, text))
+	case schema.Double:
+		return added(appendDouble(v, text))
+	case schema.Decimal:
+		return appendAmount(v, text)
+	case schema.Boolean:
+		return added(appendBoolean(v, text))
+	case schema.Blob:
+		return d.binary(v, raw, text)
+	default:
+		n, ok := parseDecimal(text)
+		i, whole := n.integer()
+		return added(ok && whole && v.AppendInt(i))
+	}
+}
+
+func added(ok bool) fit {
+	if ok {
+		return fits
+	}
+	return misfits
+}
+
+// plain is the text of a string, or the JSON text of a number or boolean. It stays valid until
+// the next call.
+func (d *decoder) plain(raw jx.Raw) ([]byte, bool) {
+	if raw[0] != '"' {
+		return raw, true
+	}
+	text := raw[1 : len(raw)-1]
+	if bytes.IndexByte(text, '\\') < 0 {
+		return text, true
+	}
+	d.inner.ResetBytes(raw)
+	unescaped, err := d.inner.StrAppend(d.text[:0])
+	if err != nil {
+		return nil, false
+	}
+	d.text = unescaped
+	return unescaped, true
+}
+
+func (d *decoder) document(v *schema.Vector, raw jx.Raw) fit {
+	return added(unicodeJSON(raw) && v.AppendText(raw))
+}
+
+func (d *decoder) binary(v *schema.Vector, raw jx.Raw, text []byte) fit {
+	if raw[0] != '"' {
+		return misfits
+	}
+	decoded := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
+	n, err := base64.StdEncoding.Decode(decoded, text)
+	return added(err == nil && v.AppendText(decoded[:n]))
+}
+
+// moment reads the time that says when a record was modified.
+func (d *decoder) moment(raw jx.Raw) (int64, bool) {
+	if raw[0] != '"' {
+		return 0, false
+	}
+	text, ok := d.plain(raw)
+	if !ok {
+		return 0, false
+	}
+	return parseMoment(text)
+}
+
+// appendString takes numbers and booleans too, as they are written: the types of a few properties
+// are guessed.
+func appendString(v *schema.Vector, raw jx.Raw, text []byte) fit {
+	if unicodeJSON(raw) {
+		return added(v.AppendText(text))
+	}
+	if v.AppendText(bytes.ToValidUTF8(text, []byte("\uFFFD"))) {
+		return rounded
+	}
+	return misfits
+}
+
+// appendGUID takes a GUID in any case, in braces or not.
+func appendGUID(v *schema.Vector, text []byte) fit {
+	if len(text) == 38 && text[0] == '{' && text[37] == '}' {
+		text = text[1:37]
+	}
+	if len(text) != 36 {
+		return misfits
+	}
+	id, err := uuid.ParseBytes(text)
+	if err != nil {
+		return misfits
+	}
+	v.AppendUUID(id)
+	return fits
+}
+
+func appendBoolean(v *schema.Vector, text []byte) bool {
+	switch string(text) {
+	case "true", "True", "1":
+		return v.AppendInt(1)
+	case "false", "False", "0":
+		return v.AppendInt(0)
+	}
+	return false
+}
+
+func appendMoment(v *schema.Vector, text []byte) bool {
+	us, ok := parseMoment(text)
+	return ok && v.AppendInt(us)
+}
+
+// The years 1 to 9999 in milliseconds: what the vendor's DateTime can hold.
+const firstMilli, lastMilli = -62_135_596_800_000, 253_402_300_799_999
+
+// parseMoment reads /Date(ms)/, the wall clock of Exact as if it were UTC, in microseconds. It
+// takes an ISO time without a zone too. A zone, in either form, says that the value is something
+// else than a wall clock: it is not taken.
+func parseMoment(text []byte) (int64, bool) {
+	digits, ok := bytes.CutPrefix(text, []byte("/Date("))
+	if !ok {
+		return parseISO(text)
+	}
+	digits, ok = bytes.CutSuffix(digits, []byte(")/"))
+	if !ok {
+		return 0, false
+	}
+	ms, ok := parseInteger(digits)
+	if !ok || ms < firstMilli || ms > lastMilli {
+		return 0, false
+	}
+	return ms * 1000, true
+}
+
+func parseISO(text []byte) (int64, bool) {
+	if len(text) < len("2006-01-02T15:04:05") || len(text) > 27 || text[10] != 'T' {
+		return 0, false
+	}
+	t, err := time.Parse("2006-01-02T15:04:05", string(text)) // takes fractions too
+	if err != nil || t.Year() < 1 {
+		return 0, false
+	}
+	return t.UnixMicro(), true
+}
+
+func appendDouble(v *schema.Vector, text []byte) bool {
+	n, ok := parseDecimal(text)
+	if !ok {
+		return false
+	}
+	if f, exact := n.float(); exact {
+		return v.AppendFloat(f)
+	}
+	f, err := strconv.ParseFloat(string(text), 64)
+	return err == nil && v.AppendFloat(f)
+}
+
+// unicodeJSON reports whether all text of a JSON value is Unicode: valid UTF-8, and no half of a
+// surrogate pair alone among its escapes. A text that was cut in the middle of an emoji ends so.
+func unicodeJSON(raw []byte) bool {
+	if !utf8.Valid(raw) {
+		return false
+	}
+	for {
+		at := bytes.IndexByte(raw, '\\')
+		if at < 0 {
+			return true
+		}
+		r, ok := escaped(raw[at:])
+		size := 2
+		switch {
+		case ok && r >= 0xD800 && r < 0xDC00:
+			low, ok := escaped(raw[at+6:])
+			if !ok || low < 0xDC00 || low > 0xDFFF {
+				return false
+			}
+			size = 12
+		case ok && r >= 0xDC00 && r <= 0xDFFF:
+			return false
+		case ok:
+			size = 6
+		}
+		raw = raw[at+size:]
+	}
+}
+
+// escaped reads a \uXXXX at the beginning of some JSON.
+func escaped(raw []byte) (uint64, bool) {
+	if len(raw) < 6 || raw[0] != '\\' || raw[1] != 'u' {
+		return 0, false
+	}
+	r, err := strconv.ParseUint(string(raw[2:6]), 16, 32)
+	return r, err == nil
+}
