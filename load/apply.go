@@ -394,7 +394,7 @@ func (a *application) storeCursor(ctx context.Context, p *portion, table string,
 		after = Cursor{
 			Stream: h.Stream, Scope: h.Scope, Table: table, Variant: h.Variant, Fingerprint: h.Fingerprint,
 			Epoch: h.Epoch, Position: p.File.Resume(), Complete: true, HistoryFrom: h.HistoryFrom, ReadAt: h.Began,
-			SweptAt: before.SweptAt, DiscoveredAt: before.DiscoveredAt, Spool: h.ID, SweepSpool: before.SweepSpool,
+			SweptAt: before.SweptAt, Spool: h.ID, SweepSpool: before.SweepSpool,
 		}
 		if h.Mode == spool.Replace {
 			after.SweptAt = h.Began // a read of everything finds what is gone as well

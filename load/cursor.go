@@ -20,9 +20,8 @@ type Cursor struct {
 	Complete bool
 	// HistoryFrom is the date from which on the rows are there; "" is from the beginning.
 	HistoryFrom string
-	// ReadAt, SweptAt and DiscoveredAt are when the last read, sweep and search for new
-	// properties began; zero: never.
-	ReadAt, SweptAt, DiscoveredAt time.Time
+	// ReadAt and SweptAt are when the last read and sweep began; zero: never.
+	ReadAt, SweptAt time.Time
 	// Spool and SweepSpool are the ids of the last spools applied.
 	Spool, SweepSpool string
 	// Rows is how many rows the scope has in the table.
@@ -31,7 +30,7 @@ type Cursor struct {
 }
 
 const cursorColumns = `stream, scope, table_name, variant, fingerprint, epoch, position, complete,
-	history_from, read_at, swept_at, discovered_at, spool, sweep_spool, rows, run_id`
+	history_from, read_at, swept_at, spool, sweep_spool, rows, run_id`
 
 // Cursor returns the cursor of a stream in a scope, and whether there is one.
 func (w *Warehouse) Cursor(ctx context.Context, stream string, s schema.Scope) (Cursor, bool, error) {
@@ -64,10 +63,10 @@ func (w *Warehouse) cursors(ctx context.Context, where string, args ...any) ([]C
 }
 
 func scanCursor(rows *sql.Rows) (c Cursor, err error) {
-	var read, swept, discovered sql.NullTime
+	var read, swept sql.NullTime
 	err = rows.Scan(&c.Stream, &c.Scope, &c.Table, &c.Variant, &c.Fingerprint, &c.Epoch, &c.Position, &c.Complete,
-		&c.HistoryFrom, &read, &swept, &discovered, &c.Spool, &c.SweepSpool, &c.Rows, &c.RunID)
-	c.ReadAt, c.SweptAt, c.DiscoveredAt = read.Time, swept.Time, discovered.Time
+		&c.HistoryFrom, &read, &swept, &c.Spool, &c.SweepSpool, &c.Rows, &c.RunID)
+	c.ReadAt, c.SweptAt = read.Time, swept.Time
 	return c, err
 }
 
@@ -79,24 +78,27 @@ func (w *Warehouse) putCursor(ctx context.Context, c *sql.Conn, cursor Cursor) e
 		return fmt.Errorf("write cursor: %w", err)
 	}
 	_, err = c.ExecContext(ctx, "INSERT INTO _exactduck.cursors (prefix, "+cursorColumns+
-		") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		w.prefix, cursor.Stream, string(cursor.Scope), cursor.Table, cursor.Variant, cursor.Fingerprint, cursor.Epoch,
 		string(cursor.Position), cursor.Complete, cursor.HistoryFrom, orNull(cursor.ReadAt), orNull(cursor.SweptAt),
-		orNull(cursor.DiscoveredAt), cursor.Spool, cursor.SweepSpool, cursor.Rows, cursor.RunID)
+		cursor.Spool, cursor.SweepSpool, cursor.Rows, cursor.RunID)
 	if err != nil {
 		return fmt.Errorf("write cursor: %w", err)
 	}
 	return nil
 }
 
-// Discovered notes when a stream of a scope was last searched for properties that its table does
-// not have. It does nothing when the stream has no cursor there.
-func (w *Warehouse) Discovered(ctx context.Context, stream string, s schema.Scope, at time.Time) error {
-	return w.inTx(ctx, func(ctx context.Context, c *sql.Conn) error {
-		_, err := c.ExecContext(ctx, `UPDATE _exactduck.cursors SET discovered_at = ?
-			WHERE prefix = ? AND stream = ? AND scope = ?`, orNull(at), w.prefix, stream, string(s))
+// Reload makes the next run read a stream of a scope from its beginning. The rows stay until then.
+func (w *Warehouse) Reload(ctx context.Context, stream string, s schema.Scope) error {
+	err := w.inTx(ctx, func(ctx context.Context, c *sql.Conn) error {
+		_, err := c.ExecContext(ctx, `UPDATE _exactduck.cursors SET complete = false
+			WHERE prefix = ? AND stream = ? AND scope = ?`, w.prefix, stream, string(s))
 		return err
 	})
+	if err != nil {
+		return fmt.Errorf("have %s (%s) read again: %w", stream, s, err)
+	}
+	return nil
 }
 
 // orNull is the time in UTC, and NULL for the zero time.

@@ -27,8 +27,10 @@ CREATE TABLE _exactduck.cursors (
 	prefix VARCHAR NOT NULL DEFAULT '', stream VARCHAR NOT NULL, scope VARCHAR NOT NULL, table_name VARCHAR NOT NULL,
 	variant VARCHAR NOT NULL, fingerprint VARCHAR NOT NULL, epoch VARCHAR NOT NULL, position VARCHAR NOT NULL,
 	complete BOOLEAN NOT NULL, history_from VARCHAR NOT NULL DEFAULT '', read_at TIMESTAMPTZ, swept_at TIMESTAMPTZ,
-	discovered_at TIMESTAMPTZ, spool VARCHAR NOT NULL DEFAULT '', sweep_spool VARCHAR NOT NULL DEFAULT '',
+	spool VARCHAR NOT NULL DEFAULT '', sweep_spool VARCHAR NOT NULL DEFAULT '',
 	rows BIGINT NOT NULL DEFAULT 0, run_id VARCHAR NOT NULL DEFAULT '');
+CREATE TABLE _exactduck.discoveries (
+	prefix VARCHAR NOT NULL, stream VARCHAR NOT NULL, looked_at TIMESTAMPTZ NOT NULL, properties VARCHAR[] NOT NULL);
 CREATE TABLE _exactduck.schema_changes (
 	changed_at TIMESTAMPTZ NOT NULL, run_id VARCHAR, table_name VARCHAR NOT NULL, column_name VARCHAR, change VARCHAR NOT NULL,
 	detail VARCHAR);

@@ -105,13 +105,12 @@ func TestCursorComesBackAsWritten(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
-	at := time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC)
-	if err := w.Discovered(t.Context(), "crm/Accounts", "123", at); err != nil {
+	if err := w.Reload(t.Context(), "crm/Accounts", "123"); err != nil {
 		t.Fatal(err)
 	}
 	all, err := w.Cursors(t.Context())
-	if err != nil || len(all) != 1 || !all[0].DiscoveredAt.Equal(at) {
-		t.Errorf("Cursors = %v, %v; want one, discovered at %v", all, err, at)
+	if err != nil || len(all) != 1 || all[0].Complete || all[0].Position != want.Position {
+		t.Errorf("Cursors = %v, %v; want one that has to be read again", all, err)
 	}
 	if _, found, err := w.Cursor(t.Context(), "crm/Accounts", "124"); found || err != nil {
 		t.Errorf("Cursor of an unknown scope = %v, %v", found, err)
