@@ -96,23 +96,29 @@ func fileError(path string, err error) error {
 // reserved are the names that DuckDB keeps for databases and schemas of its own, and ours.
 var reserved = map[string]bool{
 	"system": true, "temp": true, "main": true, "memory": true, "pg_catalog": true, "information_schema": true,
-	"_exactduck": true, catalog: true,
+	"_exactduck": true,
 }
 
-// stem is the name of the database that a reader of target sees.
-func stem(target string) (string, error) {
+// databaseName is the name under which DuckDB opens the file at path.
+func databaseName(path string) (string, error) {
+	name, _, _ := strings.Cut(filepath.Base(path), ".")
+	switch {
+	case name == "" || name == string(filepath.Separator):
+		return "", &Unnameable{Path: path, Reason: "it has no name before the first dot"}
+	case reserved[strings.ToLower(name)]:
+		return "", &Unnameable{Path: path, Reason: name + " has a meaning of its own in DuckDB"}
+	}
+	return name, nil
+}
+
+// workingName is what the working database of a target is called.
+func workingName(target string) (string, error) {
 	if target == "" {
 		return "warehouse", nil
 	}
+	if _, err := databaseName(target); err != nil {
+		return "", err
+	}
 	name := filepath.Base(target)
-	if i := strings.IndexByte(name, '.'); i >= 0 {
-		name = name[:i]
-	}
-	switch {
-	case name == "" || name == string(filepath.Separator):
-		return "", &Unnameable{Path: target, Reason: "it has no name before the first dot"}
-	case reserved[strings.ToLower(name)]:
-		return "", &Unnameable{Path: target, Reason: name + " is a name of DuckDB's own"}
-	}
-	return name, nil
+	return strings.TrimSuffix(name, filepath.Ext(name)), nil
 }

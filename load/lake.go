@@ -49,7 +49,8 @@ func (w *Warehouse) lakeDue(ctx context.Context, t Target, id identity) (*snapsh
 			return nil, &Foreign{Path: lake, Reason: "another working database is published there"}
 		}
 		if previous.identity == id && previous.intact(filepath.Join(lake, "runs", current)) {
-			return nil, nil
+			// A publication killed after it switched the link has not cleaned up.
+			return nil, w.prune(ctx, &snapshot{lake: lake, name: current, keep: max(t.Keep, 2), manifest: *previous})
 		}
 	}
 	name, err := snapshotName(lake, t.RunID)

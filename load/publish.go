@@ -130,7 +130,7 @@ func (w *Warehouse) fileDue(ctx context.Context, path string, id identity) (*cop
 	if path == "" {
 		return nil, nil
 	}
-	if _, err := stem(path); err != nil {
+	if _, err := databaseName(path); err != nil {
 		return nil, err
 	}
 	path, err := resolve(path)

@@ -28,7 +28,7 @@ type Reader struct {
 
 // OpenReader opens the published file at path. It never waits for a run and no run waits for it.
 func OpenReader(ctx context.Context, path string) (*Reader, error) {
-	name, err := stem(path)
+	name, err := databaseName(path)
 	if err != nil {
 		return nil, err
 	}

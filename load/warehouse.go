@@ -79,7 +79,7 @@ func Open(ctx context.Context, o Options) (*Warehouse, error) {
 }
 
 func newWarehouse(o Options) (*Warehouse, error) {
-	name, err := stem(o.Target)
+	name, err := workingName(o.Target)
 	if err != nil {
 		return nil, err
 	}

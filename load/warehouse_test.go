@@ -26,7 +26,7 @@ func open(t *testing.T, dir string) *Warehouse {
 	return w
 }
 
-func exec(t *testing.T, w *Warehouse, statements ...string) {
+func execute(t *testing.T, w *Warehouse, statements ...string) {
 	t.Helper()
 	err := w.inTx(t.Context(), func(ctx context.Context, c *sql.Conn) error {
 		for _, s := range statements {
@@ -43,7 +43,7 @@ func exec(t *testing.T, w *Warehouse, statements ...string) {
 
 func TestStatementErrorIsNeverCommitted(t *testing.T) {
 	w := open(t, t.TempDir())
-	exec(t, w, "CREATE TABLE main.a (i INTEGER)")
+	execute(t, w, "CREATE TABLE main.a (i INTEGER)")
 	err := w.inTx(t.Context(), func(ctx context.Context, c *sql.Conn) error {
 		if _, err := c.ExecContext(ctx, "INSERT INTO main.a VALUES (1)"); err != nil {
 			return err
@@ -65,7 +65,7 @@ func TestStatementErrorIsNeverCommitted(t *testing.T) {
 
 func TestTransactionRollsBackOnError(t *testing.T) {
 	w := open(t, t.TempDir())
-	exec(t, w, "CREATE TABLE main.a (i INTEGER)")
+	execute(t, w, "CREATE TABLE main.a (i INTEGER)")
 	stop := errors.New("stop")
 	err := w.inTx(t.Context(), func(ctx context.Context, c *sql.Conn) error {
 		if _, err := c.ExecContext(ctx, "INSERT INTO main.a VALUES (1)"); err != nil {
@@ -76,7 +76,7 @@ func TestTransactionRollsBackOnError(t *testing.T) {
 	if !errors.Is(err, stop) {
 		t.Errorf("inTx = %v, want %v", err, stop)
 	}
-	exec(t, w, "INSERT INTO main.a VALUES (2)")
+	execute(t, w, "INSERT INTO main.a VALUES (2)")
 	var sum int
 	if err := w.db.QueryRowContext(t.Context(), "SELECT sum(i) FROM main.a").Scan(&sum); err != nil || sum != 2 {
 		t.Errorf("sum = %d, %v; want 2", sum, err)
