@@ -1,0 +1,226 @@
+package sandbox
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// api answers a request to /api/v1/: token, rights, limits, and then the records.
+func (s *Sandbox) api(r *http.Request) *reply {
+	if refused := s.bearer(r); refused != nil {
+		return refused
+	}
+	a := parseAddress(r.URL.Path)
+	d, refused := s.entered(a, wantsJSON(r))
+	if refused != nil {
+		return refused
+	}
+	now := s.now()
+	used, over := s.limits.take(d.code, now)
+	if over != allowed {
+		return s.limits.refused(used, over)
+	}
+	budget := fmt.Sprintf("%d %s", d.code, a.path)
+	if s.limits.blocked(budget, now) {
+		return &reply{status: http.StatusTooManyRequests}
+	}
+	answer := s.serve(r, a, d)
+	if answer.status >= 400 && answer.status < 500 {
+		s.limits.failed(budget, now)
+	}
+	s.limits.headers(answer.header, used, allowed)
+	return answer
+}
+
+// anyDivision are the endpoints that do not look at the division in their address.
+var anyDivision = []string{"/api/v1/{division}/system/divisions"}
+
+// entered finds the division of an address.
+func (s *Sandbox) entered(a address, asJSON bool) (*division, *reply) {
+	if a.division == 0 || slices.Contains(anyDivision, a.path) {
+		return s.divisions[0], nil
+	}
+	d, err := s.division(a.division)
+	if err != nil {
+		return nil, failure(http.StatusForbidden, "NoDivisionAccess: Forbidden", "Forbidden", asJSON)
+	}
+	return d, nil
+}
+
+// serve answers a request that may be made.
+func (s *Sandbox) serve(r *http.Request, a address, d *division) *reply {
+	asJSON := wantsJSON(r)
+	v := s.view(a.path)
+	if v == nil || v.endpoint.Retired {
+		return failure(http.StatusNotFound, "", fmt.Sprintf(resourceAbsent, a.path[strings.LastIndex(a.path, "/")+1:]), asJSON)
+	}
+	if r.Method != http.MethodGet || !slices.Contains(v.endpoint.Methods, http.MethodGet) {
+		return failure(http.StatusMethodNotAllowed, "", "Method Not Allowed", asJSON)
+	}
+	for path := range s.forbidden {
+		if covers(path, v) {
+			return failure(http.StatusForbidden, "Forbidden: Application Scope Violated", "Forbidden - Application Scope Violated. Cannot read '"+v.endpoint.OAuthScope+"' scope.", asJSON)
+		}
+	}
+	found, err := s.look(v, d, a, r.URL.RawQuery)
+	if err != nil {
+		status := http.StatusBadRequest
+		if errors.Is(err, errAbsent) {
+			status = http.StatusNotFound
+		}
+		return failure(status, "", err.Error(), asJSON)
+	}
+	return found.reply(r, a)
+}
+
+var errAbsent = errors.New("Resource not found")
+
+// look finds what a request asks for.
+func (s *Sandbox) look(v *view, d *division, a address, rawQuery string) (*answer, error) {
+	q, err := parseQuery(rawQuery)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.parametersIn(q); err != nil {
+		return nil, err
+	}
+	if s.options.MandatoryFilter && q.filter == "" && !a.keyed && slices.Contains(filtered, v.pattern) {
+		return nil, badRequest(mandatory + v.filterNames())
+	}
+	records := s.visible(v, d, q)
+	if a.keyed {
+		return v.single(records, a.key, q)
+	}
+	found, err := find(v, records, q)
+	if err == nil && a.count {
+		match, _ := v.filter(q)
+		found.counted, found.plain = countOf(records.made(), match), true
+	}
+	return found, err
+}
+
+// filtered are the endpoints to which mandatory filtering is known to have been applied.
+var filtered = []string{"/api/v1/{division}/crm/accounts", "/api/v1/{division}/logistics/items"}
+
+func (v *view) filterNames() string {
+	var names []string
+	for _, p := range v.props {
+		if !p.nested {
+			names = append(names, p.name)
+		}
+	}
+	slices.Sort(names)
+	return strings.Join(names, ",")
+}
+
+// visible is the store that a login sees: an empty one where its rights are gone.
+func (s *Sandbox) visible(v *view, d *division, q *query) *store {
+	for path := range d.revoked {
+		if covers(path, v) {
+			return newStore(v.set)
+		}
+	}
+	if v.endpoint.Name == "SyncTimestamp" {
+		return d.syncTimestamp(v, q)
+	}
+	return d.records(v.set)
+}
+
+func (v *view) single(s *store, key string, q *query) (*answer, error) {
+	r := v.one(s, key)
+	if r == nil {
+		return nil, errAbsent
+	}
+	q.top = 1
+	props, err := v.selection(q)
+	return &answer{view: v, props: props, rows: []*record{r}, single: true, counted: -1}, err
+}
+
+// parametersIn checks what a function must be given in its query.
+func (v *view) parametersIn(q *query) error {
+	for _, p := range v.endpoint.Parameters {
+		value, given := q.params[strings.ToLower(p.Name)]
+		if !given && p.Mandatory {
+			return badRequest("Bad Request - The parameter '" + p.Name + "' is missing.")
+		}
+		if !given {
+			continue
+		}
+		x, err := parseLiteral(value)
+		if err != nil || kind(x) != kindOf(p.Edm) {
+			return badRequest("Bad Request - Error in query syntax.")
+		}
+	}
+	return nil
+}
+
+// syncTimestamp finds the first record of an endpoint that was modified at or after a moment.
+func (d *division) syncTimestamp(v *view, q *query) *store {
+	s := newStore(v.set)
+	modified, _ := parseLiteral(q.params["modified"])
+	name, _ := parseLiteral(q.params["endpoint"])
+	var first *record
+	var of *recordSet
+	for _, other := range published().views {
+		if wanted, _ := name.(string); other.endpoint.SyncTimestamp == "" || !strings.EqualFold(other.endpoint.SyncTimestamp, wanted) {
+			continue
+		}
+		of = other.set
+		for _, r := range d.records(of).made() {
+			if m := of.get(r, "Modified"); m != nil && compare(m, modified) >= 0 && (first == nil || r.version < first.version) {
+				first = r
+			}
+		}
+	}
+	if first != nil {
+		s.put(v.set.build(fields{"Modified": of.get(first, "Modified"), "API": name, "TimeStampAsBigInt": first.version}))
+	}
+	return s
+}
+
+// reply encodes an answer.
+func (a *answer) reply(r *http.Request, at address) *reply {
+	path := r.URL.Path
+	if at.keyed {
+		path = path[:strings.LastIndex(path, "(")]
+	}
+	out := &reply{status: http.StatusOK, header: http.Header{"Cache-Control": {"no-cache"}, "DataServiceVersion": {"2.0;"}}}
+	switch {
+	case a.plain:
+		out.header.Set("Content-Type", "text/plain;charset=utf-8")
+		out.body = []byte(strconv.Itoa(a.counted))
+	case wantsJSON(r):
+		out.header.Set("Content-Type", "application/json;charset=utf-8")
+		out.body = a.encode(rootOf(r), path)
+	default:
+		out.header.Set("Content-Type", "application/atom+xml;charset=utf-8")
+		out.body = a.atom(rootOf(r), path)
+	}
+	return out
+}
+
+// rootOf is the scheme and host under which the client reached the sandbox.
+func rootOf(r *http.Request) string {
+	scheme, host := r.URL.Scheme, r.Host
+	if host == "" {
+		host = r.URL.Host
+	}
+	if scheme == "" {
+		if scheme = "http"; r.TLS != nil {
+			scheme = "https"
+		}
+	}
+	return scheme + "://" + host
+}
+
+func escapeXML(s string) string {
+	var b bytes.Buffer
+	xml.EscapeText(&b, []byte(s))
+	return b.String()
+}

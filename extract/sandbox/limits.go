@@ -1,0 +1,129 @@
+package sandbox
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+)
+
+const (
+	defaultMinuteLimit = 60
+	defaultDayLimit    = 5000
+	errorsAnHour       = 10
+)
+
+// allowance counts the calls of one division: a window of the clock minute, and the UTC day.
+type allowance struct {
+	minute, day         int64 // which window the counts belong to
+	minuteUsed, dayUsed int
+}
+
+// limits is what one app may still do. The zero value has used nothing.
+type limits struct {
+	perMinute, perDay int // negative: no limit
+	window            time.Duration
+	divisions         map[int]*allowance
+	errors            map[string]*errorCount
+}
+
+// errorCount is the error budget of one endpoint of one division.
+type errorCount struct {
+	since   time.Time
+	count   int
+	blocked time.Time // until when; zero: not
+}
+
+func newLimits(o Options) *limits {
+	l := &limits{perMinute: o.MinuteLimit, perDay: o.DayLimit, window: o.Window,
+		divisions: map[int]*allowance{}, errors: map[string]*errorCount{}}
+	if l.perMinute == 0 {
+		l.perMinute = defaultMinuteLimit
+	}
+	if l.perDay == 0 {
+		l.perDay = defaultDayLimit
+	}
+	if l.window <= 0 {
+		l.window = time.Minute
+	}
+	return l
+}
+
+// refusal says which window is used up.
+type refusal uint8
+
+const (
+	allowed refusal = iota
+	minuteUsedUp
+	dayUsedUp
+)
+
+// take spends one call of a division. A refused call costs nothing.
+func (l *limits) take(division int, now time.Time) (*allowance, refusal) {
+	a := l.at(division, now)
+	switch {
+	case l.perDay >= 0 && a.dayUsed >= l.perDay:
+		return a, dayUsedUp
+	case l.perMinute >= 0 && a.minuteUsed >= l.perMinute:
+		return a, minuteUsedUp
+	}
+	a.minuteUsed++
+	a.dayUsed++
+	return a, allowed
+}
+
+func (l *limits) at(division int, now time.Time) *allowance {
+	a := l.divisions[division]
+	if a == nil {
+		a = &allowance{}
+		l.divisions[division] = a
+	}
+	if m := now.UnixNano() / int64(l.window); m != a.minute {
+		a.minute, a.minuteUsed = m, 0
+	}
+	if d := now.Unix() / 86400; d != a.day {
+		a.day, a.dayUsed = d, 0
+	}
+	return a
+}
+
+// headers writes the six headers, or only those of the window that refused the call. Resets are
+// milliseconds since 1970.
+func (l *limits) headers(h http.Header, a *allowance, r refusal) {
+	if r != minuteUsedUp && l.perDay >= 0 {
+		setInt(h, "X-RateLimit-Limit", int64(l.perDay))
+		setInt(h, "X-RateLimit-Remaining", int64(l.perDay-a.dayUsed))
+		setInt(h, "X-RateLimit-Reset", (a.day+1)*86400*1000)
+	}
+	if r != dayUsedUp && l.perMinute >= 0 {
+		setInt(h, "X-RateLimit-Minutely-Limit", int64(l.perMinute))
+		setInt(h, "X-RateLimit-Minutely-Remaining", int64(l.perMinute-a.minuteUsed))
+		setInt(h, "X-RateLimit-Minutely-Reset", (a.minute+1)*int64(l.window)/int64(time.Millisecond))
+	}
+}
+
+// refused is the 429 of a window that is used up: no body, and the headers of that window only.
+func (l *limits) refused(a *allowance, r refusal) *reply {
+	answer := &reply{status: http.StatusTooManyRequests, header: http.Header{}}
+	l.headers(answer.header, a, r)
+	return answer
+}
+
+// setInt keeps the header's own casing, which Exact's gateway does too.
+func setInt(h http.Header, name string, n int64) { h[name] = []string{strconv.FormatInt(n, 10)} }
+
+// failed counts a 4xx against the endpoint's error budget: ten within an hour block it for one.
+func (l *limits) failed(endpoint string, now time.Time) {
+	c := l.errors[endpoint]
+	if c == nil || now.Sub(c.since) >= time.Hour {
+		c = &errorCount{since: now}
+		l.errors[endpoint] = c
+	}
+	if c.count++; c.count >= errorsAnHour {
+		c.blocked = now.Add(time.Hour)
+	}
+}
+
+func (l *limits) blocked(endpoint string, now time.Time) bool {
+	c := l.errors[endpoint]
+	return c != nil && now.Before(c.blocked)
+}

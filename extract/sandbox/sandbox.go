@@ -1,0 +1,274 @@
+// Package sandbox is a simulated Exact Online: the same addresses, the same rules, the same
+// refusals, over companies that do not exist. The demo and the tests run against it, and so can
+// anybody who wants to see what a client does before it meets the real thing.
+//
+// Begin with [New]. A [Sandbox] is an [http.Handler], and [Sandbox.Transport] carries requests to
+// it without sockets. [Sandbox.Change] is the work of people in a company between two reads,
+// [Sandbox.Fault] what can go wrong on the way, and [Sandbox.Records] the truth to compare with.
+//
+// Everything follows from Options.Seed and from what was done since. Companies are generated when
+// they are first asked for. With a StateFile, what was done and who is logged in survive a restart.
+//
+// Where no source says how Exact answers, the sandbox has chosen, and these choices prove nothing
+// about the real API: an endpoint over its error limit answers 429 without headers; a code that
+// was spent or is too old is an invalid_grant; $select=* where it is not supported is refused
+// with the text for a missing $select.
+//
+// A process on the same machine can steer a running sandbox under /_sandbox/:
+//
+//	POST /_sandbox/change?division=123456&entity=crm/Accounts&insert=3&update=2&delete=1&late=1
+//	POST /_sandbox/commit?division=     late changes become visible
+//	POST /_sandbox/revoke?division=&path=    lists are empty from now on
+//	POST /_sandbox/restore?division=&path=
+//	POST /_sandbox/forbid?path=         403 from now on
+//	POST /_sandbox/allow?path=
+//	POST /_sandbox/move?division=       the division moves: new row versions
+//	POST /_sandbox/fault?kind=&path=&nth=&times=
+//	GET  /_sandbox/calls                requests seen, by path
+package sandbox
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Options describe a sandbox. The zero value is the usual one: two divisions, Exact's own limits.
+type Options struct {
+	Seed      uint64
+	Divisions int     // 0: 2. Codes count up from 123456
+	Scale     float64 // multiplies the number of records; 0: 1, about 2,500 transaction lines in the first division
+	// Clock is the time that tokens, limits and changes go by; nil: time.Now.
+	Clock func() time.Time
+	Zone  *time.Location // of the companies' wall clock; nil: Europe/Amsterdam
+	// MinuteLimit and DayLimit are calls a division may cost; 0: 60 and 5000; below zero: no limit.
+	MinuteLimit, DayLimit int
+	Window                time.Duration // the length of the "minute"; 0: a minute
+	// MandatoryFilter makes crm/Accounts and logistics/Items refuse requests without a $filter.
+	MandatoryFilter bool
+	StateFile       string // keeps changes and logins over restarts; "": nothing is kept
+	Log             *slog.Logger
+}
+
+const (
+	authPath  = "/api/oauth2/auth"
+	tokenPath = "/api/oauth2/token"
+)
+
+// Sandbox is a simulated Exact Online. Its methods may be called at any time by anybody.
+type Sandbox struct {
+	mu        sync.Mutex
+	options   Options
+	zone      *time.Location
+	log       *slog.Logger
+	clientID  string
+	secret    string
+	divisions []*division
+	limits    *limits
+	logins    *logins
+	faults    []*pendingFault
+	calls     map[string]int
+	drifted   map[string]*view
+	forbidden map[string]bool
+	number    int // of the last change
+	state     *os.File
+}
+
+// historyEnds is where generated histories end, unless the clock stands before it.
+var historyEnds = time.Date(2026, 6, 30, 0, 0, 0, 0, time.UTC)
+
+// New makes a sandbox, or goes on with the one that the state file holds: then its seed, its
+// divisions and their size are those of the file.
+func New(o Options) (*Sandbox, error) {
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Zone == nil {
+		zone, err := time.LoadLocation("Europe/Amsterdam")
+		if err != nil {
+			return nil, fmt.Errorf("starting the sandbox: %w", err)
+		}
+		o.Zone = zone
+	}
+	s := &Sandbox{options: o, zone: o.Zone, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), limits: newLimits(o), logins: newLogins(),
+		calls: map[string]int{}, drifted: map[string]*view{}, forbidden: map[string]bool{}}
+	var done []step
+	if o.StateFile != "" {
+		var err error
+		if done, err = steps(o.StateFile); err != nil {
+			return nil, err
+		}
+	}
+	if len(done) == 0 {
+		done = []step{{Op: "origin", Origin: s.origin()}}
+	}
+	s.found(*done[0].Origin)
+	for _, x := range done[1:] {
+		if err := s.redo(x); err != nil {
+			s.log.Warn("a step of the sandbox's state was without effect", slog.String("op", x.Op), slog.Any("error", err))
+		}
+	}
+	return s, s.openState(done)
+}
+
+func (s *Sandbox) origin() *origin {
+	today := wall(s.now(), s.zone).time().Truncate(24*time.Hour).AddDate(0, 0, -1)
+	if today.After(historyEnds) {
+		today = historyEnds
+	}
+	return &origin{s.options.Seed, cmp.Or(s.options.Divisions, 2), cmp.Or(s.options.Scale, 1), today}
+}
+
+// found sets the companies up.
+func (s *Sandbox) found(o origin) {
+	s.options.Seed, s.options.Scale, s.options.Zone = o.Seed, o.Scale, s.zone
+	keys := newDice(o.Seed, "app")
+	s.clientID = string(keys.guid())
+	s.secret = strings.ReplaceAll(string(keys.guid()), "-", "")[:16]
+	for i := range o.Divisions {
+		s.divisions = append(s.divisions, newDivision(s.options, i, o.Today))
+	}
+	for _, d := range s.divisions {
+		d.siblings = s.divisions
+	}
+}
+
+func (s *Sandbox) openState(done []step) error {
+	path := s.options.StateFile
+	if path == "" {
+		return nil
+	}
+	if err := rewrite(path, done); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("opening the state of the sandbox: %w", err)
+	}
+	s.state = file
+	return nil
+}
+
+// Close lets go of the state file. The sandbox must not be used after it.
+func (s *Sandbox) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == nil {
+		return nil
+	}
+	return s.state.Close()
+}
+
+// Client is the app that is registered in the sandbox.
+func (s *Sandbox) Client() (id, secret string) { return s.clientID, s.secret }
+
+// Divisions are the codes of the companies.
+func (s *Sandbox) Divisions() []int {
+	var codes []int
+	for _, d := range s.divisions {
+		codes = append(codes, d.code)
+	}
+	return codes
+}
+
+// Calls counts the requests seen, by path; those to /_sandbox/ are left out.
+func (s *Sandbox) Calls() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.calls)
+}
+
+func (s *Sandbox) now() time.Time { return s.options.Clock() }
+
+// division finds a company; 0 is the first.
+func (s *Sandbox) division(code int) (*division, error) {
+	for _, d := range s.divisions {
+		if code == 0 || d.code == code {
+			return d, nil
+		}
+	}
+	return nil, fmt.Errorf("the sandbox has no division %d", code)
+}
+
+// ServeHTTP implements [http.Handler].
+func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	s.answer(r, err == nil && net.ParseIP(host).IsLoopback()).write(w)
+}
+
+// answer does what a request asks, and what goes wrong with it.
+func (s *Sandbox) answer(r *http.Request, here bool) *reply {
+	body, err := readBody(r)
+	if err != nil {
+		return &reply{status: http.StatusBadRequest}
+	}
+	if strings.HasPrefix(r.URL.Path, controlPath) {
+		return s.control(r, here)
+	}
+	s.mu.Lock()
+	s.calls[r.URL.Path]++
+	f := s.strike(r)
+	s.mu.Unlock()
+	s.log.DebugContext(r.Context(), "sandbox request", slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.String("fault", string(f.Kind)))
+	if f.Then != nil {
+		f.Then()
+	}
+	wait(r.Context(), f.Delay)
+	if answer := s.instead(r.Context(), f.Kind); answer != nil {
+		return answer
+	}
+	return f.Kind.spoil(s.carryOut(r, body))
+}
+
+func readBody(r *http.Request) ([]byte, error) {
+	if r.Body == nil {
+		return nil, nil
+	}
+	return io.ReadAll(io.LimitReader(r.Body, 1<<20))
+}
+
+func (s *Sandbox) carryOut(r *http.Request, body []byte) *reply {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch path := strings.ToLower(r.URL.Path); {
+	case path == authPath:
+		return s.authorize(r)
+	case path == tokenPath:
+		return s.token(r, body)
+	case strings.HasPrefix(path, "/api/v1/"):
+		return s.api(r)
+	}
+	return page(http.StatusNotFound, "<p>Deze pagina bestaat niet.</p>")
+}
+
+// wantsJSON says whether the client asked for JSON; XML is what it gets otherwise.
+func wantsJSON(r *http.Request) bool {
+	return strings.Contains(strings.ToLower(r.Header.Get("Accept")), "application/json")
+}
+
+// failure is the answer to a request that is refused, as JSON or XML.
+func failure(status int, reason, message string, asJSON bool) *reply {
+	r := &reply{status: status, header: http.Header{"Cache-Control": {"no-cache, no-store"}, "DataServiceVersion": {"1.0;"}}}
+	if reason != "" {
+		r.header.Set("Reason", reason)
+	}
+	quoted, _ := json.Marshal(message)
+	if asJSON {
+		r.header.Set("Content-Type", "application/json;charset=utf-8")
+		r.body = []byte(`{"error":{"code":"","message":{"lang":"","value":` + string(quoted) + `}}}`)
+		return r
+	}
+	r.header.Set("Content-Type", "application/xml;charset=utf-8")
+	r.body = []byte(`<?xml version="1.0" encoding="utf-8" standalone="yes"?><error xmlns="http://schemas.microsoft.com/ado/2007/08/dataservices/metadata"><code/><message xml:lang="">` +
+		escapeXML(message) + `</message></error>`)
+	return r
+}
