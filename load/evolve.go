@@ -158,7 +158,7 @@ func (a *application) recordChanges(ctx context.Context, table string) error {
 		if ch.what == "column added" || ch.what == "table created" {
 			known, shape = "", true
 		}
-		_, err := a.exec(ctx, "record change of shape", `INSERT INTO _exactduck.schema_changes (at, run_id, table_name, column_name, change, detail)
+		_, err := a.exec(ctx, "record change of shape", `INSERT INTO _exactduck.schema_changes (changed_at, run_id, table_name, column_name, change, detail)
 			SELECT * FROM (VALUES (?::TIMESTAMPTZ, ?, ?, nullif(?, ''), ?, nullif(?, ''))) n (moment, run_id, table_name, column_name, change, detail)`+known,
 			a.now.Format(time.RFC3339Nano), a.batch.Run, table, ch.column, ch.what, ch.detail)
 		if err != nil {

@@ -85,8 +85,10 @@ func (a *application) miss(ctx context.Context, s shape, g []*portion, have map[
 	}
 	for _, p := range g {
 		if !a.believe(s, p, have[p.number].live, gone[p.number].live) {
-			if _, err := a.exec(ctx, "leave out suspect part", dropPart, p.number); err != nil {
-				return err
+			for _, statement := range dropPart {
+				if _, err := a.exec(ctx, "leave out suspect part", statement, p.number); err != nil {
+					return err
+				}
 			}
 			continue
 		}

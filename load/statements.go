@@ -183,10 +183,12 @@ FROM ` + s.table() + " t JOIN temp.part p ON t." + identifier(s.scope) + " = p.s
 const countGone = "SELECT part, count(*), count(*) FILTER (live) FROM temp.gone GROUP BY part"
 
 // dropPart takes a part out of what is applied.
-const dropPart = `DELETE FROM temp.part WHERE part = $1;
-DELETE FROM temp.newest WHERE part = $1;
-DELETE FROM temp.met WHERE part = $1;
-DELETE FROM temp.gone WHERE part = $1`
+var dropPart = []string{
+	"DELETE FROM temp.part WHERE part = ?",
+	"DELETE FROM temp.newest WHERE part = ?",
+	"DELETE FROM temp.met WHERE part = ?",
+	"DELETE FROM temp.gone WHERE part = ?",
+}
 
 // countMerged counts, by part, the rows that are new and those that replace another.
 const countMerged = `SELECT s.part, count(*) FILTER (m.ordinal IS NULL), count(*) FILTER (NOT m.stays)
@@ -220,17 +222,18 @@ func (s shape) insertWanted() string {
 		s.table(), list, syncedAt, runID, extra, list, extra)
 }
 
-// The two sums of hashes tell multisets of rows apart.
-const sums = "count(*), sum(hash(%[1]s)::HUGEINT)::VARCHAR, sum(hash('again', %[1]s)::HUGEINT)::VARCHAR"
+// sums tells multisets of rows apart.
+func sums(content string) string {
+	return "count(*), sum(hash(" + content + ")::HUGEINT)::VARCHAR, sum(hash('again', " + content + ")::HUGEINT)::VARCHAR"
+}
 
-// sumSpooled and sumStored describe the rows of a part, for tables without a key.
+// sumSpooled and sumStored describe the rows of each part, for tables without a key.
 func (s shape) sumSpooled() string {
-	return fmt.Sprintf("SELECT %s AS part, "+sums+"\nFROM exactduck_pages(?) GROUP BY ALL", identifier(partColumn), s.content(""))
+	return "SELECT " + identifier(partColumn) + " AS part, " + sums(s.content("")) + "\nFROM exactduck_pages(?) GROUP BY " + identifier(partColumn)
 }
 
 func (s shape) sumStored() string {
-	return fmt.Sprintf("SELECT p.part, "+sums+"\nFROM %s t JOIN temp.part p ON t.%s = p.scope GROUP BY p.part",
-		s.content("t"), s.table(), identifier(s.scope))
+	return "SELECT p.part, " + sums(s.content("t")) + "\nFROM " + s.table() + " t JOIN temp.part p ON t." + identifier(s.scope) + " = p.scope GROUP BY p.part"
 }
 
 // deletePart removes all rows of a part's scope.
