@@ -1,0 +1,7 @@
+CREATE TEMP TABLE gone AS SELECT DISTINCT t."_division" AS scope, t.rowid AS existing
+FROM "crm"."Accounts" t JOIN _exactduck.tombstones d ON d."EntityType" = $1 AND d."_division" = t."_division" AND d."EntityKey" = t."ID"
+WHERE d._synced_at = $2::TIMESTAMPTZ AND d._run_id = $3
+AND (t."Timestamp" IS NULL OR t."Timestamp" <= d."Timestamp")
+AND t._deleted_at IS NULL;
+
+UPDATE "crm"."Accounts" SET _deleted_at = $1, _synced_at = $1, _run_id = $2 WHERE rowid IN (SELECT existing FROM temp.gone);
