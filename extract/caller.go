@@ -191,6 +191,12 @@ func (c *Caller) Get(ctx context.Context, s schema.Scope, endpoint, link string)
 	return nil, err
 }
 
+// Allows reports why a link would not be followed; nil: it would.
+func (c *Caller) Allows(link string) error {
+	_, err := c.parse(link)
+	return err
+}
+
 // parse makes a link fit to be sent without touching what the vendor wrote: the quotes and commas
 // of a continuation must arrive as they came, but a space would end the request line.
 func (c *Caller) parse(link string) (*url.URL, error) {

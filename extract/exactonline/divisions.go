@@ -1,0 +1,140 @@
+package exactonline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"exactduck/extract"
+	"exactduck/schema"
+)
+
+// User is who is logged in.
+type User struct {
+	ID             uuid.UUID
+	Name, FullName string
+	Division       schema.Scope // the one that is open; its books may still be out of bounds
+	// ServerOffset is how far the service's wall clock is from UTC; false: it did not say.
+	ServerOffset      time.Duration
+	ServerOffsetKnown bool
+}
+
+// Me asks who is logged in. It costs a call.
+func (s *Source) Me(ctx context.Context) (User, error) {
+	columns := []string{"UserID", "UserName", "FullName", "CurrentDivision", "ServerUtcOffset"}
+	for row, err := range s.rows(ctx, "system/Me", columns) {
+		if err != nil {
+			return User{}, err
+		}
+		u := User{ID: row.column("UserID").UUIDs[row.at], Name: row.text("UserName"), FullName: row.text("FullName")}
+		if n, ok := row.integer("CurrentDivision"); ok {
+			u.Division = scopeOf(n)
+		}
+		if v := row.column("ServerUtcOffset"); v.Valid[row.at] {
+			u.ServerOffset, u.ServerOffsetKnown = time.Duration(v.Floats[row.at]*float64(time.Second)), true
+		}
+		s.compareZone(ctx, u)
+		return u, nil
+	}
+	return User{}, errors.New("the service does not say who is logged in")
+}
+
+// compareZone warns when the service's wall clock is not in the zone that we were told. Cursors
+// by Modified would then be off.
+func (s *Source) compareZone(ctx context.Context, u User) {
+	_, offset := s.caller.Now().In(s.zone).Zone()
+	if u.ServerOffsetKnown && u.ServerOffset != time.Duration(offset)*time.Second {
+		s.log.WarnContext(ctx, "the service's clock is in another time zone than configured",
+			"zone", s.zone.String(), "zone_offset", time.Duration(offset)*time.Second, "service_offset", u.ServerOffset)
+	}
+}
+
+// anyDivision is a division to put into addresses that need one and do not look at it.
+func (s *Source) anyDivision(ctx context.Context) (schema.Scope, error) {
+	s.mu.Lock()
+	known := s.division
+	s.mu.Unlock()
+	if known != "" {
+		return known, nil
+	}
+	u, err := s.Me(ctx)
+	if err != nil {
+		return "", err
+	}
+	if u.Division == "" {
+		return "", errors.New("the user has no division open: name one")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.division = u.Division
+	return u.Division, nil
+}
+
+const (
+	statusActive   = 1 // of Status; 0 is inactive, 2 archived
+	notBlocked     = 0 // of BlockingStatus
+	moved          = "DivisionMoveDate"
+	linked         = "DivisionHRLinkUnlinkDate"
+	divisionStream = "system/Divisions"
+)
+
+// Places lists the divisions that the user granted to the app, by number. The epoch is made of the
+// two dates after which Exact gives every record another Timestamp.
+func (s *Source) Places(ctx context.Context) ([]extract.Place, error) {
+	var places []extract.Place
+	columns := []string{"Code", "Description", "Status", "BlockingStatus", moved, linked}
+	for row, err := range s.rows(ctx, divisionStream, columns) {
+		if err != nil {
+			return nil, err
+		}
+		code, ok := row.integer("Code")
+		if !ok {
+			return nil, fmt.Errorf("%s: a division without a code", divisionStream)
+		}
+		status, hasStatus := row.integer("Status")
+		blocking, _ := row.integer("BlockingStatus")
+		places = append(places, extract.Place{
+			Scope: scopeOf(code), Code: strconv.FormatInt(code, 10), Name: strings.TrimSpace(row.text("Description")),
+			Epoch: row.epoch(), Active: (!hasStatus || status == statusActive) && blocking == notBlocked,
+		})
+	}
+	slices.SortFunc(places, func(a, b extract.Place) int {
+		return len(a.Code) - len(b.Code) + strings.Compare(a.Code, b.Code)
+	})
+	return slices.CompactFunc(places, func(a, b extract.Place) bool { return a.Scope == b.Scope }), nil
+}
+
+func scopeOf(code int64) schema.Scope { return schema.Scope(strconv.FormatInt(code, 10)) }
+
+// Discover asks for one record with everything it has. Endpoints that insist on $select cannot be
+// asked: no call is made, and nothing found.
+func (s *Source) Discover(ctx context.Context, scope schema.Scope, v *extract.Variant) ([]string, error) {
+	e := EndpointOf(v)
+	if e == nil {
+		return nil, fmt.Errorf("discover: %q is not in the catalogue", v.Name)
+	}
+	if e.SelectRequired {
+		return nil, nil
+	}
+	link, pays, err := s.link(ctx, e, scope, "$top=1")
+	if err != nil {
+		return nil, err
+	}
+	answer, err := s.caller.Get(ctx, pays, v.Name, link)
+	if err != nil {
+		return nil, err
+	}
+	page, _, err := newDecoder(v.Table, scope).decode(answer.Body)
+	if err != nil {
+		return nil, &extract.Malformed{Endpoint: v.Name, Scope: scope, Err: err}
+	}
+	return slices.DeleteFunc(page.Unknown, func(name string) bool {
+		return slices.ContainsFunc(e.Properties, func(p Property) bool { return strings.EqualFold(p.Name, name) })
+	}), nil
+}
