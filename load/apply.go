@@ -69,7 +69,8 @@ type application struct {
 // Apply brings whole reads of one table into the warehouse, their cursors with them, in one
 // transaction: after an error nothing of it has happened. A part that the shrink guard refuses
 // is left out and reported; the others go on. The result has one entry for each part, in order.
-// The spools stay where they are: whoever made them removes them.
+// The spools stay where they are: whoever made them removes them, and does not offer one that was
+// begun before the last one that was applied.
 func (w *Warehouse) Apply(ctx context.Context, b Batch) ([]Applied, error) {
 	parts, results, err := prepare(b)
 	if err != nil || len(parts) == 0 {
