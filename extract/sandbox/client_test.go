@@ -38,7 +38,7 @@ func (c *clock) pass(d time.Duration) {
 
 // visitor is a client that is logged in and follows no rules but those it is told to.
 type visitor struct {
-	t       *testing.T
+	t       testing.TB
 	sandbox *sandbox.Sandbox
 	clock   *clock
 	http    *http.Client
@@ -49,7 +49,7 @@ type visitor struct {
 const root = "https://start.exactonline.test"
 
 // visit starts a sandbox without limits, unless the options have some, and logs in.
-func visit(t *testing.T, o sandbox.Options) *visitor {
+func visit(t testing.TB, o sandbox.Options) *visitor {
 	t.Helper()
 	v := &visitor{t: t, clock: newClock()}
 	if o.Clock == nil {
@@ -66,10 +66,12 @@ func visit(t *testing.T, o sandbox.Options) *visitor {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	v.sandbox, v.http = s, &http.Client{Transport: s.Transport()}
+	v.sandbox, v.http = s, clientOf(s)
 	v.login()
 	return v
 }
+
+func clientOf(s *sandbox.Sandbox) *http.Client { return &http.Client{Transport: s.Transport()} }
 
 func (v *visitor) login() {
 	v.t.Helper()
@@ -180,7 +182,7 @@ func (v *visitor) page(address string) page {
 	return parse(v.t, body)
 }
 
-func parse(t *testing.T, body string) page {
+func parse(t testing.TB, body string) page {
 	t.Helper()
 	var envelope struct{ D json.RawMessage }
 	if err := decode(body, &envelope); err != nil {
@@ -232,15 +234,6 @@ func selectAll(e *exactonline.Endpoint) string {
 		}
 	}
 	return "$select=" + strings.Join(names, ",")
-}
-
-func endpoint(t *testing.T, path string) *exactonline.Endpoint {
-	t.Helper()
-	e, ok := exactonline.EndpointFor("/api/v1/{division}/" + path)
-	if !ok {
-		t.Fatalf("the catalogue has no %s", path)
-	}
-	return e
 }
 
 func place(e *exactonline.Endpoint, division string) string {

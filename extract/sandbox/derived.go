@@ -214,7 +214,7 @@ func (d *division) me(*recordSet) []fields {
 	_, offset := now.In(d.zone).Zone()
 	return []fields{{"UserID": userID, "CurrentDivision": d.code, "AccountingDivision": d.code, "DivisionCustomerCode": padded("1265594"),
 		"DivisionCustomerName": "Zandbak", "FullName": userName, "FirstName": "Sanne", "LastName": "de Vries", "UserName": userMail, "Email": userMail,
-		"LanguageCode": "nl-NL", "Language": "NL", "Legislation": "1", "IsClientUser": true, "EmployeeID": guid("00000000-0000-0000-0000-000000000000"),
+		"LanguageCode": "nl-NL", "Language": "NL", "Legislation": 1, "IsClientUser": true, "EmployeeID": guid("00000000-0000-0000-0000-000000000000"),
 		"ServerTime": now.In(d.zone).Format("2006-01-02T15:04:05"), "ServerUtcOffset": offset, "CustomerCode": padded("1265594"), "PackageCode": "EOLZANDBAK"}}
 }
 
