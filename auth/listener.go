@@ -18,6 +18,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -38,10 +39,6 @@ func listen(redirect *url.URL, state string, now time.Time, log *slog.Logger) (*
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[redirect.Scheme]
 	}
-	hosts := []string{redirect.Hostname()}
-	if hosts[0] == "localhost" {
-		hosts = []string{"127.0.0.1", "::1"}
-	}
 	l := &listener{path: redirect.EscapedPath(), state: state, found: make(chan obtained, 1)}
 	if l.path == "" {
 		l.path = "/"
@@ -57,19 +54,39 @@ func listen(redirect *url.URL, state string, now time.Time, log *slog.Logger) (*
 		}
 		l.server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
 	}
-	var problem error
+	var err error
+	if l.sockets, err = open(redirect.Hostname(), port); err != nil {
+		return nil, fmt.Errorf("listen for the redirect: %w", err)
+	}
+	return l, nil
+}
+
+// open listens on what a browser may take host for. That another program has one of the two
+// loopback addresses is an error, because the browser may take the code there; that this
+// machine has only one of them is not.
+func open(host, port string) ([]net.Listener, error) {
+	hosts := []string{host}
+	if host == "localhost" {
+		hosts = []string{"127.0.0.1", "::1"}
+	}
+	var sockets []net.Listener
+	var problems []error
 	for _, host := range hosts {
 		socket, err := new(net.ListenConfig).Listen(context.Background(), "tcp", net.JoinHostPort(host, port))
 		if err != nil {
-			problem = errors.Join(problem, err)
+			problems = append(problems, err)
 			continue
 		}
-		l.sockets = append(l.sockets, socket)
+		sockets = append(sockets, socket)
 	}
-	if len(l.sockets) == 0 {
-		return nil, fmt.Errorf("listen for the redirect: %w", problem)
+	problem := errors.Join(problems...)
+	if len(sockets) > 0 && !errors.Is(problem, syscall.EADDRINUSE) {
+		return sockets, nil
 	}
-	return l, nil
+	for _, socket := range sockets {
+		_ = socket.Close()
+	}
+	return nil, problem
 }
 
 // serve answers until close, and passes on the first result unless ctx is done before.

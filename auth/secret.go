@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// Secret is text that never shows: every verb of fmt, slog and encoding/json prints a
-// placeholder. What needs the text itself converts it: string(s).
+// Secret is text that never shows: every verb of fmt but %p (which vet refuses), slog and
+// encoding/json print a placeholder. What needs the text itself converts it: string(s).
 type Secret string
 
 const hidden = "[secret]"

@@ -46,6 +46,9 @@ func (t Token) String() string { return "token " + t.Refresh.Fingerprint() }
 // GoString is String.
 func (t Token) GoString() string { return t.String() }
 
+// Format prints String for every verb, wrong ones included.
+func (t Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.String()) }
+
 // Process names the process that did something.
 type Process struct {
 	PID     int    `json:"pid"`
