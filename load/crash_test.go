@@ -49,7 +49,9 @@ func openToDie(dir string) (*Warehouse, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Open(context.Background(), Options{StateDir: filepath.Join(dir, "state"), Target: filepath.Join(dir, "warehouse.duckdb"), Log: log})
+	o := options(dir)
+	o.Log = log
+	return Open(context.Background(), o)
 }
 
 // consistent is the same number for every row of both tables, or a query to find out why not.
@@ -285,7 +287,7 @@ func talk(t *testing.T, c *exec.Cmd) (lines <-chan string, end func()) {
 // holdInChild holds the lock of a warehouse until its input ends.
 func holdInChild() error {
 	dir := os.Getenv("EXACTDUCK_DIR")
-	w, err := Open(context.Background(), Options{StateDir: filepath.Join(dir, "state"), Target: filepath.Join(dir, "warehouse.duckdb")})
+	w, err := Open(context.Background(), options(dir))
 	if err != nil {
 		return err
 	}
@@ -304,16 +306,16 @@ func TestOnlyOneProcessHoldsAWarehouse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	options := Options{StateDir: filepath.Join(dir, "state"), Target: filepath.Join(dir, "warehouse.duckdb")}
-	_, err = Open(t.Context(), options)
+	_, err = Open(t.Context(), options(dir))
 	var busy *Busy
 	if !errors.As(err, &busy) || busy.Holder != pid {
 		t.Errorf("Open = %v, want *Busy with holder %d", err, pid)
 	}
-	options.Wait = true
+	waiting := options(dir)
+	waiting.Wait = true
 	opened := make(chan error, 1)
 	go func() {
-		w, err := Open(t.Context(), options)
+		w, err := Open(t.Context(), waiting)
 		if err == nil {
 			err = w.Close()
 		}
@@ -338,7 +340,9 @@ func TestWaitingForALockHonoursTheContext(t *testing.T) {
 	open(t, dir)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := Open(ctx, Options{StateDir: filepath.Join(dir, "state"), Target: filepath.Join(dir, "warehouse.duckdb"), Wait: true})
+	waiting := options(dir)
+	waiting.Wait = true
+	_, err := Open(ctx, waiting)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("Open = %v, want context.Canceled", err)
 	}

@@ -34,7 +34,7 @@ const cursorColumns = `stream, scope, table_name, variant, fingerprint, epoch, p
 
 // Cursor returns the cursor of a stream in a scope, and whether there is one.
 func (w *Warehouse) Cursor(ctx context.Context, stream string, s schema.Scope) (Cursor, bool, error) {
-	found, err := w.cursors(ctx, "AND stream = ? AND scope = ?", stream, string(s))
+	found, err := cursors(ctx, w.db, "prefix = ? AND stream = ? AND scope = ?", w.prefix, stream, string(s))
 	if err != nil || len(found) == 0 {
 		return Cursor{}, false, err
 	}
@@ -42,11 +42,16 @@ func (w *Warehouse) Cursor(ctx context.Context, stream string, s schema.Scope) (
 }
 
 // Cursors returns all cursors of this connection, by stream and scope.
-func (w *Warehouse) Cursors(ctx context.Context) ([]Cursor, error) { return w.cursors(ctx, "") }
+func (w *Warehouse) Cursors(ctx context.Context) ([]Cursor, error) {
+	return cursors(ctx, w.db, "prefix = ?", w.prefix)
+}
 
-func (w *Warehouse) cursors(ctx context.Context, where string, args ...any) ([]Cursor, error) {
-	rows, err := w.db.QueryContext(ctx, "SELECT "+cursorColumns+" FROM _exactduck.cursors WHERE prefix = ? "+
-		where+" ORDER BY stream, scope", append([]any{w.prefix}, args...)...)
+// Cursors returns the cursors of all connections, as of the last publication.
+func (r *Reader) Cursors(ctx context.Context) ([]Cursor, error) { return cursors(ctx, r.db, "true") }
+
+func cursors(ctx context.Context, db *sql.DB, where string, args ...any) ([]Cursor, error) {
+	rows, err := db.QueryContext(ctx, "SELECT "+cursorColumns+" FROM _exactduck.cursors WHERE "+where+
+		" ORDER BY prefix, stream, scope", args...)
 	if err != nil {
 		return nil, fmt.Errorf("read cursors: %w", err)
 	}

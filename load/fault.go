@@ -103,6 +103,8 @@ var reserved = map[string]bool{
 func databaseName(path string) (string, error) {
 	name, _, _ := strings.Cut(filepath.Base(path), ".")
 	switch {
+	case strings.Contains(path, "?"):
+		return "", &Unnameable{Path: path, Reason: "DuckDB does not find its write-ahead log when a path has a question mark"}
 	case name == "" || name == string(filepath.Separator):
 		return "", &Unnameable{Path: path, Reason: "it has no name before the first dot"}
 	case reserved[strings.ToLower(name)]:

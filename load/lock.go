@@ -12,8 +12,6 @@ import (
 	"github.com/gofrs/flock"
 )
 
-func (w *Warehouse) lockPath() string { return strings.TrimSuffix(w.path, ".work.duckdb") + ".lock" }
-
 // acquire takes the lock at path and writes our process id into it. The file stays where it is
 // afterwards: were it removed, two runs could each hold the lock of a file with that name.
 func acquire(ctx context.Context, path string, wait bool) (*flock.Flock, error) {

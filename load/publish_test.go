@@ -248,7 +248,7 @@ func TestForeignFileIsRefusedBeforeAnythingIsLoaded(t *testing.T) {
 	if err := os.WriteFile(path, []byte("not a database at all, whatever its name says"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Open(t.Context(), Options{StateDir: filepath.Join(dir, "state"), Target: path})
+	_, err := Open(t.Context(), options(dir))
 	var foreign *Foreign
 	if !errors.As(err, &foreign) {
 		t.Errorf("Open = %v, want *Foreign", err)

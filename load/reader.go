@@ -11,6 +11,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -110,6 +111,10 @@ func (a *Answer) begin(ctx context.Context, query string) (err error) {
 	if _, err := a.conn.ExecContext(ctx, "BEGIN TRANSACTION READ ONLY"); err != nil {
 		return err
 	}
+	if exact, ok := a.exactly(ctx, query); ok {
+		a.rows, err = a.conn.QueryContext(ctx, exact)
+		return err
+	}
 	if a.rows, err = a.conn.QueryContext(ctx, query); err != nil {
 		return err
 	}
@@ -121,6 +126,46 @@ func (a *Answer) begin(ctx context.Context, query string) (err error) {
 		a.Columns = append(a.Columns, AnswerColumn{Name: t.Name(), Type: t.DatabaseTypeName()})
 	}
 	return nil
+}
+
+// exactly rewrites a query with columns of JSON, which the driver would decode into floating point
+// numbers, so that it answers their text. It leaves alone what is not one plain query.
+func (a *Answer) exactly(ctx context.Context, query string) (exact string, ok bool) {
+	query = strings.TrimRight(query, "; \t\r\n")
+	columns, err := describe(ctx, a.conn, query)
+	if err != nil {
+		return "", false // whatever is wrong with it, running it will tell
+	}
+	terms := make([]string, len(columns))
+	for i, c := range columns {
+		terms[i] = "#" + strconv.Itoa(i+1)
+		if c.Type == "JSON" {
+			terms[i] += "::VARCHAR"
+			ok = true
+		}
+	}
+	if ok {
+		a.Columns = columns
+	}
+	return "SELECT " + strings.Join(terms, ", ") + " FROM (" + query + "\n)", ok
+}
+
+// describe names the columns of a query without running it.
+func describe(ctx context.Context, conn *sql.Conn, query string) ([]AnswerColumn, error) {
+	rows, err := conn.QueryContext(ctx, "SELECT column_name, column_type FROM (DESCRIBE "+query+"\n)")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []AnswerColumn
+	for rows.Next() {
+		var c AnswerColumn
+		if err := rows.Scan(&c.Name, &c.Type); err != nil {
+			return nil, err
+		}
+		all = append(all, c)
+	}
+	return all, rows.Err()
 }
 
 // Close ends the query. It may be called at any row, and twice.
@@ -172,14 +217,19 @@ func (a *Answer) Rows() iter.Seq2[[]any, error] {
 // plain is a value of the driver in the few types that [Answer.Rows] promises.
 func plain(v any, typeName string) any {
 	switch v := v.(type) {
-	case nil, bool, string:
+	case nil, bool:
+		return v
+	case string:
+		if typeName == "JSON" {
+			return json.RawMessage(v)
+		}
 		return v
 	case []byte:
 		return plainBytes(v, typeName)
 	case time.Time:
 		return plainTime(v, typeName)
 	case duckdb.Decimal:
-		return json.Number(v.String())
+		return json.Number(plainDecimal(v))
 	case *big.Int:
 		return json.Number(v.String())
 	case float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64:
@@ -192,18 +242,12 @@ func plain(v any, typeName string) any {
 func plainNested(v any, typeName string) any {
 	switch v := v.(type) {
 	case []any:
-		if typeName == "JSON" {
-			return plainJSON(v)
-		}
 		all := make([]any, len(v))
 		for i, e := range v {
 			all[i] = plain(e, strings.TrimSuffix(typeName, "[]"))
 		}
 		return all
 	case map[string]any:
-		if typeName == "JSON" {
-			return plainJSON(v)
-		}
 		all := make(map[string]any, len(v))
 		for k, e := range v {
 			all[k] = plain(e, "")
@@ -221,12 +265,17 @@ func plainNested(v any, typeName string) any {
 	return fmt.Sprint(v)
 }
 
-func plainJSON(v any) any {
-	text, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Sprint(v)
+// plainDecimal writes a decimal with all the digits behind the point that its type has.
+func plainDecimal(d duckdb.Decimal) string {
+	scale := int(d.Scale)
+	digits := fmt.Sprintf("%0*s", scale+1, new(big.Int).Abs(d.Value).String())
+	if scale > 0 {
+		digits = digits[:len(digits)-scale] + "." + digits[len(digits)-scale:]
 	}
-	return json.RawMessage(text)
+	if d.Value.Sign() < 0 {
+		return "-" + digits
+	}
+	return digits
 }
 
 // plainNumber writes a number the way JSON does; what JSON has no word for stays text.

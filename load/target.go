@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"strings"
 	"syscall"
 
 	"github.com/google/renameio/v2"
@@ -32,9 +30,7 @@ type imprint struct {
 	Identity identity `json:"identity"`
 }
 
-func (w *Warehouse) imprintPath() string {
-	return strings.TrimSuffix(w.path, ".work.duckdb") + ".published.json"
-}
+func (w *Warehouse) imprintPath() string { return w.beside(".published.json") }
 
 func takeImprint(path string, id identity) (imprint, error) {
 	info, err := os.Stat(path)
@@ -82,7 +78,7 @@ func (w *Warehouse) inspect(ctx context.Context, path string) (published, error)
 	if id, ok := w.recognise(path); ok {
 		return published{known: true, untouched: true, identity: id}, nil
 	}
-	id, err := inspectFile(ctx, path, filepath.Join(w.state, "tmp"))
+	id, err := inspectFile(ctx, path, w.spill())
 	return published{known: err == nil, identity: id}, err
 }
 

@@ -69,7 +69,7 @@ func Open(ctx context.Context, o Options) (*Warehouse, error) {
 	if err := makeStateDir(w.state); err != nil {
 		return nil, err
 	}
-	if w.lock, err = acquire(ctx, w.lockPath(), o.Wait); err != nil {
+	if w.lock, err = acquire(ctx, w.beside(".lock"), o.Wait); err != nil {
 		return nil, err
 	}
 	if err := w.open(ctx); err != nil {
@@ -86,6 +86,9 @@ func newWarehouse(o Options) (*Warehouse, error) {
 	w := &Warehouse{
 		clock: o.Clock, log: o.Log, target: o.Target, prefix: o.Prefix, state: o.StateDir,
 		path: filepath.Join(o.StateDir, name+".work.duckdb"), memory: o.Memory, threads: max(o.Threads, 1),
+	}
+	if _, err := databaseName(w.path); err != nil {
+		return nil, err
 	}
 	if w.clock == nil {
 		w.clock = time.Now
@@ -104,6 +107,9 @@ func (w *Warehouse) open(ctx context.Context) error {
 	if err := w.adopt(ctx); err != nil {
 		return err
 	}
+	if err := os.RemoveAll(w.spill()); err != nil { // what a killed run left
+		return fmt.Errorf("clear %s: %w", w.spill(), err)
+	}
 	w.log.DebugContext(ctx, "opening working database", "path", w.path)
 	db, err := w.connect(ctx)
 	if err != nil {
@@ -115,6 +121,14 @@ func (w *Warehouse) open(ctx context.Context) error {
 	}
 	w.log.DebugContext(ctx, "opened working database", "path", w.path)
 	return nil
+}
+
+// spill is the folder into which DuckDB writes what its memory does not hold.
+func (w *Warehouse) spill() string { return w.beside(".tmp") }
+
+// beside is the path of a file that belongs to the working database.
+func (w *Warehouse) beside(ending string) string {
+	return strings.TrimSuffix(w.path, ".work.duckdb") + ending
 }
 
 // Path is where the working database lies.
@@ -150,7 +164,7 @@ func (w *Warehouse) connect(ctx context.Context) (*sql.DB, error) {
 		once.Do(func() {
 			err = execAll(ctx, e,
 				"SET GLOBAL TimeZone = 'UTC'",
-				"SET GLOBAL temp_directory = "+literal(filepath.Join(w.state, "tmp")),
+				"SET GLOBAL temp_directory = "+literal(w.spill()),
 				"ATTACH "+literal(w.path)+" AS "+catalog,
 				"SET GLOBAL lock_configuration = true")
 		})
