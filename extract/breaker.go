@@ -37,8 +37,10 @@ func (b *breaker) allow(a address) error {
 	if len(recent) < breakerRefusals {
 		return nil
 	}
-	return &Blocked{Endpoint: a.endpoint, Scope: a.scope, Refusals: len(recent),
-		Until: recent[len(recent)-breakerRefusals].Add(breakerSpan)}
+	return &Blocked{
+		Endpoint: a.endpoint, Scope: a.scope, Refusals: len(recent),
+		Until: recent[len(recent)-breakerRefusals].Add(breakerSpan),
+	}
 }
 
 func (b *breaker) count(a address) {

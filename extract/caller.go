@@ -13,9 +13,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sethvargo/go-retry"
-
 	"exactduck/schema"
+
+	"github.com/sethvargo/go-retry"
 )
 
 // Options say how a [Caller] behaves. Only Base is required.

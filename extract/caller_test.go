@@ -113,7 +113,7 @@ func TestRefusalsAreNeverRetriedAndStopTheEndpoint(t *testing.T) {
 			if *refused != want {
 				t.Fatalf("got %+v, want %+v", *refused, want)
 			}
-			time.Sleep(time.Minute)
+			pass(time.Minute)
 		}
 		_, err := get(t, c)
 		if !errors.Is(err, ErrBreaker) || len(v.requests) != 5 {
@@ -125,7 +125,7 @@ func TestRefusalsAreNeverRetriedAndStopTheEndpoint(t *testing.T) {
 		if _, err := c.Get(t.Context(), "456", "crm/Accounts", page); errors.Is(err, ErrBreaker) {
 			t.Error("another scope is stopped too")
 		}
-		time.Sleep(55*time.Minute + 30*time.Second) // the first refusal is an hour old
+		pass(55*time.Minute + 30*time.Second) // the first refusal is an hour old
 		if _, err := get(t, c); errors.Is(err, ErrBreaker) {
 			t.Error("still stopped when the first refusal is an hour old")
 		}

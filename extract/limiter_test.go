@@ -23,7 +23,7 @@ func TestLimiterUsesEveryMinuteToTheFull(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				time.Sleep(17*time.Second + 123*time.Millisecond) // begin inside a minute
+				pass(17*time.Second + 123*time.Millisecond) // begin inside a minute
 				if v.latency == 0 {
 					v.latency = 90 * time.Millisecond
 				}
@@ -69,7 +69,7 @@ func checkMinutes(t *testing.T, v *vendor) {
 func TestLimiterProbesBeforeItTrustsItsAssumption(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := &vendor{perMinute: 60, latency: time.Second}
-		v.answer()
+		v.open()
 		v.minutes[time.Now().UTC().Truncate(time.Minute)] = 60
 		c := v.caller(t, nil)
 		var all sync.WaitGroup
@@ -112,7 +112,7 @@ func TestDailyQuotaStopsBeforeTheCallIsMade(t *testing.T) {
 		if !left.DayKnown || left.Day != 2 || left.DayLimit != 5 {
 			t.Errorf("left %+v", left)
 		}
-		time.Sleep(time.Until(quota.Reset))
+		pass(time.Until(quota.Reset))
 		if _, err := get(t, c); err != nil {
 			t.Errorf("on the next day: %v", err)
 		}
@@ -122,13 +122,12 @@ func TestDailyQuotaStopsBeforeTheCallIsMade(t *testing.T) {
 func TestDaily429IsAQuotaErrorAndRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := &vendor{perMinute: 60, perDay: 5}
-		v.answer()
+		v.open()
 		v.days[time.Now().UTC().Truncate(24*time.Hour)] = 5
 		c := v.caller(t, nil)
 		for range 3 {
 			_, err := get(t, c)
-			var quota *QuotaError
-			if !errors.As(err, &quota) {
+			if _, ok := errors.AsType[*QuotaError](err); !ok {
 				t.Fatalf("got %v, want a quota error", err)
 			}
 		}

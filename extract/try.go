@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"time"
@@ -94,9 +95,7 @@ func (t *try) send(ctx context.Context, report *Report) (*Answer, error) {
 		return nil, err
 	}
 	request.URL = t.url // as it was parsed, not as String would write it
-	for name, values := range c.options.Header {
-		request.Header[name] = values
-	}
+	maps.Copy(request.Header, c.options.Header)
 	request.Header.Set("Accept", "application/json")
 	c.options.Log.DebugContext(ctx, "request", "scope", t.to.scope, "endpoint", t.to.endpoint,
 		"path", t.url.Path, "query", t.url.RawQuery, "attempt", t.number)
@@ -105,7 +104,7 @@ func (t *try) send(ctx context.Context, report *Report) (*Answer, error) {
 	if err != nil {
 		return nil, cause(ctx, err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }() // read to its end or given up
 	report.Status, report.Rates = response.StatusCode, ReadRates(response.Header)
 	report.Date, _ = http.ParseTime(response.Header.Get("Date"))
 	answer := &Answer{Status: response.StatusCode, Header: response.Header, Date: report.Date}
@@ -124,8 +123,7 @@ func cause(ctx context.Context, err error) error {
 // network tells errors that a retry may cure from the others. The address is left out: the
 // transport's errors repeat it, and whatever is in its query.
 func (t *try) network(err error) error {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err
 	}
 	permanent := t.caller.options.Permanent
@@ -170,8 +168,10 @@ func (t *try) asked(r Report) time.Time {
 }
 
 func (t *try) observe(ctx context.Context, a *Answer, r Report) {
-	attempt := Attempt{Scope: t.to.scope, Endpoint: t.to.endpoint, Number: t.number,
-		Status: r.Status, Took: r.Received.Sub(r.Sent)}
+	attempt := Attempt{
+		Scope: t.to.scope, Endpoint: t.to.endpoint, Number: t.number,
+		Status: r.Status, Took: r.Received.Sub(r.Sent),
+	}
 	if a != nil {
 		attempt.Bytes = len(a.Body)
 	}

@@ -35,7 +35,7 @@ type vendor struct {
 }
 
 func (v *vendor) RoundTrip(r *http.Request) (*http.Response, error) {
-	time.Sleep(v.latency) // of a synctest bubble
+	pass(v.latency)
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if err := r.Context().Err(); err != nil {
@@ -51,10 +51,17 @@ func (v *vendor) RoundTrip(r *http.Request) (*http.Response, error) {
 	return v.answer(), nil
 }
 
-func (v *vendor) answer() *http.Response {
+// pass lets time pass, that of a synctest bubble.
+func pass(d time.Duration) { <-time.After(d) }
+
+func (v *vendor) open() {
 	if v.minutes == nil {
 		v.minutes, v.days = map[time.Time]int{}, map[time.Time]int{}
 	}
+}
+
+func (v *vendor) answer() *http.Response {
+	v.open()
 	now := time.Now().Add(v.ahead).UTC()
 	minute, day := now.Truncate(time.Minute), now.Truncate(24*time.Hour)
 	h := http.Header{}

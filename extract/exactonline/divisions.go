@@ -9,10 +9,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"exactduck/extract"
 	"exactduck/schema"
+
+	"github.com/google/uuid"
 )
 
 // User is who is logged in.

@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"exactduck/extract"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 const me = `{"__metadata":{"uri":"x","type":"Exact.Web.Api.Models.System.Me"},"CurrentDivision":124132,` +

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -74,14 +75,7 @@ func readOf(t *testing.T, name string, from schema.Position, columns ...string) 
 	if v == nil {
 		v = stream.Variants[0]
 	}
-	table := v.Table.Select(func(c string) bool {
-		for _, name := range columns {
-			if c == name {
-				return true
-			}
-		}
-		return false
-	})
+	table := v.Table.Select(func(c string) bool { return slices.Contains(columns, c) })
 	return extract.Read{Stream: stream.Name, Variant: v, Table: table, Scope: "123", From: from}
 }
 

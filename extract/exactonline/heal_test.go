@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"exactduck/extract"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestARefusedColumnIsLeftOut(t *testing.T) {

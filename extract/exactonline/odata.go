@@ -10,9 +10,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/go-faster/jx"
-
 	"exactduck/schema"
+
+	"github.com/go-faster/jx"
 )
 
 // decoder turns the bodies of one read into pages. A body is walked once; what it holds goes
@@ -101,7 +101,9 @@ func newSlot(name string, column int) *slot {
 
 // decode reads one body. The link is where the next page is; empty: there is none.
 func (d *decoder) decode(body []byte) (page *schema.Page, link string, err error) {
-	d.page, d.next = schema.NewPage(d.table, d.scope, d.pageSize), ""
+	const least = 10 // bytes of a property: a page of few records should not make room for many
+	room := min(d.pageSize, len(body)/(least*len(d.table.Columns)+1)+1)
+	d.page, d.next = schema.NewPage(d.table, d.scope, room), ""
 	d.json.ResetBytes(body)
 	if err := d.envelope(); err != nil {
 		if errors.Is(err, io.EOF) {
@@ -136,7 +138,7 @@ func (d *decoder) envelope() error {
 	if !found {
 		return errors.New(`no "d" in the answer`)
 	}
-	if d.json.Skip() != io.EOF {
+	if err := d.json.Skip(); !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return errors.New("something follows the answer")
 	}
 	return nil

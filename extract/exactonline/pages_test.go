@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"exactduck/extract"
 	"exactduck/schema"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 var noon = time.Date(2026, 6, 25, 10, 0, 0, 0, time.UTC) // 12:00 in Amsterdam
@@ -103,7 +103,7 @@ func TestTheOctoberHourIsTakenForTheLater(t *testing.T) {
 // hour after the one that saw them.
 func TestTimestampCursorOfUndatedRows(t *testing.T) {
 	now, top := noon, 0
-	e := &exact{clock: func() time.Time { return now }, answer: func(_, query string) (int, string) {
+	e := &exact{clock: func() time.Time { return now }, answer: func(string, string) (int, string) {
 		return 200, list("", `{"Timestamp":"`+strings.Repeat("9", top)+`"}`)
 	}}
 	s, from := e.source(t, nil), schema.Position("")
@@ -233,7 +233,7 @@ func TestForeignAndCircularContinuationsGiveNoPage(t *testing.T) {
 			t.Errorf("%s: %d pages, %v", next, len(pages), err)
 		}
 	}
-	e := &exact{clock: at(noon), answer: func(path, query string) (int, string) {
+	e := &exact{clock: at(noon), answer: func(path, _ string) (int, string) {
 		return 200, list(host+path+"?$skiptoken=1", account(1, noon))
 	}}
 	pages, err := collect(t, e.source(t, nil), accounts(t, "sync", ""))
@@ -305,7 +305,10 @@ func TestAStoppedLoopMakesNoMoreCalls(t *testing.T) {
 	e := &exact{clock: at(noon), answer: func(path, _ string) (int, string) {
 		return 200, list(host+path+"?$skiptoken=1", account(1, noon))
 	}}
-	for range e.source(t, nil).Pages(t.Context(), accounts(t, "sync", "")) {
+	for _, err := range e.source(t, nil).Pages(t.Context(), accounts(t, "sync", "")) {
+		if err != nil {
+			t.Fatal(err)
+		}
 		break
 	}
 	if len(e.asked) != 1 {

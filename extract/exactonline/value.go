@@ -7,10 +7,10 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"exactduck/schema"
+
 	"github.com/go-faster/jx"
 	"github.com/google/uuid"
-
-	"exactduck/schema"
 )
 
 // fit is how well a value went into its column.
