@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"exactduck/load/spool"
+)
+
+// adopt gives every task the spool that an earlier run left for it, and removes the spools that
+// are of no use any more. A spool is finished as it was begun, whatever the configuration says now.
+// Sweeps and deletions are planned later in a run: theirs are kept for [run.adopted].
+func (r *run) adopt(ctx context.Context, tasks []*task) error {
+	paths, err := spool.List(r.spools)
+	if err != nil {
+		return err
+	}
+	for _, path := range paths {
+		file, err := spool.Open(path)
+		if err != nil {
+			return err
+		}
+		h := file.Header()
+		if h.Mode == spool.Sweep || h.Stream == r.deletions.Name {
+			r.left = append(r.left, file)
+			continue
+		}
+		if err := r.place(ctx, file, tasks); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// adopted does the same for the sweeps, or for the reads of deletions.
+func (r *run) adopted(ctx context.Context, mode spool.Mode, tasks []*task) []*task {
+	for _, file := range r.left {
+		if file.Header().Mode != mode {
+			continue
+		}
+		if err := r.place(ctx, file, tasks); err != nil {
+			r.failures = append(r.failures, err)
+		}
+	}
+	return tasks
+}
+
+// place hands a spool to its task. One that no task of this run wants waits for a run that reads
+// its stream; one that its own task cannot use goes.
+func (r *run) place(ctx context.Context, file *spool.File, tasks []*task) error {
+	h := file.Header()
+	wanted := r.ours(h.Stream)
+	for _, t := range tasks {
+		if t.choice.Stream.Name != h.Stream || t.place.Scope != h.Scope {
+			continue
+		}
+		if r.useful(t, h) {
+			r.log.DebugContext(ctx, "going on with a spool", "stream", h.Stream, "scope", h.Scope, "pages", file.Pages())
+			t.take(file)
+			return nil
+		}
+		wanted = false
+	}
+	if wanted {
+		return file.Close()
+	}
+	r.log.InfoContext(ctx, "a spool of an earlier run is not needed any more", "stream", h.Stream, "scope", h.Scope, "mode", h.Mode)
+	return file.Remove()
+}
+
+// useful tells whether finishing the spool brings the warehouse nearer to what the task wants.
+func (r *run) useful(t *task, h spool.Header) bool {
+	cursor := r.planner.cursors[streamScope{h.Stream, h.Scope}]
+	switch {
+	case t.file != nil, h.Epoch != t.place.Epoch, h.ID == cursor.Spool, (h.Mode == spool.Sweep) != (t.mode == spool.Sweep):
+		return false
+	case h.Mode == spool.Window:
+		return t.mode == spool.Window && h.HistoryFrom == t.historyFrom
+	case h.Mode == spool.Merge:
+		return t.mode == spool.Merge && h.From == cursor.Position
+	}
+	return h.Mode == spool.Sweep || h.Began.After(cursor.ReadAt)
+}
+
+// take makes the task the one that the spool was begun for.
+func (t *task) take(file *spool.File) {
+	h := file.Header()
+	t.file, t.table, t.mode, t.from, t.fingerprint, t.historyFrom = file, h.Table, h.Mode, h.From, h.Fingerprint, h.HistoryFrom
+	t.since = time.Time{}
+	if h.Mode == spool.Replace || h.Mode == spool.Window {
+		t.since, _ = time.Parse(time.DateOnly, h.HistoryFrom) // empty: all of the history
+	}
+	for _, v := range t.choice.Stream.Variants {
+		if v.Name == h.Variant && v.Name != t.variant.Name {
+			t.variant = v
+		}
+	}
+}

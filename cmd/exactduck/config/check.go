@@ -1,0 +1,385 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// check looks for everything that can be known to be wrong without asking the source. Problems
+// come in the order of the file.
+func check(c *Config, cat Catalogue) []Problem {
+	k := &checker{config: c, catalogue: cat}
+	k.top()
+	for name, conn := range c.Connections {
+		k.connection(name, conn)
+	}
+	for name, p := range c.Pipelines {
+		k.pipeline(name, p)
+	}
+	if len(k.problems) == 0 { // what follows needs pipelines that are right in themselves
+		k.warehouses()
+	}
+	slices.SortStableFunc(k.problems, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), strings.Compare(a.Message, b.Message))
+	})
+	return k.problems
+}
+
+type checker struct {
+	config    *Config
+	catalogue Catalogue
+	problems  []Problem
+}
+
+// path leads to a value: keys, and places in lists.
+type path []any
+
+func (p path) to(steps ...any) path { return append(slices.Clip(p), steps...) }
+
+func (p path) String() string {
+	var b strings.Builder
+	for i, step := range p {
+		switch s := step.(type) {
+		case int:
+			fmt.Fprintf(&b, "[%d]", s+1)
+		default:
+			if i > 0 {
+				b.WriteByte('.')
+			}
+			fmt.Fprint(&b, s)
+		}
+	}
+	return b.String()
+}
+
+func (k *checker) report(at path, hint, format string, args ...any) {
+	message := fmt.Sprintf(format, args...)
+	if len(at) > 0 {
+		message = at.String() + ": " + message
+	}
+	where := k.config.source.value(at...)
+	k.problems = append(k.problems, Problem{
+		Line: where.line, Column: where.column, Message: message, Hint: hint,
+		Excerpt: k.config.source.excerpt(where),
+	})
+}
+
+func (k *checker) top() {
+	c := k.config
+	switch c.Version {
+	case 1:
+	case 0:
+		k.report(path{"version"}, "write version: 1 as the first line", "is missing")
+	default:
+		k.report(path{"version"}, "write version: 1, or use a later exactduck", "this exactduck knows only version 1")
+	}
+	if len(c.Connections) == 0 {
+		k.report(path{"connections"}, `"exactduck init" in an empty directory writes an example`, "there is none")
+	}
+	if len(c.Pipelines) == 0 {
+		k.report(path{"pipelines"}, `"exactduck init" in an empty directory writes an example`, "there is none")
+	}
+}
+
+var (
+	plainName  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+	language   = regexp.MustCompile(`^[A-Za-z]{2}(-[A-Za-z]{2})?$`)
+	identifier = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,31}$`)
+	cronField  = regexp.MustCompile(`^[0-9A-Za-z*?/,-]+$`)
+)
+
+func (k *checker) name(at path, name string) {
+	if !plainName.MatchString(name) {
+		k.report(at, "use letters, digits, - and _", "%q cannot be a name", name)
+	}
+}
+
+func (k *checker) connection(name string, c *Connection) {
+	at := path{"connections", name}
+	k.name(at, name)
+	if c == nil {
+		k.report(at, "write type:, region:, client_id: and client_secret: below it", "is empty")
+		return
+	}
+	switch {
+	case c.Type == "":
+		k.report(at.to("type"), "write type: exact-online", "is missing")
+	case c.Type != "exact-online":
+		k.report(at.to("type"), "write type: exact-online", "there is no source %q", c.Type)
+	}
+	k.site(at, c)
+	for key, s := range map[string]Secret{"client_id": c.ClientID, "client_secret": c.ClientSecret} {
+		if err := s.problem(); err != nil {
+			k.report(at.to(key), "write "+key+": ${EXACT_"+strings.ToUpper(key)+"} and set that variable", "%v", err)
+		}
+	}
+	k.redirect(at.to("redirect_url"), c.RedirectURL)
+	if c.Language != "" && !language.MatchString(c.Language) {
+		k.report(at.to("language"), "write it like nl or en-GB", "%q is no language", c.Language)
+	}
+	if c.ServerTimezone.problem != nil {
+		k.report(at.to("server_timezone"), "", "%v", c.ServerTimezone.problem)
+	}
+	if c.Division < 0 || c.Division > 1<<31-1 {
+		k.report(at.to("division"), `"exactduck divisions" lists them`, "%d is no division code", c.Division)
+	}
+	if c.SchemaPrefix != "" && !identifier.MatchString(c.SchemaPrefix) {
+		k.report(at.to("schema_prefix"), "write it like second_", "%q cannot begin the name of a schema", c.SchemaPrefix)
+	}
+}
+
+// site checks where the connection leads; complete has put the region's address into BaseURL.
+func (k *checker) site(at path, c *Connection) {
+	list := strings.Join(Regions(), " ")
+	fromRegion, known := RegionURL(c.Region)
+	switch {
+	case c.Region != "" && !known:
+		k.report(at.to("region"), "write one of "+list, "there is no region %q; there are %s", c.Region, list)
+	case c.BaseURL == "":
+		k.report(at.to("region"), "write region: and one of "+list, "is missing")
+	case c.Region != "" && c.BaseURL != fromRegion:
+		k.report(at.to("base_url"), "remove one of the two", "base_url and region are both given")
+	case c.Region == "":
+		if problem := addressProblem(c.BaseURL); problem != "" {
+			k.report(at.to("base_url"), "write it like https://start.exactonline.nl", "%s", problem)
+		} else if u, _ := url.Parse(c.BaseURL); u.Path != "" || u.RawQuery != "" || u.Fragment != "" {
+			k.report(at.to("base_url"), "write it like https://start.exactonline.nl", "must end with the host")
+		}
+	}
+}
+
+func (k *checker) redirect(at path, address string) {
+	if problem := addressProblem(address); problem != "" {
+		k.report(at, "write what you registered with Exact, such as "+DefaultRedirect, "%s", problem)
+	}
+}
+
+// addressProblem never quotes the address: people paste addresses with codes in them.
+func addressProblem(address string) string {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil || u.Host == "" || u.User != nil:
+		return "is no address"
+	case u.Scheme == "https" || u.Scheme == "http" && Loopback(u.Hostname()):
+		return ""
+	}
+	return "must begin with https:// (http:// only for this machine)"
+}
+
+// Loopback reports whether a host name or address means this machine.
+func Loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+}
+
+func (k *checker) pipeline(name string, p *Pipeline) {
+	at := path{"pipelines", name}
+	k.name(at, name)
+	if p == nil {
+		k.report(at, "write from:, streams: and to: below it", "is empty")
+		return
+	}
+	names := k.config.ConnectionNames()
+	switch {
+	case p.From == "" && len(names) > 1:
+		k.report(at.to("from"), "write from: and one of "+strings.Join(names, " "), "is missing")
+	case p.From != "" && !slices.Contains(names, p.From):
+		k.report(at.to("from"), cmp.Or(didYouMean(p.From, names), "connections are: "+strings.Join(names, " ")),
+			"there is no connection %q", p.From)
+	}
+	k.divisions(at.to("divisions"), p.Divisions)
+	k.streams(at.to("streams"), p)
+	k.target(at.to("to"), p)
+	if p.Deletes != "hard" && p.Deletes != "soft" {
+		k.report(at.to("deletes"), "write deletes: hard or deletes: soft", "%q is not known", p.Deletes)
+	}
+	if p.SweepEvery.problem != nil {
+		k.report(at.to("sweep_every"), "", "%v", p.SweepEvery.problem)
+	}
+	if p.Timezone.problem != nil {
+		k.report(at.to("timezone"), "", "%v", p.Timezone.problem)
+	}
+	k.schedule(at.to("schedule"), p.Schedule)
+}
+
+func (k *checker) divisions(at path, d Divisions) {
+	for i, pattern := range d {
+		if err := divisionProblem(pattern); err != nil {
+			k.report(at.to(i), `write all, a code or a name; "exactduck divisions" lists them`, "%v", err)
+		}
+		if slices.Contains(d[:i], pattern) {
+			k.report(at.to(i), "remove one of the two", "%q is listed twice", pattern)
+		}
+	}
+	if len(d) > 1 && slices.Contains(d, "all") {
+		k.report(at, "write all and nothing else, or leave it out", "all and others are both given")
+	}
+}
+
+func (k *checker) schedule(at path, schedule string) {
+	fields := strings.Fields(schedule)
+	if schedule == "" {
+		return
+	}
+	bad := slices.ContainsFunc(fields, func(f string) bool { return !cronField.MatchString(f) })
+	if len(fields) != 5 || bad {
+		k.report(at, `write five fields, minute hour day month weekday, like "15 4 * * *"`, "%q is no schedule", schedule)
+	}
+}
+
+func (k *checker) streams(at path, p *Pipeline) {
+	if len(p.Streams) == 0 {
+		k.report(at, `write at least one, such as crm/Accounts; "exactduck endpoints" lists them`, "there is none")
+	}
+	seen := make(map[string]int) // the entry that named a stream, by its name
+	for i := range p.Streams {
+		choices := k.stream(at.to(i), &p.Streams[i])
+		if p.Streams[i].wild() || len(choices) == 0 {
+			continue
+		}
+		name := choices[0].Stream.Name
+		if before, twice := seen[name]; twice {
+			first := k.config.source.value(at.to(before)...)
+			k.report(at.to(i), "remove one of the two", "%s is in this pipeline already, at line %d", name, first.line)
+		}
+		seen[name] = i
+	}
+}
+
+func (k *checker) stream(at path, s *Stream) []*Choice {
+	named := at.to("stream")
+	if s.Since.problem != nil {
+		k.report(at.to("since"), "", "%v", s.Since.problem)
+	}
+	if s.Stream == "" {
+		k.report(named, `write a name such as crm/Accounts; "exactduck endpoints" lists them`, "an entry without a stream")
+		return nil
+	}
+	choices, err := s.choices(k.catalogue)
+	if err != nil {
+		k.report(named, `"exactduck endpoints" lists all streams, "exactduck endpoints crm/*" some`, "%v", err)
+		return nil
+	}
+	for i, column := range s.ExcludeColumns {
+		k.excluded(at.to("exclude_columns", i), column, choices)
+	}
+	return choices
+}
+
+func (k *checker) excluded(at path, column string, choices []*Choice) {
+	var found bool
+	var names []string
+	for _, c := range choices {
+		if c.needed(column) {
+			k.report(at, "remove it here", "%s is part of the key or the cursor of %s and cannot be left out", column, c.Stream.Name)
+			return
+		}
+		found = found || len(c.columns([]string{column})) > 0
+		names = append(names, c.columnNames()...)
+	}
+	if !found {
+		slices.Sort(names)
+		hint := didYouMean(column, slices.Compact(names))
+		k.report(at, cmp.Or(hint, `"exactduck endpoints `+choices[0].Stream.Name+`" lists them`),
+			"there is no column %q", column)
+	}
+}
+
+func (k *checker) target(at path, p *Pipeline) {
+	if p.To.DuckDB == "" {
+		k.report(at.to("duckdb"), "write to: {duckdb: warehouse.duckdb}", "is missing")
+		return
+	}
+	stem, _, _ := strings.Cut(filepath.Base(p.To.DuckDB), ".")
+	prefix := ""
+	if c := k.config.Connections[p.From]; c != nil {
+		prefix = c.SchemaPrefix
+	}
+	for _, schema := range k.schemas(prefix) {
+		if strings.EqualFold(stem, schema) {
+			k.report(at.to("duckdb"), "call it otherwise, such as warehouse.duckdb",
+				"a file called %s cannot hold a schema called %s: DuckDB could not tell them apart", stem, schema)
+			return
+		}
+	}
+	if stem == "" {
+		k.report(at.to("duckdb"), "write a file name such as warehouse.duckdb", "has no name before the dot")
+	}
+	if p.To.Parquet != "" && p.To.Parquet == p.To.DuckDB {
+		k.report(at.to("parquet"), "write a directory such as lake/", "duckdb and parquet are the same path")
+	}
+}
+
+// schemas are the names that the file of a warehouse must not have.
+func (k *checker) schemas(prefix string) []string {
+	names := map[string]bool{
+		"_exactduck": true, "main": true, "memory": true, "temp": true, "system": true,
+		"pg_catalog": true, "information_schema": true,
+	}
+	for _, s := range k.catalogue.Streams() {
+		for _, v := range s.Variants {
+			names[prefix+v.Table.Service] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// warehouses holds pipelines that write into one file against each other.
+func (k *checker) warehouses() {
+	owner := make(map[string]string)  // of a stream in a warehouse: the pipeline
+	prefix := make(map[string]string) // of a warehouse: the connection of a prefix
+	for _, name := range k.config.PipelineNames() {
+		p := k.config.Pipelines[name]
+		at := path{"pipelines", name}
+		schemas := k.config.Connections[p.From].SchemaPrefix
+		here := p.To.DuckDB + "\x00" + strings.ToLower(schemas)
+		if other, taken := prefix[here]; taken && other != p.From {
+			k.report(at.to("from"), "give one of the two connections a schema_prefix:, or the pipelines two files",
+				"connections %s and %s would write the same tables of %s", other, p.From, filepath.Base(p.To.DuckDB))
+			continue
+		}
+		prefix[here] = p.From
+		choices, err := p.Choices(k.catalogue)
+		if err != nil {
+			k.report(at.to("streams"), "", "%v", err)
+		}
+		for _, c := range choices {
+			stream := here + "\x00" + c.Stream.Name
+			if other, taken := owner[stream]; taken {
+				k.report(at.to("streams"), "leave it to one of them, or give them two files",
+					"%s is in pipeline %s too, and both write %s", c.Stream.Name, other, filepath.Base(p.To.DuckDB))
+				break
+			}
+			owner[stream] = name
+		}
+	}
+}
+
+// Warnings are what a person should know and no reason to refuse.
+func (c *Config) Warnings() []string {
+	var warnings []string
+	warn := func(format string, args []any, at ...any) {
+		where := c.source.value(at...)
+		warnings = append(warnings, fmt.Sprintf("%s:%d:%d: ", c.source.name, where.line, where.column)+fmt.Sprintf(format, args...))
+	}
+	for _, name := range c.ConnectionNames() {
+		if c.Connections[name].ClientSecret.literal() {
+			warn("connections.%s.client_secret is written into the file; ${VARIABLE} or file:PATH keeps it out",
+				[]any{name}, "connections", name, "client_secret")
+		}
+	}
+	for _, name := range c.PipelineNames() {
+		if fields := strings.Fields(c.Pipelines[name].Schedule); len(fields) == 5 && (fields[1] == "2" || fields[1] == "02") {
+			warn("pipelines.%s.schedule is between 02:00 and 02:59, which one night a year skips and one has twice",
+				[]any{name}, "pipelines", name, "schedule")
+		}
+	}
+	return warnings
+}

@@ -1,0 +1,195 @@
+// Package config reads pipelines.yaml: which books are read with which login, what of them, and
+// where it goes. It decodes strictly, checks everything that can be checked without the source,
+// and acts on nothing. Begin with [Load]; every key is documented once, on the field it fills.
+package config
+
+import (
+	"cmp"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Config is one checked pipelines.yaml. The fields are the keys of the file.
+type Config struct {
+	// Version is the version of this format. Required; there is one, 1.
+	Version int `yaml:"version"`
+	// Connections are the logins, by a name of your choice. At least one.
+	Connections map[string]*Connection `yaml:"connections"`
+	// Pipelines are what to read and where to, by a name of your choice. At least one.
+	Pipelines map[string]*Pipeline `yaml:"pipelines"`
+	// StateDir is where working databases, spools, run records and logins live. Default: .exactduck
+	// beside the file for all but the logins, which are in $XDG_STATE_HOME/exactduck. Another
+	// directory starts from the published file, and without a login.
+	StateDir string `yaml:"state_dir"`
+
+	path   string // of the file, absolute
+	source *source
+}
+
+// Connection is one login at one vendor.
+type Connection struct {
+	// Type is the kind of source. Required; there is one, exact-online.
+	Type string `yaml:"type"`
+	// Region says which of Exact's sites holds the books: nl be de uk fr es us. This or base_url
+	// is required. Another region is another login and other books: give the pipeline another file.
+	Region string `yaml:"region"`
+	// BaseURL is the address of the source in full, instead of a region. https; http only for this
+	// machine, which is where the sandbox is.
+	BaseURL string `yaml:"base_url"`
+	// ClientID names the app that you registered with Exact. Required; ${VARIABLE}, file:PATH or
+	// the id itself. A login belongs to one client id.
+	ClientID Secret `yaml:"client_id"`
+	// ClientSecret is the secret of that app. Required; ${VARIABLE} or file:PATH. The secret itself
+	// is taken too, with a warning.
+	ClientSecret Secret `yaml:"client_secret"`
+	// RedirectURL is the redirect URL of that app, to the letter. Default
+	// https://localhost:8585/callback.
+	RedirectURL string `yaml:"redirect_url"`
+	// Language is the language of the columns that hold descriptions (nl, en-GB). Default: that of
+	// the user who logged in. What is loaded keeps its language until it changes at the source.
+	Language string `yaml:"language"`
+	// ServerTimezone is the zone of the source's clock, in which it writes its times and reads
+	// --since. Default Europe/Amsterdam, which recordings prove for the Dutch, Belgian and French
+	// sites; nobody has published what the British and American ones do, so it can be set.
+	ServerTimezone Zone `yaml:"server_timezone"`
+	// Division is the code that goes into the address of questions that are about no division in
+	// particular. Default: the one that was opened last in the browser, which costs a call.
+	Division int `yaml:"division"`
+	// SchemaPrefix is put before the name of every schema of this connection (uk_crm.Accounts).
+	// Required where two connections feed one warehouse. Another prefix is a first load.
+	SchemaPrefix string `yaml:"schema_prefix"`
+}
+
+// Pipeline is what one sync reads and where to.
+type Pipeline struct {
+	// From is the name of a connection. Default: the only one.
+	From string `yaml:"from"`
+	// Divisions are the books to read: all, codes, or names with * and ?. Default all. What was
+	// loaded of a division that is no longer listed stays.
+	Divisions Divisions `yaml:"divisions"`
+	// Streams are the entities to read: names (crm/Accounts), names with * and ?, or
+	// {stream, since, exclude_columns}. Required. An entry without wildcards wins over one with.
+	// What was loaded of a stream that is no longer listed stays.
+	Streams []Stream `yaml:"streams"`
+	// To is where it goes.
+	To Target `yaml:"to"`
+	// Deletes says what becomes of a row that is gone at the source: hard (default) removes it,
+	// soft keeps it and fills _deleted_at.
+	Deletes string `yaml:"deletes"`
+	// SweepEvery is how often streams without a deletion feed are compared key by key with the
+	// source. Default 7d. Sweeps cost calls.
+	SweepEvery Duration `yaml:"sweep_every"`
+	// Schedule is when serve runs this pipeline: five fields as in cron. Default: never.
+	Schedule string `yaml:"schedule"`
+	// Timezone is the zone of the schedule. Default Europe/Amsterdam.
+	Timezone Zone `yaml:"timezone"`
+
+	name string
+}
+
+// Stream is one entry of a pipeline's streams.
+type Stream struct {
+	// Stream is the name or pattern; sync/, bulk/ or standard/ before it forces that variant.
+	// Another variant is a full reload.
+	Stream string `yaml:"stream"`
+	// Since leaves out what was last modified before this date, in the source's own time. Default:
+	// everything. An earlier date is a full reload.
+	Since Date `yaml:"since"`
+	// ExcludeColumns are not asked for and not stored. Keys and cursors cannot be left out.
+	ExcludeColumns []string `yaml:"exclude_columns"`
+}
+
+// Target is where a pipeline writes. Relative paths are relative to the file.
+type Target struct {
+	// DuckDB is the file that is published after a run. Required.
+	DuckDB string `yaml:"duckdb"`
+	// Parquet is a directory that holds the same tables as Parquet files. Default: none.
+	Parquet string `yaml:"parquet"`
+}
+
+// The defaults that the fields of [Connection] and [Pipeline] speak of.
+const (
+	DefaultRedirect = "https://localhost:8585/callback"
+	DefaultZone     = "Europe/Amsterdam"
+	DefaultSweep    = 7 * 24 * time.Hour
+)
+
+// Path is the file that was read, absolute.
+func (c *Config) Path() string { return c.path }
+
+// State is the directory of everything but the logins, absolute.
+func (c *Config) State() string {
+	return c.absolute(cmp.Or(c.StateDir, ".exactduck"))
+}
+
+// Logins is the directory of the logins when the file names one, else "".
+func (c *Config) Logins() string {
+	if c.StateDir == "" {
+		return ""
+	}
+	return filepath.Join(c.State(), "logins")
+}
+
+// PipelineNames are the names of the pipelines in the order of the file.
+func (c *Config) PipelineNames() []string { return inOrder(c, "pipelines", c.Pipelines) }
+
+// ConnectionNames are the names of the connections in the order of the file.
+func (c *Config) ConnectionNames() []string { return inOrder(c, "connections", c.Connections) }
+
+func inOrder[V any](c *Config, section string, entries map[string]V) []string {
+	names := make([]string, 0, len(entries))
+	for name := range entries {
+		names = append(names, name)
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		at, bt := c.source.key(section, a), c.source.key(section, b)
+		return cmp.Or(cmp.Compare(at.line, bt.line), cmp.Compare(at.column, bt.column), strings.Compare(a, b))
+	})
+	return names
+}
+
+// Name is the name under which the file has the pipeline.
+func (p *Pipeline) Name() string { return p.name }
+
+// Soft reports whether rows that are gone at the source stay, marked.
+func (p *Pipeline) Soft() bool { return p.Deletes == "soft" }
+
+func (c *Config) absolute(path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(filepath.Dir(c.path), path)
+}
+
+// complete fills in what the file leaves to its defaults.
+func (c *Config) complete() {
+	for _, conn := range c.Connections {
+		if conn == nil {
+			continue // the check says so
+		}
+		if conn.BaseURL == "" {
+			conn.BaseURL, _ = RegionURL(conn.Region)
+		}
+		conn.BaseURL = strings.TrimRight(conn.BaseURL, "/")
+		conn.RedirectURL = cmp.Or(conn.RedirectURL, DefaultRedirect)
+		conn.ServerTimezone.orDefault()
+	}
+	for name, p := range c.Pipelines {
+		if p == nil {
+			continue
+		}
+		p.name = name
+		if names := c.ConnectionNames(); p.From == "" && len(names) == 1 {
+			p.From = names[0]
+		}
+		if len(p.Divisions) == 0 {
+			p.Divisions = Divisions{"all"}
+		}
+		p.Deletes = cmp.Or(p.Deletes, "hard")
+		p.SweepEvery.Duration = cmp.Or(p.SweepEvery.Duration, DefaultSweep)
+		p.Timezone.orDefault()
+		p.To = Target{DuckDB: c.absolute(p.To.DuckDB), Parquet: c.absolute(p.To.Parquet)}
+	}
+}

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"exactduck/auth"
+	"exactduck/extract"
+	"exactduck/load/spool"
+	"exactduck/schema"
+)
+
+// side is how many streams of one scope are read at once. The minute's quota sets the pace; a few
+// at once hide the time that each answer takes.
+const side = 4
+
+// fetchAll makes the reads, several streams and scopes at once, and hands each over when it has
+// come to an end, good or bad. A cause that concerns every stream is given to stop.
+func (r *run) fetchAll(ctx context.Context, tasks []*task, stop context.CancelCauseFunc) <-chan *task {
+	fetched := make(chan *task)
+	go func() {
+		defer close(fetched)
+		var scopes errgroup.Group
+		for _, of := range byScope(tasks) {
+			scopes.Go(func() error {
+				var streams errgroup.Group
+				streams.SetLimit(side)
+				for _, t := range of {
+					streams.Go(func() error {
+						r.fetch(ctx, t, stop)
+						fetched <- t
+						return nil
+					})
+				}
+				return streams.Wait()
+			})
+		}
+		_ = scopes.Wait() // failures travel in the tasks
+	}()
+	return fetched
+}
+
+func byScope(tasks []*task) map[schema.Scope][]*task {
+	scopes := map[schema.Scope][]*task{}
+	for _, t := range tasks {
+		scopes[t.place.Scope] = append(scopes[t.place.Scope], t)
+	}
+	return scopes
+}
+
+// fetch brings one read to its end. At a first load a variant that is refused gives way to the next.
+func (r *run) fetch(ctx context.Context, t *task, stop context.CancelCauseFunc) {
+	t.began = r.clock()
+	if t.done = t.file != nil && t.file.Done(); t.done {
+		return
+	}
+	t.err = r.spool(ctx, t)
+	if errors.Is(t.err, extract.ErrResume) && t.file != nil {
+		t.err = r.again(ctx, t)
+	}
+	for t.err != nil && t.firstLoad() && refused(t.err) && r.fallBack(ctx, t) {
+		t.err = r.spool(ctx, t)
+	}
+	t.done = t.err == nil
+	if concernsAll(t.err) {
+		stop(t.err)
+	}
+}
+
+// again reads from the beginning what cannot be gone on with.
+func (r *run) again(ctx context.Context, t *task) error {
+	r.log.WarnContext(ctx, "the source cannot go on with a read that broke off, reading it again",
+		"stream", t.choice.Stream.Name, "scope", t.place.Scope, "error", t.err)
+	if err := t.file.Remove(); err != nil {
+		return err
+	}
+	t.file = nil
+	return r.spool(ctx, t)
+}
+
+// spool reads page by page; each is on disk before the next call is spent.
+func (r *run) spool(ctx context.Context, t *task) error {
+	read := extract.Read{
+		Stream: t.choice.Stream.Name, Variant: t.variant, Table: t.table, Scope: t.place.Scope,
+		From: t.from, Since: t.since, Also: t.also,
+	}
+	if t.file != nil {
+		read.Resume = t.file.Resume()
+	}
+	for page, err := range r.source.Pages(ctx, read) {
+		if err != nil {
+			return err
+		}
+		if err := r.keep(t, page); err != nil {
+			return err
+		}
+		r.say(t)
+	}
+	if t.file == nil || !t.file.Done() {
+		return fmt.Errorf("read %s: the pages ended before the last", t.variant.Name)
+	}
+	return nil
+}
+
+func (r *run) keep(t *task, page *schema.Page) (err error) {
+	if t.file == nil {
+		t.file, err = spool.Create(r.spools, t.header(r.id))
+		if err != nil {
+			return err
+		}
+	}
+	return t.file.Append(page)
+}
+
+func (t *task) header(run string) spool.Header {
+	return spool.Header{
+		Stream: t.choice.Stream.Name, Scope: t.place.Scope, Variant: t.variant.Name, Table: t.table, Mode: t.mode,
+		Fingerprint: t.fingerprint, Epoch: t.place.Epoch, RunID: run, From: t.from, HistoryFrom: t.historyFrom, Began: t.began,
+	}
+}
+
+// fallBack moves a first load to the next variant of its stream, if there is one.
+func (r *run) fallBack(ctx context.Context, t *task) bool {
+	at := slices.IndexFunc(t.choice.Stream.Variants, func(v *extract.Variant) bool { return v.Name == t.variant.Name })
+	if t.choice.Variant != nil || at < 0 || at+1 == len(t.choice.Stream.Variants) || t.file != nil {
+		return false
+	}
+	next := t.choice.Stream.Variants[at+1]
+	r.log.WarnContext(ctx, "variant refused, trying the next", "stream", t.choice.Stream.Name, "scope", t.place.Scope,
+		"variant", t.variant.Name, "next", next.Name, "error", t.err)
+	t.variant, t.table, t.fingerprint = next, t.choice.Table(next), fingerprint(next, t.choice)
+	return true
+}
+
+// say tells of the progress of a task to whoever watches.
+func (r *run) say(t *task) {
+	if err := r.record.Stream(r.line(t)); err != nil {
+		r.log.Warn("the run's record cannot be written", "error", err)
+	}
+	if r.tell != nil {
+		r.tell(progress{stream: t.choice.Stream.Name, scope: t.place.Scope, pages: t.file.Pages(), rows: t.file.Rows()})
+	}
+}
+
+// discover looks, once a week per stream, for properties that the catalogue does not know, so that
+// they are asked for from now on.
+func (r *run) discover(ctx context.Context, tasks []*task) {
+	looked := map[string][]string{}
+	for _, t := range tasks {
+		also, done := looked[t.choice.Stream.Name]
+		if !done {
+			also = r.properties(ctx, t)
+			looked[t.choice.Stream.Name] = also
+		}
+		t.also = also
+	}
+}
+
+func (r *run) properties(ctx context.Context, t *task) []string {
+	known, err := r.warehouse.Discovery(ctx, t.choice.Stream.Name)
+	if err == nil && r.clock().Sub(known.At) >= discoverEvery {
+		known.At = r.clock()
+		known.Properties, err = r.source.Discover(ctx, t.place.Scope, t.variant)
+		if err == nil {
+			err = r.warehouse.Discover(ctx, r.id, t.choice.Stream.Name, t.table, known)
+		}
+	}
+	if err != nil { // the rows can be read all the same; the next run looks again
+		r.log.WarnContext(ctx, "looking for new properties failed", "stream", t.choice.Stream.Name, "error", err)
+	}
+	return known.Properties
+}
+
+func refused(err error) bool {
+	var e *extract.Refused
+	return errors.As(err, &e)
+}
+
+// concernsAll tells the causes that end every read from those that end one.
+func concernsAll(err error) bool { return isLogin(err) || errors.Is(err, context.Canceled) }
+
+// isLogin reports an error that no other call of the same login will be spared.
+func isLogin(err error) bool {
+	var store *auth.StoreError
+	var budget *auth.BudgetError
+	return errors.Is(err, auth.ErrLoginRequired) || errors.As(err, &store) || errors.As(err, &budget)
+}

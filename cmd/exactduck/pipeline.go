@@ -1,0 +1,230 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"exactduck/cmd/exactduck/config"
+	"exactduck/cmd/exactduck/runs"
+	"exactduck/extract"
+	"exactduck/extract/exactonline"
+	"exactduck/load"
+	"exactduck/schema"
+)
+
+// books is what a run needs beside the pipeline that it is of.
+type books struct {
+	config *config.Config
+	// dial makes the source of a connection, checks that there is a login, and refreshes it when
+	// that is due. division is one that is known to be there; "" if none is.
+	dial  func(ctx context.Context, connection string, division schema.Scope) (*connection, error)
+	clock func() time.Time
+	log   *slog.Logger
+	// watch is asked for something that follows a run, and for how to end that; nil: nobody watches.
+	watch func(left func() string) (tell func(progress), done func())
+}
+
+// syncOptions are what the command line says about a run.
+type syncOptions struct {
+	since     time.Time // zero: from the cursors
+	full      bool
+	streams   []string // names or patterns; empty: all of the pipeline
+	divisions []string // codes; empty: all of the pipeline
+	accept    []string // streams whose shrinking is believed
+	wait      bool
+}
+
+// synced is what became of a run.
+type synced struct {
+	runs.Record
+	Published load.Published `json:"published"`
+	// Left is how many calls of the day each scope has left; scopes of which nothing is known are
+	// not in it.
+	Left map[string]int `json:"calls_left"`
+}
+
+// sync runs one pipeline once. The result is of use even when there is an error.
+func (b *books) sync(ctx context.Context, p *config.Pipeline, o syncOptions) (synced, error) {
+	choices, err := choose(p, o.streams)
+	if err != nil {
+		return synced{}, err
+	}
+	warehouse, err := b.open(ctx, p, o.wait)
+	if err != nil {
+		return synced{}, err
+	}
+	defer warehouse.Close() // a second Close does nothing; this one is for the ways out in between
+	cursors, err := warehouse.Cursors(ctx)
+	if err != nil {
+		return synced{}, err
+	}
+	c, err := b.dial(ctx, p.From, anyDivision(cursors))
+	if err != nil {
+		return synced{}, err
+	}
+	r, err := b.prepare(p, o, choices, warehouse, cursors, c)
+	if err != nil {
+		return synced{}, err
+	}
+	if b.watch != nil {
+		tell, done := b.watch(c.left)
+		defer done()
+		r.tell = tell
+	}
+	err = r.do(ctx)
+	return b.conclude(ctx, p, r, c, err)
+}
+
+func (b *books) open(ctx context.Context, p *config.Pipeline, wait bool) (*load.Warehouse, error) {
+	return load.Open(ctx, load.Options{
+		StateDir: b.config.State(), Target: p.To.DuckDB, Prefix: b.config.Connections[p.From].SchemaPrefix,
+		Clock: b.clock, Log: b.log, Wait: wait,
+	})
+}
+
+// anyDivision is a division that has been read before: some addresses need one, and asking which
+// there are costs a call.
+func anyDivision(cursors []load.Cursor) schema.Scope {
+	for _, c := range cursors {
+		if c.Scope != shared {
+			return c.Scope
+		}
+	}
+	return ""
+}
+
+// prepare puts a run together.
+func (b *books) prepare(p *config.Pipeline, o syncOptions, choices []*config.Choice,
+	warehouse *load.Warehouse, cursors []load.Cursor, c *connection,
+) (*run, error) {
+	r := &run{
+		id: runID(b.clock()), source: c.source, warehouse: warehouse, choices: choices, deletions: exactonline.Deletions(),
+		planner: newPlanner(b.clock(), cursors), spools: b.spools(p), accept: map[string]bool{}, soft: p.Soft(),
+		calls: c.calls, spent: c.spent, records: b.records(), clock: b.clock, log: b.log,
+	}
+	r.planner.deletions, r.planner.full, r.planner.since = r.deletions.Name, o.full, o.since
+	r.planner.sweepEvery = p.SweepEvery.Duration
+	r.target = load.Target{DuckDB: p.To.DuckDB, Parquet: p.To.Parquet, Keep: 2, RunID: r.id}
+	r.places = func(ctx context.Context, s extract.Source) ([]extract.Place, error) {
+		return places(ctx, s, p, o.divisions)
+	}
+	var err error
+	if r.ours, err = streamsOf(p, r.deletions); err != nil {
+		return nil, err
+	}
+	for _, name := range o.accept {
+		stream, _, err := exactonline.Lookup(name)
+		if err != nil {
+			return nil, err
+		}
+		r.accept[stream.Name] = true
+	}
+	r.record, err = runs.Create(b.records(), runs.Record{ID: r.id, Pipeline: p.Name(), Started: b.clock()})
+	return r, err
+}
+
+// conclude writes down how the run ended.
+func (b *books) conclude(ctx context.Context, p *config.Pipeline, r *run, c *connection, outcome error) (synced, error) {
+	code := exitCode(outcome)
+	message := ""
+	if outcome != nil {
+		message = outcome.Error()
+	}
+	record, err := r.record.End(statusOf(code), code, c.calls(), message, b.clock())
+	result := synced{Record: record, Published: r.published, Left: c.callsLeft()}
+	outcome = errors.Join(outcome, err, r.warehouse.Close())
+	b.log.InfoContext(ctx, "run ended", "run_id", r.id, "pipeline", p.Name(), "status", record.Status, "calls", record.Calls)
+	return result, outcome
+}
+
+func statusOf(code int) string {
+	switch code {
+	case 0:
+		return "done"
+	case exitPartial, exitQuota:
+		return "partial"
+	case exitInterrupted:
+		return "interrupted"
+	}
+	return "failed"
+}
+
+// places are those that the pipeline reads, or of them those that the command line names.
+func places(ctx context.Context, s extract.Source, p *config.Pipeline, only []string) ([]extract.Place, error) {
+	all, err := s.Places(ctx)
+	if err != nil {
+		return nil, err
+	}
+	chosen, err := p.Divisions.Select(all)
+	if err != nil || len(only) == 0 {
+		return chosen, err
+	}
+	return config.Divisions(only).Select(chosen)
+}
+
+// choose are the streams of the pipeline, or of them those that the command line names.
+func choose(p *config.Pipeline, only []string) ([]*config.Choice, error) {
+	choices, err := p.Choices(catalogue)
+	if err != nil || len(only) == 0 {
+		return choices, err
+	}
+	wanted := map[string]bool{}
+	for _, pattern := range only {
+		streams, err := exactonline.Match(pattern)
+		if err != nil {
+			return nil, err
+		}
+		found := false
+		for _, s := range streams {
+			wanted[s.Name] = true
+			found = found || slices.ContainsFunc(choices, func(c *config.Choice) bool { return c.Stream.Name == s.Name })
+		}
+		if !found {
+			return nil, &notInPipeline{pattern, p.Name()}
+		}
+	}
+	return slices.DeleteFunc(choices, func(c *config.Choice) bool { return !wanted[c.Stream.Name] }), nil
+}
+
+// notInPipeline says that --streams names something that the pipeline does not read.
+type notInPipeline struct{ stream, pipeline string }
+
+func (e *notInPipeline) Error() string {
+	return fmt.Sprintf("stream %s is not in pipeline %s", e.stream, e.pipeline)
+}
+
+func streamsOf(p *config.Pipeline, deletions *extract.Stream) (func(string) bool, error) {
+	choices, err := p.Choices(catalogue)
+	if err != nil {
+		return nil, err
+	}
+	names := map[string]bool{deletions.Name: true}
+	for _, c := range choices {
+		names[c.Stream.Name] = true
+	}
+	return func(name string) bool { return names[name] }, nil
+}
+
+// catalogue is what the configuration is checked against.
+var catalogue = config.Catalogue{Lookup: exactonline.Lookup, Match: exactonline.Match, Streams: exactonline.Streams}
+
+// The folders of the state directory.
+func (b *books) records() string { return filepath.Join(b.config.State(), "runs") }
+
+func (b *books) spools(p *config.Pipeline) string {
+	return filepath.Join(b.config.State(), "spool", p.Name())
+}
+
+// runID sorts by time and is safe in file names.
+func runID(at time.Time) string {
+	var tail [2]byte
+	_, _ = rand.Read(tail[:]) // never fails
+	return at.UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(tail[:])
+}

@@ -1,0 +1,266 @@
+package main
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+
+	"exactduck/cmd/exactduck/config"
+	"exactduck/extract"
+	"exactduck/load"
+	"exactduck/load/spool"
+	"exactduck/schema"
+)
+
+// deletionsKept is how old a deletion cursor may be before what it would miss has left Exact's own
+// log, which reaches back two months.
+const deletionsKept = 55 * 24 * time.Hour
+
+// discoverEvery is how often a stream is looked through for properties that the catalogue lacks.
+const discoverEvery = 7 * 24 * time.Hour
+
+// task is one read that a run has to make, and what became of it.
+type task struct {
+	choice      *config.Choice
+	place       extract.Place
+	variant     *extract.Variant
+	table       *schema.Table
+	mode        spool.Mode
+	from        schema.Position
+	since       time.Time // modified at or after; zero: no limit
+	historyFrom string
+	fingerprint string
+	why         string
+
+	also  []string    // properties beside the table's columns
+	file  *spool.File // nil until a page is to be kept
+	began time.Time
+	done  bool // the file holds the whole read
+	calls int
+	err   error
+}
+
+func (t *task) firstLoad() bool { return t.why == whyFirst }
+
+// The reasons for a read, as the plan prints them.
+const (
+	whyFirst     = "first load"
+	whyRefresh   = "full refresh"
+	whyChoice    = "the configuration changed"
+	whyMoved     = "the division was moved"
+	whyDeletions = "the log of deletions does not reach back far enough"
+	whyWhole     = "the stream has no cursor"
+	whySince     = "since"
+	whyNews      = "what changed"
+	whySweep     = "sweep"
+)
+
+// planner decides what to read. It asks nobody: all that it needs to know is handed to it.
+type planner struct {
+	now        time.Time
+	cursors    map[streamScope]load.Cursor
+	deletions  string // the name of the deletions stream
+	full       bool
+	since      time.Time
+	sweepEvery time.Duration
+}
+
+type streamScope struct {
+	stream string
+	scope  schema.Scope
+}
+
+func newPlanner(now time.Time, cursors []load.Cursor) *planner {
+	p := &planner{now: now, cursors: map[streamScope]load.Cursor{}, sweepEvery: 7 * 24 * time.Hour}
+	for _, c := range cursors {
+		p.cursors[streamScope{c.Stream, c.Scope}] = c
+	}
+	return p
+}
+
+// reads is the plan for every chosen stream in every place; a stream of the connection is read once.
+func (p *planner) reads(choices []*config.Choice, places []extract.Place) []*task {
+	var tasks []*task
+	for _, c := range choices {
+		for _, place := range placesOf(c.Stream, places) {
+			tasks = append(tasks, p.read(c, place))
+		}
+	}
+	return tasks
+}
+
+// shared is the scope of what belongs to the connection and not to one of its divisions.
+const shared schema.Scope = "0"
+
+func placesOf(s *extract.Stream, places []extract.Place) []extract.Place {
+	if s.Shared {
+		return []extract.Place{{Scope: shared, Name: "the connection", Active: true}}
+	}
+	return places
+}
+
+func (p *planner) read(c *config.Choice, place extract.Place) *task {
+	cursor, known := p.cursors[streamScope{c.Stream.Name, place.Scope}]
+	full, more := ways(c, cursor.Variant)
+	t := &task{choice: c, place: place, variant: full, mode: spool.Replace, since: c.Since}
+	t.table = c.Table(full)
+	t.fingerprint = fingerprint(full, c)
+	t.historyFrom = day(t.since)
+	t.why = p.reason(t, cursor, known && cursor.Complete)
+	switch t.why {
+	case whyFirst:
+		if full.Dated && p.since.After(t.since) {
+			t.since, t.historyFrom = p.since, day(p.since)
+		}
+	case whySince:
+		t.mode, t.variant, t.since, t.historyFrom = spool.Window, more, p.since, day(p.since)
+	case whyNews:
+		t.mode, t.variant, t.from, t.historyFrom = spool.Merge, more, cursor.Position, cursor.HistoryFrom
+	default:
+		if known && c.Since.IsZero() && !p.full {
+			t.since, t.historyFrom = historyOf(cursor)
+		}
+	}
+	return t
+}
+
+// historyOf keeps a reload within the history that the first load began with.
+func historyOf(c load.Cursor) (time.Time, string) {
+	since, err := time.Parse(time.DateOnly, c.HistoryFrom)
+	if err != nil {
+		return time.Time{}, ""
+	}
+	return since, c.HistoryFrom
+}
+
+func (p *planner) reason(t *task, cursor load.Cursor, complete bool) string {
+	versioned := t.variant.Cursor == extract.Versioned
+	switch {
+	case !complete:
+		return whyFirst
+	case p.full:
+		return whyRefresh
+	case cursor.Fingerprint != t.fingerprint:
+		return whyChoice
+	case versioned && cursor.Epoch != t.place.Epoch:
+		return whyMoved
+	case t.table.Entity != 0 && p.deletionsLost(t.place):
+		return whyDeletions
+	case t.variant.Cursor == extract.Whole:
+		return whyWhole
+	case !p.since.IsZero() && t.variant.Dated:
+		return whySince
+	}
+	return whyNews
+}
+
+func (p *planner) deletionsLost(place extract.Place) bool {
+	cursor, known := p.cursors[streamScope{p.deletions, place.Scope}]
+	return known && p.now.Sub(cursor.ReadAt) > deletionsKept
+}
+
+// ways picks the variant for reading everything and the one for reading what changed. They differ
+// only where the cheap one has no cursor and a dearer one with the same columns has.
+func ways(c *config.Choice, last string) (full, more *extract.Variant) {
+	full = c.Stream.Variants[0]
+	if c.Variant != nil {
+		return c.Variant, c.Variant
+	}
+	for _, v := range c.Stream.Variants {
+		if v.Name == last { // what the stored rows were read with stays, unless it is forced
+			full = v
+		}
+	}
+	if full.Cursor != extract.Whole {
+		return full, full
+	}
+	for _, v := range c.Stream.Variants {
+		if v.Cursor == extract.Modified && covers(v.Table, full.Table) {
+			begun := *full // a full read that ends in a cursor which v can go on from
+			begun.Cursor = extract.Modified
+			return &begun, v
+		}
+	}
+	return full, full
+}
+
+func covers(wide, narrow *schema.Table) bool {
+	return !slices.ContainsFunc(narrow.Columns, func(c schema.Column) bool { return wide.Index(c.Name) < 0 })
+}
+
+// fingerprint says what was asked for, so that a cursor is never used for another question. It is
+// readable on purpose: the plan shows what differs.
+func fingerprint(v *extract.Variant, c *config.Choice) string {
+	text, err := json.Marshal(struct {
+		Variant string   `json:"variant"`
+		Without []string `json:"without,omitempty"`
+		Since   string   `json:"since,omitempty"`
+		Numbers int      `json:"numbers"` // the rule by which doubles become amounts
+	}{v.Name, c.Exclude, day(c.Since), 1})
+	if err != nil {
+		panic(err) // strings and numbers always marshal
+	}
+	return string(text)
+}
+
+func day(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Format(time.DateOnly)
+}
+
+// deletionReads is one read of the deletions feed for each place with a stream that it speaks of.
+func (p *planner) deletionReads(feed *extract.Stream, tasks []*task) []*task {
+	var reads []*task
+	seen := map[schema.Scope]bool{}
+	for _, t := range tasks {
+		if t.table.Entity == 0 || seen[t.place.Scope] {
+			continue
+		}
+		seen[t.place.Scope] = true
+		reads = append(reads, p.deletionRead(feed, t.place))
+	}
+	return reads
+}
+
+func (p *planner) deletionRead(feed *extract.Stream, place extract.Place) *task {
+	v := feed.Variants[0]
+	t := &task{
+		choice: &config.Choice{Stream: feed}, place: place, variant: v, table: v.Table,
+		mode: spool.Merge, why: whyFirst, fingerprint: fingerprint(v, &config.Choice{}),
+	}
+	cursor, known := p.cursors[streamScope{feed.Name, place.Scope}]
+	if known && cursor.Epoch == place.Epoch && p.now.Sub(cursor.ReadAt) <= deletionsKept {
+		t.from, t.why = cursor.Position, whyNews
+	}
+	return t
+}
+
+// sweeps is a read of keys for every stream that nothing else tells of deletions and that has not
+// been read whole for long enough.
+func (p *planner) sweeps(tasks []*task) []*task {
+	var reads []*task
+	for _, t := range tasks {
+		if t.mode != spool.Merge || t.err != nil || t.table.Entity != 0 || len(t.table.Key) == 0 {
+			continue
+		}
+		cursor := p.cursors[streamScope{t.choice.Stream.Name, t.place.Scope}]
+		if p.now.Sub(cursor.SweptAt) < p.sweepEvery {
+			continue
+		}
+		s := &task{choice: t.choice, place: t.place, mode: spool.Sweep, why: whySweep, fingerprint: t.fingerprint}
+		s.variant = cheapest(t.choice.Stream, t.choice.Variant)
+		s.table = s.variant.Table.Keys()
+		reads = append(reads, s)
+	}
+	return reads
+}
+
+// cheapest is the variant with the largest pages: a sweep needs nothing but keys, which all have.
+func cheapest(s *extract.Stream, forced *extract.Variant) *extract.Variant {
+	if forced != nil {
+		return forced
+	}
+	return slices.MaxFunc(s.Variants, func(a, b *extract.Variant) int { return a.PageSize - b.PageSize })
+}

@@ -1,0 +1,185 @@
+package main
+
+// Start here. A run is four steps, told in [run.do]: fetch pages, spool them to disk, apply whole
+// reads to the warehouse, publish. Everything else in the repository exists to make these true.
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"exactduck/cmd/exactduck/config"
+	"exactduck/cmd/exactduck/runs"
+	"exactduck/extract"
+	"exactduck/load"
+	"exactduck/load/spool"
+)
+
+// run is one pass over one pipeline.
+type run struct {
+	id        string
+	source    extract.Source
+	warehouse *load.Warehouse
+	planner   *planner
+	choices   []*config.Choice
+	deletions *extract.Stream
+	places    func(context.Context, extract.Source) ([]extract.Place, error) // those that the pipeline reads
+	spools    string                                                         // where they lie
+	ours      func(stream string) bool                                       // a stream of this pipeline
+	accept    map[string]bool                                                // streams whose shrinking is believed
+	soft      bool
+	target    load.Target
+	calls     func() int          // calls made so far
+	spent     func() []load.Calls // and where
+	records   string              // where the records of runs lie
+
+	clock  func() time.Time
+	log    *slog.Logger
+	record *runs.Writer
+	tell   func(progress) // called from several goroutines; may be nil
+
+	left      []*spool.File // spools of earlier runs that await their turn
+	failures  []error
+	published load.Published
+}
+
+// do makes the run. Whatever fails, what could be read is applied and published; the error says
+// the rest, see [run.outcome].
+func (r *run) do(ctx context.Context) error {
+	places, err := r.places(ctx, r.source)
+	if err != nil {
+		return err
+	}
+	tasks := r.planner.reads(r.choices, places)
+	if err := r.adopt(ctx, tasks); err != nil {
+		return err
+	}
+	r.discover(ctx, tasks)
+	steps := []func() []*task{
+		func() []*task { return tasks },
+		func() []*task { return r.adopted(ctx, spool.Merge, r.planner.deletionReads(r.deletions, tasks)) },
+		func() []*task { return r.adopted(ctx, spool.Sweep, r.planner.sweeps(tasks)) },
+	}
+	for _, step := range steps {
+		if err := r.read(ctx, step()); err != nil {
+			return err
+		}
+	}
+	outcome := r.outcome(tasks)
+	if err := r.recorded(ctx, outcome); err != nil {
+		return err
+	}
+	if r.published, err = r.warehouse.Publish(ctx, r.target); err != nil {
+		return err
+	}
+	return outcome
+}
+
+// read makes the reads and applies each table as soon as all its places are in. It returns an
+// error only for what must end the run; what failed for one stream is kept in r.failures.
+func (r *run) read(ctx context.Context, tasks []*task) error {
+	waiting, ready := map[string]int{}, map[string][]*task{}
+	for _, t := range tasks {
+		waiting[t.batch()]++
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	for t := range r.fetchAll(ctx, tasks, stop) {
+		name := t.batch()
+		waiting[name]--
+		ready[name] = append(ready[name], t)
+		if waiting[name] > 0 || ctx.Err() != nil {
+			continue
+		}
+		if err := r.apply(ctx, ready[name]); err != nil {
+			stop(err)
+		}
+	}
+	return context.Cause(ctx)
+}
+
+// batch names what is applied together: the reads of one kind into one table.
+func (t *task) batch() string { return t.table.FullName() + " " + string(t.mode) }
+
+// apply puts the whole reads among tasks, all of one table, into the warehouse in one transaction.
+func (r *run) apply(ctx context.Context, tasks []*task) error {
+	var whole []*task
+	batch := load.Batch{Run: r.id, Soft: r.soft}
+	for _, t := range tasks {
+		if !t.done {
+			r.fail(ctx, t)
+			continue
+		}
+		whole = append(whole, t)
+		batch.Parts = append(batch.Parts, load.Part{File: t.file, Accept: r.accept[t.choice.Stream.Name]})
+	}
+	if len(whole) == 0 {
+		return nil
+	}
+	applied, err := r.warehouse.Apply(ctx, batch)
+	if err != nil {
+		return err
+	}
+	for i, t := range whole {
+		if err := r.settle(ctx, t, applied[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle notes what became of one read and lets go of its spool.
+func (r *run) settle(ctx context.Context, t *task, a load.Applied) error {
+	if a.Suspect != nil {
+		t.err = a.Suspect
+	}
+	if err := t.file.Remove(); err != nil {
+		return err
+	}
+	s := r.line(t)
+	s.Status, s.Ended = "done", r.clock()
+	s.Inserted, s.Updated, s.Deleted, s.Missed = a.Inserted, a.Updated, a.Deleted, a.Missed
+	if t.err != nil {
+		s.Status, s.Error = "suspect_shrink", t.err.Error()
+		r.failures = append(r.failures, &streamError{t.choice.Stream.Name, t.place.Scope, t.err})
+	}
+	r.log.InfoContext(ctx, "stream synced", "stream", s.Stream, "scope", s.Scope, "why", t.why, "status", s.Status,
+		"rows", s.Rows, "inserted", s.Inserted, "updated", s.Updated, "deleted", s.Deleted, "calls", t.calls)
+	if a.Missed > 0 && t.historyFrom == "" {
+		r.log.WarnContext(ctx, "sweep found rows that earlier reads had missed; the stream is read again at the next run",
+			"stream", s.Stream, "scope", s.Scope, "rows", a.Missed)
+		if err := r.warehouse.Reload(ctx, t.choice.Stream.Name, t.place.Scope); err != nil {
+			return err
+		}
+	}
+	return r.record.Stream(s)
+}
+
+// fail notes a read that did not come to its end; its spool stays for the next run.
+func (r *run) fail(ctx context.Context, t *task) {
+	if t.err == nil {
+		t.err = context.Cause(ctx)
+	}
+	r.failures = append(r.failures, &streamError{t.choice.Stream.Name, t.place.Scope, t.err})
+	s := r.line(t)
+	s.Status, s.Error, s.Ended = "failed", t.err.Error(), r.clock()
+	if postponed(t.err) {
+		s.Status = "postponed"
+	}
+	r.log.WarnContext(ctx, "stream failed", "stream", s.Stream, "scope", s.Scope, "error", t.err)
+	if err := r.record.Stream(s); err != nil {
+		r.failures = append(r.failures, err)
+	}
+}
+
+// line is what the run's record says of a task so far.
+func (r *run) line(t *task) runs.Stream {
+	s := runs.Stream{
+		Stream: t.choice.Stream.Name, Scope: string(t.place.Scope), Variant: t.variant.Name, Mode: string(t.mode),
+		Why: t.why, Status: "reading", Started: t.began,
+	}
+	if t.file != nil {
+		s.Pages, s.Rows = t.file.Pages(), t.file.Rows()
+	}
+	return s
+}

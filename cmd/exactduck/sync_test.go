@@ -1,0 +1,51 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"exactduck/extract/sandbox"
+)
+
+const mixed = `      - crm/Accounts
+      - financial/TransactionLines
+      - cashflow/Payments
+      - salesinvoice/SalesInvoices
+      - general/Currencies
+      - read/financial/ReceivablesList
+      - logistics/PurchaseItemPrices
+      - openingbalance/CurrentYear/Processed`
+
+// A night without changes costs one call per stream and division, and one for deletions and one
+// for Divisions; it moves no row and publishes nothing.
+func TestSecondSyncCostsTheMinimum(t *testing.T) {
+	w := newWorld(t, t.TempDir(), mixed, sandbox.Options{})
+	first := w.run(syncOptions{})
+	if sum := first.Totals(); sum.Inserted == 0 || sum.Inserted != sum.Rows || !first.Published.DuckDB || !first.Published.Parquet {
+		t.Fatalf("the first sync says %+v, published %+v", sum, first.Published)
+	}
+	w.equal()
+	w.clock.advance(24 * time.Hour)
+	before := total(w.sandbox.Calls())
+	second := w.run(syncOptions{})
+	sum := second.Totals()
+	if sum.Inserted+sum.Updated+sum.Deleted != 0 || second.Published.DuckDB || second.Published.Parquet {
+		t.Errorf("the second sync moved rows: %+v, published %+v", sum, second.Published)
+	}
+	tokens := 1 // the access token has long expired
+	pages := 0
+	for _, s := range second.Streams {
+		pages += s.Pages
+	}
+	if calls := total(w.sandbox.Calls()) - before; calls != pages+1+tokens || second.Calls != pages+1 {
+		t.Errorf("the second sync made %d calls, counts %d, and read %d pages: %v", calls, second.Calls, pages, w.sandbox.Calls())
+	}
+	w.equal()
+}
+
+func total(calls map[string]int) (sum int) {
+	for _, n := range calls {
+		sum += n
+	}
+	return sum
+}
