@@ -108,6 +108,7 @@ func snapshotName(lake, run string) (string, error) {
 // part is the rows of one table in one scope.
 type part struct {
 	service, table, column string
+	columns                int
 	scope                  string
 	generation             int64
 }
@@ -119,8 +120,9 @@ func (p part) path() string {
 
 // parts lists all parts of all tables that readers see.
 func parts(ctx context.Context, db *sql.DB) ([]part, error) {
-	rows, err := db.QueryContext(ctx, `SELECT t.service, t.name, t.scope_column, p.scope, p.generation
+	rows, err := db.QueryContext(ctx, `SELECT t.service, t.name, t.scope_column, d.column_count, p.scope, p.generation
 		FROM _exactduck.tables t JOIN _exactduck.parts p ON p.table_name = t.service || '.' || t.name
+		JOIN duckdb_tables() d ON d.database_name = current_database() AND d.schema_name = t.service AND d.table_name = t.name
 		WHERE t.service <> '_exactduck' ORDER BY ALL`)
 	if err != nil {
 		return nil, err
@@ -129,7 +131,7 @@ func parts(ctx context.Context, db *sql.DB) ([]part, error) {
 	var all []part
 	for rows.Next() {
 		var p part
-		if err := rows.Scan(&p.service, &p.table, &p.column, &p.scope, &p.generation); err != nil {
+		if err := rows.Scan(&p.service, &p.table, &p.column, &p.columns, &p.scope, &p.generation); err != nil {
 			return nil, err
 		}
 		if !filepath.IsLocal(filepath.FromSlash(p.path())) {
@@ -205,7 +207,7 @@ func (w *Warehouse) exportPart(ctx context.Context, p part, to string) (Manifest
 	f := ManifestFile{Path: p.path(), Table: p.service + "." + p.table, Scope: p.scope, Generation: p.generation}
 	w.log.DebugContext(ctx, "writing file", "path", to)
 	query := fmt.Sprintf("COPY (FROM %s.%s WHERE %s = %s) TO %s (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE %d)",
-		identifier(p.service), identifier(p.table), identifier(p.column), literal(p.scope), literal(to), rowGroup)
+		identifier(p.service), identifier(p.table), identifier(p.column), literal(p.scope), literal(to), p.rowGroup())
 	if err := w.db.QueryRowContext(ctx, query).Scan(&f.Rows); err != nil {
 		return f, err
 	}
@@ -216,8 +218,12 @@ func (w *Warehouse) exportPart(ctx context.Context, p part, to string) (Manifest
 	return f, nil
 }
 
-// rowGroup is how many rows DuckDB holds in memory to write them.
-const rowGroup = 61440
+// rowGroup is how many rows DuckDB is to hold in memory until it writes them: as many as it would by
+// itself, but no more than some two million values, since it does that outside its memory limit.
+func (p part) rowGroup() int {
+	const whole, values = 122_880, 2_000_000
+	return min(whole, max(2048, values/max(p.columns, 1)))
+}
 
 // discard removes what was written of a snapshot that will not be; should that fail, the next
 // publication does it.

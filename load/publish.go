@@ -59,13 +59,13 @@ func (w *Warehouse) Publish(ctx context.Context, t Target) (p Published, err err
 
 // prepare writes all that is new, where no reader looks for it.
 func (w *Warehouse) prepare(ctx context.Context, file *copied, next *snapshot) error {
-	if next != nil {
-		if err := w.writeSnapshot(ctx, next); err != nil {
-			return fmt.Errorf("publish %s: %w", next.lake, fileError(next.lake, err))
-		}
-	}
 	if err := w.settle(ctx); err != nil {
 		return fmt.Errorf("settle the working database: %w", fileError(w.path, err))
+	}
+	if next != nil {
+		if err := w.export(ctx, next); err != nil {
+			return fmt.Errorf("publish %s: %w", next.lake, fileError(next.lake, err))
+		}
 	}
 	if file != nil {
 		if err := w.copyFile(ctx, file); err != nil {
@@ -73,6 +73,18 @@ func (w *Warehouse) prepare(ctx context.Context, file *copied, next *snapshot) e
 		}
 	}
 	return nil
+}
+
+// export writes the snapshot from the settled database. It is opened anew for that: the memory that
+// a DuckDB has used for large transactions is not given back, and writing Parquet needs as much.
+func (w *Warehouse) export(ctx context.Context, next *snapshot) (err error) {
+	if w.db, err = w.connect(ctx); err != nil {
+		return err
+	}
+	if err := w.writeSnapshot(ctx, next); err != nil {
+		return err
+	}
+	return w.settle(ctx)
 }
 
 // switchTo lets readers see what prepare has written.
