@@ -3,13 +3,12 @@ package auth_test
 import (
 	"context"
 	"errors"
+	"exactduck/auth"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"exactduck/auth"
 )
 
 func TestARefreshIsSentWhenDueAndNotBefore(t *testing.T) {

@@ -2,10 +2,9 @@ package auth_test
 
 import (
 	"errors"
+	"exactduck/auth"
 	"strings"
 	"testing"
-
-	"exactduck/auth"
 )
 
 func TestParseCode(t *testing.T) {

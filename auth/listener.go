@@ -47,16 +47,21 @@ func listen(redirect *url.URL, state string, now time.Time, log *slog.Logger) (*
 		Handler: l, ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
-	if redirect.Scheme == "https" {
-		certificate, err := selfSigned(now)
-		if err != nil {
-			return nil, fmt.Errorf("make a certificate for the redirect: %w", err)
-		}
-		l.server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
-	}
 	var err error
 	if l.sockets, err = open(redirect.Hostname(), port); err != nil {
 		return nil, fmt.Errorf("listen for the redirect: %w", err)
+	}
+	if redirect.Scheme != "https" {
+		return l, nil
+	}
+	certificate, err := selfSigned(now)
+	if err != nil {
+		l.close()
+		return nil, fmt.Errorf("make a certificate for the redirect: %w", err)
+	}
+	config := &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
+	for n, socket := range l.sockets {
+		l.sockets[n] = tls.NewListener(socket, config)
 	}
 	return l, nil
 }
@@ -92,13 +97,7 @@ func open(host, port string) ([]net.Listener, error) {
 // serve answers until close, and passes on the first result unless ctx is done before.
 func (l *listener) serve(ctx context.Context, codes chan<- obtained) {
 	for _, socket := range l.sockets {
-		l.serving.Go(func() {
-			if l.server.TLSConfig != nil {
-				_ = l.server.ServeTLS(socket, "", "")
-				return
-			}
-			_ = l.server.Serve(socket)
-		})
+		l.serving.Go(func() { _ = l.server.Serve(socket) })
 	}
 	l.serving.Go(func() {
 		select {

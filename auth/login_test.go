@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"exactduck/auth"
 	"io"
 	"net"
 	"net/http"
@@ -11,8 +12,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"exactduck/auth"
 )
 
 // login logs in with what the person pastes, which may depend on the address announced.
@@ -186,7 +185,12 @@ func (s *site) browse(t *testing.T, redirect, address string) {
 		{redirect, 400},
 		{redirected(redirect, s.grant(), state), 200},
 	} {
-		resp, err := client.Get(visit.address)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, visit.address, nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		resp, err := client.Do(req)
 		if err != nil {
 			t.Error(err)
 			return
@@ -201,22 +205,31 @@ func (s *site) browse(t *testing.T, redirect, address string) {
 
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l := occupy(t)
+	_, port, err := net.SplitHostPort(l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
 	return port
+}
+
+// occupy takes a port of this machine until the test ends.
+func occupy(t *testing.T) net.Listener {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	return l
 }
 
 func TestPastingWorksWhereListeningDoesNot(t *testing.T) {
 	s := newSite(t)
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer taken.Close()
+	taken := occupy(t)
 	redirect := "http://" + taken.Addr().String() + "/callback"
 	if _, err := s.login(t, redirect, func(state string) string { return redirected(redirect, s.grant(), state) }); err != nil {
 		t.Fatal(err)

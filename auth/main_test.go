@@ -3,6 +3,7 @@ package auth_test
 import (
 	"bytes"
 	"context"
+	"exactduck/auth"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -12,8 +13,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"exactduck/auth"
 )
 
 // shown is everything that the tests of this package saw the package say; hush is everything
@@ -44,7 +43,7 @@ type recorder struct{}
 func (recorder) Write(p []byte) (int, error) {
 	shown.Lock()
 	defer shown.Unlock()
-	return shown.Buffer.Write(p)
+	return shown.Write(p)
 }
 
 var log = slog.New(slog.NewTextHandler(recorder{}, &slog.HandlerOptions{Level: slog.LevelDebug}))

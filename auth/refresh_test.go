@@ -3,14 +3,13 @@ package auth_test
 import (
 	"context"
 	"errors"
+	"exactduck/auth"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
-
-	"exactduck/auth"
 )
 
 func TestEveryAnswerOfTheTokenServer(t *testing.T) {

@@ -3,6 +3,7 @@ package auth_test
 import (
 	"crypto/rand"
 	"encoding/json"
+	"exactduck/auth"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -11,8 +12,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"exactduck/auth"
 )
 
 const (
@@ -139,7 +138,7 @@ func (s *strict) me(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
-	fmt.Fprint(w, `{"d":{"results":[]}}`)
+	_, _ = fmt.Fprint(w, `{"d":{"results":[]}}`)
 }
 
 func (s *strict) token(w http.ResponseWriter, r *http.Request) {
@@ -183,7 +182,7 @@ func (s *strict) token(w http.ResponseWriter, r *http.Request) {
 		body = f.body(pair)
 	}
 	w.Header().Set("Content-Type", "application/json")
-	fmt.Fprint(w, body)
+	_, _ = fmt.Fprint(w, body)
 }
 
 func (s *strict) mayRefresh(w http.ResponseWriter, refresh string) bool {
@@ -226,7 +225,7 @@ func status(code int, contentType, body string) func(http.ResponseWriter) bool {
 	return func(w http.ResponseWriter) bool {
 		w.Header().Set("Content-Type", contentType)
 		w.WriteHeader(code)
-		fmt.Fprint(w, body)
+		_, _ = fmt.Fprint(w, body)
 		return true
 	}
 }

@@ -2,14 +2,13 @@ package auth_test
 
 import (
 	"errors"
+	"exactduck/auth"
+	"exactduck/auth/authtest"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"exactduck/auth"
-	"exactduck/auth/authtest"
 )
 
 func TestFileStore(t *testing.T) {
@@ -103,9 +102,8 @@ func TestAStateDirectoryThatIsAFile(t *testing.T) {
 	if err := os.WriteFile(dir, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var damage *auth.StoreError
 	err := auth.NewFile(dir, "https://start.exactonline.nl", "a", nil).Locked(t.Context(), func(auth.Slot) error { return nil })
-	if !errors.As(err, &damage) {
+	if _, ok := errors.AsType[*auth.StoreError](err); !ok {
 		t.Error(err)
 	}
 }

@@ -4,14 +4,13 @@ package authtest
 import (
 	"context"
 	"errors"
+	"exactduck/auth"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"exactduck/auth"
 )
 
 // TestStore checks what [auth.Store] promises. fresh makes a new, empty place for one login and
