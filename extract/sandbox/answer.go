@@ -2,12 +2,12 @@ package sandbox
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
 
-// maxWide is how many properties a standard endpoint may have before a request without $select is
-// refused, see wide.
+// wideServices begin the names of the standard endpoints that are known to want a $select.
 var wideServices = []string{"payroll/", "financialtransaction/", "cashflow/receivables", "cashflow/payments"}
 
 const (
@@ -105,13 +105,7 @@ func countOf(list []*record, match predicate) int {
 // nextQuery repeats what was asked, takes off $top what was answered, and points behind the last row.
 func nextQuery(q *query, left int, last *record, order sorting) string {
 	var parts []string
-	for _, name := range slices.Sorted(func(yield func(string) bool) {
-		for name := range q.params {
-			if !yield(name) {
-				return
-			}
-		}
-	}) {
+	for _, name := range slices.Sorted(maps.Keys(q.params)) {
 		parts = append(parts, name+"="+escapeQuery(q.params[name]))
 	}
 	for _, name := range []string{"$filter", "$orderby", "$select", "$expand"} {

@@ -70,16 +70,16 @@ func (s *Sandbox) serve(r *http.Request, a address, d *division) *reply {
 	}
 	found, err := s.look(v, d, a, r.URL.RawQuery)
 	if err != nil {
-		status := http.StatusBadRequest
 		if errors.Is(err, errAbsent) {
-			status = http.StatusNotFound
+			return failure(http.StatusNotFound, "", "Resource not found", asJSON)
 		}
-		return failure(status, "", err.Error(), asJSON)
+		return failure(http.StatusBadRequest, "", err.Error(), asJSON)
 	}
 	return found.reply(r, a)
 }
 
-var errAbsent = errors.New("Resource not found")
+// errAbsent is a record that is not there.
+var errAbsent = errors.New("resource not found")
 
 // look finds what a request asks for.
 func (s *Sandbox) look(v *view, d *division, a address, rawQuery string) (*answer, error) {
@@ -221,6 +221,6 @@ func rootOf(r *http.Request) string {
 
 func escapeXML(s string) string {
 	var b bytes.Buffer
-	xml.EscapeText(&b, []byte(s))
+	_ = xml.EscapeText(&b, []byte(s)) // writing to a buffer does not fail
 	return b.String()
 }

@@ -19,7 +19,7 @@ func (a *answer) atom(root, path string) []byte {
 	}
 	if a.next != "" {
 		b.WriteString(`<link rel="next" href="`)
-		xml.EscapeText(&b, []byte(root+path+"?"+a.next))
+		b.WriteString(escapeXML(root + path + "?" + a.next))
 		b.WriteString(`"/>`)
 	}
 	b.WriteString("</feed>")
@@ -28,19 +28,19 @@ func (a *answer) atom(root, path string) []byte {
 
 func (a *answer) atomEntry(b *bytes.Buffer, entity string, r *record) {
 	b.WriteString("<entry><id>")
-	xml.EscapeText(b, []byte(entity+"("+a.view.address(r)+")"))
+	b.WriteString(escapeXML(entity + "(" + a.view.address(r) + ")"))
 	fmt.Fprintf(b, `</id><category term=%q/><content type="application/xml"><m:properties>`, a.view.typeName)
 	for _, p := range a.props {
 		if p.nested {
 			continue
 		}
-		v := fit(p.of(r), p.edm)
+		v := p.of(r)
 		if v == nil {
 			fmt.Fprintf(b, `<d:%s m:type="%s" m:null="true"/>`, p.name, p.edm)
 			continue
 		}
 		fmt.Fprintf(b, `<d:%s m:type="%s">`, p.name, p.edm)
-		xml.EscapeText(b, []byte(atomText(v)))
+		b.WriteString(escapeXML(atomText(v)))
 		fmt.Fprintf(b, `</d:%s>`, p.name)
 	}
 	b.WriteString("</m:properties></content></entry>")

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -58,8 +59,10 @@ type books struct {
 	accounts  []party          // in the beginning; later changes leave the list alone
 	customers []party
 	suppliers []party
-	items     []party
+	items     []party // in the beginning
+	wares     []party // what is sold
 	ledger    []party
+	traded    map[guid]bool // the accounts, items and ledger accounts that entries refer to
 	contacts  map[guid]party
 	entryNo   map[string]int // by journal
 	invoiceNo int
@@ -71,8 +74,10 @@ type books struct {
 
 // keepBooks generates the company: its master data, and then two years of trade.
 func keepBooks(d *division) *books {
-	b := &books{division: d, dice: newDice(d.seed, "books"), gl: map[string]party{},
-		contacts: map[guid]party{}, entryNo: map[string]int{}}
+	b := &books{
+		division: d, dice: newDice(d.seed, "books"), gl: map[string]party{},
+		traded: map[guid]bool{}, contacts: map[guid]party{}, entryNo: map[string]int{},
+	}
 	d.books = b
 	b.openLedger()
 	b.setUp()
@@ -105,18 +110,22 @@ func (b *books) openLedger() {
 	b.ledger = list
 	for _, j := range journals {
 		gl := b.gl[j.gl]
-		b.division.insertFull("financial/Journals", b.began(), fields{"ID": b.dice.guid(), "Code": j.code, "Description": j.name,
+		b.division.insertFull("financial/Journals", b.began(), fields{
+			"ID": b.dice.guid(), "Code": j.code, "Description": j.name,
 			"Type": j.kind, "GLAccount": orNil(gl.id), "GLAccountCode": gl.code, "GLAccountDescription": gl.name,
-			"Currency": "EUR", "IsBlocked": false})
+			"Currency": "EUR", "IsBlocked": false,
+		})
 	}
 }
 
 func (b *books) addLedgerAccount(a glAccount) party {
 	p := party{id: b.dice.guid(), code: a.code, name: a.name}
 	b.gl[a.code] = p
-	b.division.insertFull("financial/GLAccounts", b.began(), fields{"ID": p.id, "Code": a.code, "Description": a.name,
+	b.division.insertFull("financial/GLAccounts", b.began(), fields{
+		"ID": p.id, "Code": a.code, "Description": a.name,
 		"SearchCode": strings.ToUpper(a.name), "BalanceSide": a.side, "BalanceType": a.balance, "Type": a.kind,
-		"IsBlocked": false, "VATCode": nil})
+		"IsBlocked": false, "VATCode": nil,
+	})
 	return p
 }
 
@@ -125,13 +134,17 @@ func (b *books) setUp() {
 	d := b.division
 	for _, v := range vatCodes {
 		toPay, toClaim := b.gl[vatToPay], b.gl[vatToClaim]
-		d.insertFull("vat/VATCodes", b.began(), fields{"ID": b.dice.guid(), "Code": v.code, "Description": v.name, "Percentage": v.rate,
+		d.insertFull("vat/VATCodes", b.began(), fields{
+			"ID": b.dice.guid(), "Code": v.code, "Description": v.name, "Percentage": v.rate,
 			"Type": "E", "Charged": false, "GLToPay": toPay.id, "GLToPayCode": toPay.code, "GLToPayDescription": toPay.name,
-			"GLToClaim": toClaim.id, "GLToClaimCode": toClaim.code, "GLToClaimDescription": toClaim.name, "IsBlocked": false})
+			"GLToClaim": toClaim.id, "GLToClaimCode": toClaim.code, "GLToClaimDescription": toClaim.name, "IsBlocked": false,
+		})
 	}
 	for _, days := range []int{0, 8, 14, 30, 60} {
-		d.insertFull("cashflow/PaymentConditions", b.began(), fields{"ID": b.dice.guid(), "Code": fmt.Sprintf("%02d", days),
-			"Description": fmt.Sprintf("%d dagen", days), "PaymentDays": days})
+		d.insertFull("cashflow/PaymentConditions", b.began(), fields{
+			"ID": b.dice.guid(), "Code": fmt.Sprintf("%02d", days),
+			"Description": fmt.Sprintf("%d dagen", days), "PaymentDays": days,
+		})
 	}
 	for _, unit := range [][2]string{{"stuk", "Stuks"}, {"uur", "Uren"}, {"doos", "Dozen"}, {"kg", "Kilogram"}} {
 		d.insertFull("logistics/Units", b.began(), fields{"ID": b.dice.guid(), "Code": unit[0], "Description": unit[1], "Active": true})
@@ -147,9 +160,12 @@ func (b *books) setUp() {
 func (b *books) addAccounts() {
 	for i := range b.division.scaled(90) {
 		p := b.addAccount(i%3 != 2)
-		if b.accounts = append(b.accounts, p); i%3 != 2 {
+		b.accounts = append(b.accounts, p)
+		switch {
+		case i%10 == 9: // a prospect, who never trades
+		case i%3 != 2:
 			b.customers = append(b.customers, p)
-		} else {
+		default:
 			b.suppliers = append(b.suppliers, p)
 		}
 	}
@@ -167,20 +183,26 @@ func (b *books) addAccount(customer bool) party {
 	city, street := pick(b.dice, cities), fmt.Sprintf("%s %d", pick(b.dice, streets), 1+b.dice.n(200))
 	contact := b.addContact(p, made)
 	b.contacts[p.id] = contact
-	d.insertFull("crm/Accounts", made, fields{"ID": p.id, "Code": p.code, "Name": p.name, "Status": map[bool]any{true: "C"}[customer],
+	d.insertFull("crm/Accounts", made, fields{
+		"ID": p.id, "Code": p.code, "Name": p.name, "Status": map[bool]any{true: "C"}[customer],
 		"IsSupplier": !customer, "IsSales": customer, "IsPurchase": !customer, "Blocked": false, "City": city, "AddressLine1": street,
 		"Country": "NL ", "CountryName": "Nederland", "Language": "NL        ", "MainContact": contact.id, "Type": "A",
-		"PaymentConditionSales": "30", "SalesCurrency": "EUR", "PurchaseCurrency": "EUR", "Parent": nil, "SalesVATCode": "4  "})
-	d.insertFull("crm/Addresses", made, fields{"ID": b.dice.guid(), "Account": p.id, "AccountName": p.name, "AddressLine1": street,
-		"City": city, "Country": "NL ", "Main": true, "Type": 3, "Contact": contact.id, "ContactName": contact.name})
+		"PaymentConditionSales": "30", "SalesCurrency": "EUR", "PurchaseCurrency": "EUR", "Parent": nil, "SalesVATCode": "4  ",
+	})
+	d.insertFull("crm/Addresses", made, fields{
+		"ID": b.dice.guid(), "Account": p.id, "AccountName": p.name, "AddressLine1": street,
+		"City": city, "Country": "NL ", "Main": true, "Type": 3, "Contact": contact.id, "ContactName": contact.name,
+	})
 	return p
 }
 
 func (b *books) addContact(account party, made stamp) party {
 	first, last := pick(b.dice, firstNames), pick(b.dice, lastNames)
 	p := party{id: b.dice.guid(), name: first + " " + last}
-	b.division.insertFull("crm/Contacts", made, fields{"ID": p.id, "Account": account.id, "AccountName": account.name, "FirstName": first,
-		"LastName": last, "FullName": p.name, "Email": "contact@voorbeeld.example", "IsMainContact": true, "Country": "NL "})
+	b.division.insertFull("crm/Contacts", made, fields{
+		"ID": p.id, "Account": account.id, "AccountName": account.name, "FirstName": first,
+		"LastName": last, "FullName": p.name, "Email": "contact@voorbeeld.example", "IsMainContact": true, "Country": "NL ",
+	})
 	return p
 }
 
@@ -188,16 +210,19 @@ func (b *books) addItems() {
 	for range b.division.scaled(40) {
 		b.items = append(b.items, b.addItem())
 	}
+	b.wares = slices.Clone(b.items[:len(b.items)-len(b.items)/10])
 }
 
 func (b *books) addItem() party {
 	serial := b.division.store("logistics/Items").serial
 	p := party{id: b.dice.guid(), code: fmt.Sprintf("ART-%04d", serial+1), name: itemName(b.dice), price: cents(295 + b.dice.n(40000))}
 	revenue := b.gl["8000"]
-	b.division.insertFull("logistics/Items", clock(b.division.date(300+b.dice.n(500)), b.dice), fields{"ID": p.id, "Code": p.code,
+	b.division.insertFull("logistics/Items", clock(b.division.date(300+b.dice.n(500)), b.dice), fields{
+		"ID": p.id, "Code": p.code,
 		"Description": p.name, "StandardSalesPrice": p.price, "CostPriceStandard": p.price * 6 / 10, "IsSalesItem": true, "IsStockItem": true,
 		"Unit": "stuk", "UnitDescription": "Stuks", "SalesVatCode": "4  ", "GLRevenue": revenue.id, "GLRevenueCode": revenue.code,
-		"GLRevenueDescription": revenue.name})
+		"GLRevenueDescription": revenue.name,
+	})
 	return p
 }
 

@@ -2,12 +2,11 @@ package sandbox_test
 
 import (
 	"encoding/json"
+	"exactduck/extract/exactonline"
+	"exactduck/extract/sandbox"
 	"fmt"
 	"math/big"
 	"testing"
-
-	"exactduck/extract/exactonline"
-	"exactduck/extract/sandbox"
 )
 
 func amount(t *testing.T, v any) *big.Rat {
@@ -134,8 +133,10 @@ func TestTheCompanyIsCoherent(t *testing.T) {
 
 func TestTheCompanyStaysCoherent(t *testing.T) {
 	s := visit(t, sandbox.Options{Scale: 0.2}).sandbox
-	entities := []string{"salesinvoice/SalesInvoices", "financialtransaction/TransactionLines", "purchaseentry/PurchaseEntries",
-		"financialtransaction/BankEntries", "cashflow/PaymentTerms", "crm/Accounts", "logistics/Items", "financial/GLAccounts"}
+	entities := []string{
+		"salesinvoice/SalesInvoices", "financialtransaction/TransactionLines", "purchaseentry/PurchaseEntries",
+		"financialtransaction/BankEntries", "cashflow/PaymentTerms", "crm/Accounts", "logistics/Items", "financial/GLAccounts",
+	}
 	for round := range 12 {
 		entity := entities[round%len(entities)]
 		if err := s.Change(sandbox.Change{Entity: entity, Insert: 3, Update: 2, Delete: 1}); err != nil {

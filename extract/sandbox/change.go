@@ -1,11 +1,10 @@
 package sandbox
 
 import (
+	"exactduck/extract/exactonline"
 	"fmt"
 	"slices"
 	"strings"
-
-	"exactduck/extract/exactonline"
 )
 
 // Change is work that people do in a company. Which records it meets, and what they become, follows
@@ -118,9 +117,9 @@ func (b *books) insertOne(set *recordSet) error {
 	case booked:
 		e.insert(b, today)
 	case set.name == "crm/Accounts":
-		b.addAccount(true)
+		b.customers = append(b.customers, b.addAccount(true))
 	case set.name == "logistics/Items":
-		b.addItem()
+		b.wares = append(b.wares, b.addItem())
 	case set.name == "financial/GLAccounts":
 		b.addLedgerAccount(glAccount{fmt.Sprintf("%04d", 4700+s.serial), "Nieuwe kosten", 121, "W", "D"})
 	default:
@@ -147,7 +146,7 @@ func (b *books) updateSome(set *recordSet, n int, first int64) error {
 	d := b.division
 	s := d.store(set.name)
 	for _, r := range choose(d.writing.dice, older(s.made(), first), n) {
-		d.update(set.name, r, b.news(set, r))
+		d.update(set.name, r, b.news(set))
 	}
 	return nil
 }
@@ -170,7 +169,7 @@ func choose[T any](d *dice, list []T, n int) []T {
 
 // news are new values for a few columns of a record: texts, and in invented sets anything but the
 // columns that say what the record is and what it belongs to.
-func (b *books) news(set *recordSet, r *record) fields {
+func (b *books) news(set *recordSet) fields {
 	d := b.division
 	w := &inventor{division: d, dice: d.writing.dice, references: map[string]party{}}
 	f := fields{}
@@ -250,10 +249,35 @@ func (b *books) deleteSome(set *recordSet, n int, first int64) error {
 		}
 		return nil
 	}
-	for _, r := range choose(d.writing.dice, older(d.store(set.name).made(), first), n) {
+	for _, r := range choose(d.writing.dice, b.idle(set, older(d.store(set.name).made(), first), n), n) {
 		d.remove(set.name, r)
+		if id, ok := r.vals[set.identity[0]].(guid); ok {
+			b.forget(id)
+		}
 	}
 	return nil
+}
+
+// idle are the records that no entry refers to; all of them when those are not enough.
+func (b *books) idle(set *recordSet, list []*record, n int) []*record {
+	free := slices.DeleteFunc(slices.Clone(list), func(r *record) bool {
+		id, ok := r.vals[set.identity[0]].(guid)
+		return ok && b.traded[id]
+	})
+	if len(free) < n {
+		return list
+	}
+	return free
+}
+
+// forget stops the trade in what was deleted.
+func (b *books) forget(id guid) {
+	gone := func(p party) bool { return p.id == id }
+	for _, list := range []*[]party{&b.customers, &b.suppliers, &b.wares} {
+		if len(*list) > 1 {
+			*list = slices.DeleteFunc(*list, gone)
+		}
+	}
 }
 
 // undo takes a posting back. An invoice whose payment is undone is open again.

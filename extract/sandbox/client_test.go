@@ -2,6 +2,8 @@ package sandbox_test
 
 import (
 	"encoding/json"
+	"exactduck/extract/exactonline"
+	"exactduck/extract/sandbox"
 	"io"
 	"net/http"
 	"net/url"
@@ -9,9 +11,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"exactduck/extract/exactonline"
-	"exactduck/extract/sandbox"
 )
 
 const redirectURL = "https://localhost:8585/callback"
@@ -65,7 +64,7 @@ func visit(t testing.TB, o sandbox.Options) *visitor {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.Close() })
+	t.Cleanup(func() { _ = s.Close() })
 	v.sandbox, v.http = s, clientOf(s)
 	v.login()
 	return v
@@ -121,16 +120,26 @@ func (v *visitor) token(form url.Values) (int, http.Header, string) {
 	id, secret := v.sandbox.Client()
 	form.Set("client_id", id)
 	form.Set("client_secret", secret)
-	r, err := v.http.Post(root+"/api/oauth2/token", "application/x-www-form-urlencoded", strings.NewReader(form.Encode()))
+	r, err := v.http.Do(posting(v.t, root+"/api/oauth2/token", form.Encode()))
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	defer r.Body.Close()
+	defer func() { _ = r.Body.Close() }()
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		v.t.Fatal(err)
 	}
 	return r.StatusCode, r.Header, string(body)
+}
+
+func posting(t testing.TB, address, form string) *http.Request {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address, strings.NewReader(form))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return req
 }
 
 // get sends a GET for a URL, or for what stands behind the host.
@@ -157,7 +166,7 @@ func (v *visitor) try(address, accept string) (int, http.Header, string, error) 
 	if err != nil {
 		return 0, nil, "", err
 	}
-	defer r.Body.Close()
+	defer func() { _ = r.Body.Close() }()
 	body, err := io.ReadAll(r.Body)
 	return r.StatusCode, r.Header, string(body), err
 }

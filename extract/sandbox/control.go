@@ -14,8 +14,10 @@ const controlPath = "/_sandbox/"
 // controls are the steps that a POST to /_sandbox/ can do.
 var controls = map[string]func(s *Sandbox, q url.Values, division int) error{
 	"change": func(s *Sandbox, q url.Values, division int) error {
-		return s.Change(Change{Division: division, Entity: q.Get("entity"), Insert: number(q, "insert"), Update: number(q, "update"),
-			Delete: number(q, "delete"), Late: q.Get("late") == "1"})
+		return s.Change(Change{
+			Division: division, Entity: q.Get("entity"), Insert: number(q, "insert"), Update: number(q, "update"),
+			Delete: number(q, "delete"), Late: q.Get("late") == "1",
+		})
 	},
 	"commit":  func(s *Sandbox, _ url.Values, division int) error { return s.Commit(division) },
 	"move":    func(s *Sandbox, _ url.Values, division int) error { return s.MoveDivision(division) },

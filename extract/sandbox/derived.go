@@ -72,9 +72,11 @@ func (d *division) reportingBalance(*recordSet) []fields {
 	var rows []fields
 	for i, k := range sortedKeys(number) {
 		a := accounts[k.gl]
-		rows = append(rows, fields{"ID": i + 1, "Amount": debit[k] - credit[k], "AmountDebit": debit[k], "AmountCredit": credit[k],
+		rows = append(rows, fields{
+			"ID": i + 1, "Amount": debit[k] - credit[k], "AmountDebit": debit[k], "AmountCredit": credit[k],
 			"BalanceType": a.balance, "Count": number[k], "Division": d.code, "GLAccount": k.gl, "GLAccountCode": a.code,
-			"GLAccountDescription": a.name, "ReportingYear": k.year, "ReportingPeriod": k.period, "Status": 50, "Type": k.kind})
+			"GLAccountDescription": a.name, "ReportingYear": k.year, "ReportingPeriod": k.period, "Status": 50, "Type": k.kind,
+		})
 	}
 	return rows
 }
@@ -114,10 +116,12 @@ func (d *division) openList(receivable bool) []fields {
 		if !receivable {
 			amount = -amount
 		}
-		rows = append(rows, fields{"HID": o.hid, "Id": o.id, "AccountCode": o.account.code, "AccountId": o.account.id, "AccountName": o.account.name,
+		rows = append(rows, fields{
+			"HID": o.hid, "Id": o.id, "AccountCode": o.account.code, "AccountId": o.account.id, "AccountName": o.account.name,
 			"Amount": amount, "AmountInTransit": 0, "CurrencyCode": "EUR", "Description": o.about, "DueDate": o.due, "InvoiceDate": o.date,
 			"EntryNumber": o.entry, "InvoiceNumber": o.invoice, "JournalCode": o.journal.code, "JournalDescription": o.journal.name,
-			"YourRef": o.yourRef, "ApprovalStatus": 2})
+			"YourRef": o.yourRef, "ApprovalStatus": 2,
+		})
 	}
 	return rows
 }
@@ -144,9 +148,11 @@ func (d *division) aging(receivable bool) []fields {
 	var rows []fields
 	for _, p := range order {
 		s := sums[p.id]
-		rows = append(rows, fields{"AccountId": p.id, "AccountCode": p.code, "AccountName": p.name, "TotalAmount": s[0], "CurrencyCode": "EUR",
+		rows = append(rows, fields{
+			"AccountId": p.id, "AccountCode": p.code, "AccountName": p.name, "TotalAmount": s[0], "CurrencyCode": "EUR",
 			"AgeGroup1": 1, "AgeGroup1Amount": s[1], "AgeGroup1Description": "0 - 30", "AgeGroup2": 2, "AgeGroup2Amount": s[2], "AgeGroup2Description": "31 - 60",
-			"AgeGroup3": 3, "AgeGroup3Amount": s[3], "AgeGroup3Description": "61 - 90", "AgeGroup4": 4, "AgeGroup4Amount": s[4], "AgeGroup4Description": "> 90"})
+			"AgeGroup3": 3, "AgeGroup3Amount": s[3], "AgeGroup3Description": "61 - 90", "AgeGroup4": 4, "AgeGroup4Amount": s[4], "AgeGroup4Description": "> 90",
+		})
 	}
 	return rows
 }
@@ -195,27 +201,33 @@ func (d *division) divisions(*recordSet) []fields {
 	var rows []fields
 	for i, other := range d.siblings {
 		made := clock(other.date(900), newDice(other.seed, "made"))
-		rows = append(rows, fields{"Code": other.code, "Description": other.name, "Status": 1, "BlockingStatus": 0, "Country": "NL ",
+		rows = append(rows, fields{
+			"Code": other.code, "Description": other.name, "Status": 1, "BlockingStatus": 0, "Country": "NL ",
 			"Currency": "EUR", "Current": other.code == d.code, "IsMainDivision": i == 0, "Hid": i + 1, "Legislation": "1", "City": cities[i%len(cities)],
 			"Customer": newDice(d.siblings[0].seed, "customer").guid(), "CustomerCode": padded("1265594"), "CustomerName": "Zandbak",
 			"DivisionMoveDate": other.moved, "DivisionHRLinkUnlinkDate": other.linked, "Created": made, "Modified": made, "Creator": userID,
-			"Modifier": userID, "CreatorFullName": userName, "ModifierFullName": userName, "StartDate": other.date(900), "VATNumber": fmt.Sprintf("NL00112233%dB01", i)})
+			"Modifier": userID, "CreatorFullName": userName, "ModifierFullName": userName, "StartDate": other.date(900), "VATNumber": fmt.Sprintf("NL00112233%dB01", i),
+		})
 	}
 	return rows
 }
 
 func (d *division) users(*recordSet) []fields {
-	return []fields{{"UserID": userID, "UserName": userMail, "FullName": userName, "FirstName": "Sanne", "LastName": "de Vries", "Email": userMail,
-		"Language": "NL        ", "Created": d.date(900), "Modified": d.date(900), "Creator": userID, "CreatorFullName": userName}}
+	return []fields{{
+		"UserID": userID, "UserName": userMail, "FullName": userName, "FirstName": "Sanne", "LastName": "de Vries", "Email": userMail,
+		"Language": "NL        ", "Created": d.date(900), "Modified": d.date(900), "Creator": userID, "CreatorFullName": userName,
+	}}
 }
 
 func (d *division) me(*recordSet) []fields {
 	now := d.now()
 	_, offset := now.In(d.zone).Zone()
-	return []fields{{"UserID": userID, "CurrentDivision": d.code, "AccountingDivision": d.code, "DivisionCustomerCode": padded("1265594"),
+	return []fields{{
+		"UserID": userID, "CurrentDivision": d.code, "AccountingDivision": d.code, "DivisionCustomerCode": padded("1265594"),
 		"DivisionCustomerName": "Zandbak", "FullName": userName, "FirstName": "Sanne", "LastName": "de Vries", "UserName": userMail, "Email": userMail,
 		"LanguageCode": "nl-NL", "Language": "NL", "Legislation": 1, "IsClientUser": true, "EmployeeID": guid("00000000-0000-0000-0000-000000000000"),
-		"ServerTime": now.In(d.zone).Format("2006-01-02T15:04:05"), "ServerUtcOffset": offset, "CustomerCode": padded("1265594"), "PackageCode": "EOLZANDBAK"}}
+		"ServerTime": now.In(d.zone).Format("2006-01-02T15:04:05"), "ServerUtcOffset": offset, "CustomerCode": padded("1265594"), "PackageCode": "EOLZANDBAK",
+	}}
 }
 
 // deletions are the rows of sync/Deleted that Exact still keeps: those of two months.

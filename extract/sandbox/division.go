@@ -193,8 +193,10 @@ func (d *division) finish(s *store, r *record, made stamp) {
 	if d.writing != nil {
 		made = d.writing.at
 	}
-	marks := fields{"Created": made, "Modified": made, "Creator": userID, "Modifier": userID,
-		"CreatorFullName": userName, "ModifierFullName": userName, "Division": d.code}
+	marks := fields{
+		"Created": made, "Modified": made, "Creator": userID, "Modifier": userID,
+		"CreatorFullName": userName, "ModifierFullName": userName, "Division": d.code,
+	}
 	for name, v := range marks {
 		s.set.put(r, name, v)
 	}

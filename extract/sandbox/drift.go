@@ -3,6 +3,7 @@ package sandbox
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -106,10 +107,7 @@ func (s *Sandbox) own(path string) (*view, error) {
 	if s.drifted[v.pattern] == nil {
 		mine := *v
 		mine.props = slices.Clone(v.props)
-		mine.byName = map[string]*property{}
-		for name, p := range v.byName {
-			mine.byName[name] = p
-		}
+		mine.byName = maps.Clone(v.byName)
 		s.drifted[v.pattern] = &mine
 	}
 	return s.drifted[v.pattern], nil

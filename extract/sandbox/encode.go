@@ -10,7 +10,7 @@ import (
 
 // encode writes an answer as the verbose JSON of OData V2.
 func (a *answer) encode(root, path string) []byte {
-	e := &encoder{answer: a, entity: root + path, out: make([]byte, 0, 64+len(a.rows)*len(a.props)*28)}
+	e := &encoder{answer: a, entity: root + path, out: make([]byte, 0, 64+len(a.rows)*(160+len(a.props)*24))}
 	e.out = append(e.out, `{"d":`...)
 	switch {
 	case a.single:
@@ -84,11 +84,9 @@ func (e *encoder) nested(p *property, uri string) {
 }
 
 func (e *encoder) value(p *property, v any, r *record) {
-	if v = fit(v, p.edm); v == nil {
-		e.out = append(e.out, "null"...)
-		return
-	}
 	switch v := v.(type) {
+	case nil:
+		e.out = append(e.out, "null"...)
 	case bool:
 		e.out = strconv.AppendBool(e.out, v)
 	case int64:

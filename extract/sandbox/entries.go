@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 )
@@ -82,19 +83,23 @@ func (b *books) post(p *posting, e *entry, made stamp) {
 	}
 	j := journals[slices.IndexFunc(journals, func(j journal) bool { return j.code == e.journal })]
 	b.entryNo[j.code]++
+	b.traded[e.account.id] = true
 	e.id, e.number = b.dice.guid(), b.year(e.date)%100*1_000_000+b.entryNo[j.code]
 	common := b.entryFields(e, j)
 	b.record(p, "financialtransaction/Transactions", made, common)
 	for _, l := range e.lines {
+		b.traded[b.gl[l.gl].id], b.traded[l.item.id] = true, true
 		b.record(p, "financial/TransactionLines", made, b.lineFields(e, l, common))
 	}
 }
 
 func (b *books) entryFields(e *entry, j journal) fields {
-	return fields{"EntryID": e.id, "EntryNumber": e.number, "JournalCode": j.code, "JournalDescription": j.name,
+	return fields{
+		"EntryID": e.id, "EntryNumber": e.number, "JournalCode": j.code, "JournalDescription": j.name,
 		"Date": e.date, "FinancialYear": b.year(e.date), "FinancialPeriod": b.month(e.date), "Type": e.kind,
 		"Description": e.about, "Status": 50, "StatusDescription": "Verwerkt", "InvoiceNumber": e.invoice,
-		"DueDate": e.due, "YourRef": e.yourRef, "Currency": "EUR", "ExchangeRate": 1}
+		"DueDate": e.due, "YourRef": e.yourRef, "Currency": "EUR", "ExchangeRate": 1,
+	}
 }
 
 func (b *books) lineFields(e *entry, l line, common fields) fields {
@@ -102,12 +107,12 @@ func (b *books) lineFields(e *entry, l line, common fields) fields {
 	if account.id == "" {
 		account = e.account
 	}
-	f := fields{"ID": b.dice.guid(), "LineNumber": l.number, "LineType": 0, "AmountDC": l.amount, "AmountFC": l.amount,
+	f := fields{
+		"ID": b.dice.guid(), "LineNumber": l.number, "LineType": 0, "AmountDC": l.amount, "AmountFC": l.amount,
 		"GLAccount": gl.id, "GLAccountCode": gl.code, "GLAccountDescription": gl.name,
-		"Account": orNil(account.id), "AccountCode": orEmpty(account.code), "AccountName": orEmpty(account.name)}
-	for name, v := range common {
-		f[name] = v
+		"Account": orNil(account.id), "AccountCode": orEmpty(account.code), "AccountName": orEmpty(account.name),
 	}
+	maps.Copy(f, common)
 	f["Description"] = l.about
 	if l.vat != nil {
 		f["VATCode"], f["VATCodeDescription"], f["VATPercentage"], f["VATType"] = l.vat.code, l.vat.name, l.vat.rate, "E"
@@ -142,14 +147,16 @@ func (b *books) invoiced(p *posting, o *openItem, e *entry, made stamp) {
 	if o.receivable {
 		set, sign, gl = "cashflow/Receivables", 1, b.gl[debtors]
 	}
-	f := fields{"ID": o.id, "Account": o.account.id, "AccountCode": o.account.code, "AccountName": o.account.name,
+	f := fields{
+		"ID": o.id, "Account": o.account.id, "AccountCode": o.account.code, "AccountName": o.account.name,
 		"AmountDC": o.amount * sign, "AmountFC": o.amount * sign, "TransactionAmountDC": o.amount * sign, "TransactionAmountFC": o.amount * sign,
 		"Currency": "EUR", "Description": o.about, "DueDate": o.due, "EntryDate": o.date, "EntryID": e.id, "EntryNumber": e.number,
 		"GLAccount": gl.id, "GLAccountCode": gl.code, "GLAccountDescription": gl.name, "InvoiceDate": o.date, "InvoiceNumber": o.invoice,
 		"Journal": o.journal.code, "JournalDescription": o.journal.name, "IsFullyPaid": false, "PaymentCondition": "30",
 		"PaymentConditionDescription": "30 dagen", "PaymentDays": 30, "RateFC": 1, "Source": 1, "Status": 20, "YourRef": o.yourRef,
 		"TransactionStatus": 50, "TransactionType": e.kind, "TransactionEntryID": e.id, "LineType": map[bool]int{true: 10, false: 20}[o.receivable],
-		"TransactionReportingYear": b.year(o.date), "TransactionReportingPeriod": b.month(o.date), "IsBatchBooking": 0}
+		"TransactionReportingYear": b.year(o.date), "TransactionReportingPeriod": b.month(o.date), "IsBatchBooking": 0,
+	}
 	o.payments = b.record(p, set, made, f)
 	o.terms = b.record(p, "cashflow/PaymentTerms", made, f)
 	p.item = o

@@ -101,8 +101,10 @@ func decoded(raw string) string {
 // instead is the answer of a fault that keeps the request from being carried out; nil: of another.
 func (s *Sandbox) instead(ctx context.Context, k FaultKind) *reply {
 	now := s.now()
-	used := &allowance{minute: now.UnixNano() / int64(s.limits.window), day: now.Unix() / 86400,
-		minuteUsed: s.limits.perMinute, dayUsed: s.limits.perDay}
+	used := &allowance{
+		minute: now.UnixNano() / int64(s.limits.window), day: now.Unix() / 86400,
+		minuteUsed: s.limits.perMinute, dayUsed: s.limits.perDay,
+	}
 	switch k {
 	case ServerError:
 		return failure(http.StatusInternalServerError, "", "A problem has occurred. The cause of this issue will be investigated as soon as possible.", true)

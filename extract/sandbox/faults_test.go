@@ -4,72 +4,78 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"exactduck/extract/sandbox"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
-
-	"exactduck/extract/sandbox"
 )
 
 // Each fault looks the same over a connection as it does in process.
 func TestFaults(t *testing.T) {
 	for _, over := range []string{"transport", "tcp"} {
-		for _, c := range []struct {
-			kind   sandbox.FaultKind
-			status int    // 0: the answer does not arrive whole
-			has    string // in the body
-		}{
-			{sandbox.ServerError, 500, "A problem has occurred."},
-			{sandbox.BadGateway, 502, "<!doctype html>"},
-			{sandbox.Unavailable, 503, "<!doctype html>"},
-			{sandbox.TimedOut, 408, ""},
-			{sandbox.MinuteLimit, 429, ""},
-			{sandbox.DayLimit, 429, ""},
-			{sandbox.BareLimit, 429, ""},
-			{sandbox.Unauthorized, 401, ""},
-			{sandbox.Forbidden, 403, "Scope Violated"},
-			{sandbox.BadRequest, 400, "query syntax"},
-			{sandbox.Gateway, 500, "ExtractAccessToken"},
-			{sandbox.CutBefore, 0, ""},
-			{sandbox.Cut, 0, ""},
-			{sandbox.CutBody, 0, ""},
-			{sandbox.Truncated, 200, `{"d":`},
-			{sandbox.Empty, 200, ""},
-			{sandbox.Page, 200, "<!doctype html>"},
-			{sandbox.ForeignNext, 200, "https://elsewhere.example/"},
-			{sandbox.Nothing, 200, `"results"`},
-		} {
-			t.Run(over+" "+string(c.kind), func(t *testing.T) {
-				v, base := visit(t, sandbox.Options{MinuteLimit: 1000, DayLimit: 1000, Scale: 0.8}), root
-				if over == "tcp" {
-					server := httptest.NewServer(v.sandbox)
-					defer server.Close()
-					// On a connection that was used before, net/http would repeat the request by itself.
-					v.http, base = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, server.URL
-				}
-				address := base + accounts + "?$select=ID"
-				v.sandbox.Fault(sandbox.Fault{Kind: c.kind, Path: "crm/accounts", Nth: 2})
-				if status, _, _, err := v.try(address, "application/json"); status != 200 || err != nil {
-					t.Fatalf("the first request: %d %v", status, err)
-				}
-				status, header, body, err := v.try(address, "application/json")
-				if (err != nil) != (c.status == 0) || err == nil && status != c.status || !strings.Contains(body, c.has) {
-					t.Errorf("the second request: %d %.200s %v", status, body, err)
-				}
-				if c.kind == sandbox.Truncated && json.Valid([]byte(body)) {
-					t.Error("the truncated body is whole")
-				}
-				if minutely := header.Get("X-RateLimit-Minutely-Reset") != ""; c.status == 429 && minutely != (c.kind == sandbox.MinuteLimit) {
-					t.Errorf("headers %v", header)
-				}
-				if status, _, _, err := v.try(address, "application/json"); status != 200 || err != nil {
-					t.Errorf("the third request: %d %v", status, err)
-				}
-			})
+		v, base := visit(t, sandbox.Options{MinuteLimit: 1000, DayLimit: 1000}), root
+		if over == "tcp" {
+			server := httptest.NewServer(v.sandbox)
+			defer server.Close()
+			// On a connection that was used before, net/http would repeat the request by itself.
+			v.http, base = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, server.URL
 		}
+		for _, c := range faults {
+			t.Run(over+" "+string(c.kind), func(t *testing.T) { v.suffer(t, base+accounts+"?$select=ID", c) })
+		}
+	}
+}
+
+type fault struct {
+	kind   sandbox.FaultKind
+	status int    // 0: the answer does not arrive whole
+	has    string // in the body
+}
+
+var faults = []fault{
+	{sandbox.ServerError, 500, "A problem has occurred."},
+	{sandbox.BadGateway, 502, "<!doctype html>"},
+	{sandbox.Unavailable, 503, "<!doctype html>"},
+	{sandbox.TimedOut, 408, ""},
+	{sandbox.MinuteLimit, 429, ""},
+	{sandbox.DayLimit, 429, ""},
+	{sandbox.BareLimit, 429, ""},
+	{sandbox.Unauthorized, 401, ""},
+	{sandbox.Forbidden, 403, "Scope Violated"},
+	{sandbox.BadRequest, 400, "query syntax"},
+	{sandbox.Gateway, 500, "ExtractAccessToken"},
+	{sandbox.CutBefore, 0, ""},
+	{sandbox.Cut, 0, ""},
+	{sandbox.CutBody, 0, ""},
+	{sandbox.Truncated, 200, `{"d":`},
+	{sandbox.Empty, 200, ""},
+	{sandbox.Page, 200, "<!doctype html>"},
+	{sandbox.ForeignNext, 200, "https://elsewhere.example/"},
+	{sandbox.Nothing, 200, `"results"`},
+}
+
+// suffer meets a fault on the second of three requests.
+func (v *visitor) suffer(t *testing.T, address string, c fault) {
+	v.sandbox.Fault(sandbox.Fault{Kind: c.kind, Path: "crm/accounts", Nth: 2})
+	defer v.sandbox.ClearFaults()
+	if status, _, _, err := v.try(address, "application/json"); status != 200 || err != nil {
+		t.Fatalf("the first request: %d %v", status, err)
+	}
+	status, header, body, err := v.try(address, "application/json")
+	if (err != nil) != (c.status == 0) || err == nil && status != c.status || !strings.Contains(body, c.has) {
+		t.Errorf("the second request: %d %.200s %v", status, body, err)
+	}
+	if c.kind == sandbox.Truncated && json.Valid([]byte(body)) {
+		t.Error("the truncated body is whole")
+	}
+	if minutely := header.Get("X-RateLimit-Minutely-Reset") != ""; c.status == 429 && minutely != (c.kind == sandbox.MinuteLimit) {
+		t.Errorf("headers %v", header)
+	}
+	if status, _, _, err := v.try(address, "application/json"); status != 200 || err != nil {
+		t.Errorf("the third request: %d %v", status, err)
 	}
 }
 
@@ -84,7 +90,7 @@ func TestHangingEndsWithTheClient(t *testing.T) {
 	}
 	if r, err := v.http.Do(req); !errors.Is(err, context.DeadlineExceeded) {
 		if err == nil {
-			r.Body.Close()
+			_ = r.Body.Close()
 		}
 		t.Errorf("got %v", err)
 	}
@@ -97,8 +103,8 @@ func TestALostTokenAnswer(t *testing.T) {
 	v.sandbox.Fault(sandbox.Fault{Kind: sandbox.Cut, Path: "/token"})
 	id, secret := v.sandbox.Client()
 	form := "grant_type=refresh_token&refresh_token=" + strings.ReplaceAll(v.refresh, "!", "%21") + "&client_id=" + id + "&client_secret=" + secret
-	if r, err := v.http.Post(root+"/api/oauth2/token", "application/x-www-form-urlencoded", strings.NewReader(form)); err == nil {
-		r.Body.Close()
+	if r, err := v.http.Do(posting(t, root+"/api/oauth2/token", form)); err == nil {
+		_ = r.Body.Close()
 		t.Fatal("the answer arrived")
 	}
 	if status, _, body := v.exchange(v.refresh); status != 401 || !strings.Contains(body, "Old refresh token used.") {
@@ -183,11 +189,11 @@ func TestControl(t *testing.T) {
 	defer server.Close()
 	post := func(what string) (int, string) {
 		t.Helper()
-		r, err := server.Client().Post(server.URL+"/_sandbox/"+what, "", nil)
+		r, err := server.Client().Do(posting(t, server.URL+"/_sandbox/"+what, ""))
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer r.Body.Close()
+		defer func() { _ = r.Body.Close() }()
 		body, _ := io.ReadAll(r.Body)
 		return r.StatusCode, string(body)
 	}
@@ -205,16 +211,20 @@ func TestControl(t *testing.T) {
 		t.Errorf("an unknown control: %d", status)
 	}
 	v.get(accounts + "?$top=1")
-	r, err := server.Client().Get(server.URL + "/_sandbox/calls")
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/_sandbox/calls", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Body.Close()
+	r, err := server.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = r.Body.Close() }()
 	var calls map[string]int
 	if err := json.NewDecoder(r.Body).Decode(&calls); err != nil || calls[accounts] != 1 || calls["/api/oauth2/token"] != 1 {
 		t.Errorf("calls %v %v", calls, err)
 	}
-	foreign := httptest.NewRequest(http.MethodPost, "/_sandbox/move", nil)
+	foreign := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/_sandbox/move", nil)
 	foreign.RemoteAddr = "192.0.2.7:4711"
 	w := httptest.NewRecorder()
 	v.sandbox.ServeHTTP(w, foreign)

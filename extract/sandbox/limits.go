@@ -34,8 +34,10 @@ type errorCount struct {
 }
 
 func newLimits(o Options) *limits {
-	l := &limits{perMinute: o.MinuteLimit, perDay: o.DayLimit, window: o.Window,
-		divisions: map[int]*allowance{}, errors: map[string]*errorCount{}}
+	l := &limits{
+		perMinute: o.MinuteLimit, perDay: o.DayLimit, window: o.Window,
+		divisions: map[int]*allowance{}, errors: map[string]*errorCount{},
+	}
 	if l.perMinute == 0 {
 		l.perMinute = defaultMinuteLimit
 	}

@@ -1,20 +1,21 @@
 package sandbox_test
 
 import (
+	"exactduck/extract/sandbox"
 	"net/http"
 	"strconv"
 	"testing"
 	"time"
-
-	"exactduck/extract/sandbox"
 )
 
 const cheap = "/api/v1/123456/crm/AccountClasses?$select=ID&$top=1"
 
 func wantHeaders(t *testing.T, h http.Header, want map[string]string) {
 	t.Helper()
-	for _, name := range []string{"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset",
-		"X-RateLimit-Minutely-Limit", "X-RateLimit-Minutely-Remaining", "X-RateLimit-Minutely-Reset"} {
+	for _, name := range []string{
+		"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset",
+		"X-RateLimit-Minutely-Limit", "X-RateLimit-Minutely-Remaining", "X-RateLimit-Minutely-Reset",
+	} {
 		if h.Get(name) != want[name] {
 			t.Errorf("%s is %q, want %q", name, h.Get(name), want[name])
 		}
@@ -28,8 +29,10 @@ func TestTheMinuteIsUsedUp(t *testing.T) {
 	v.clock.pass(10 * time.Second)
 	minute, day := time.Date(2026, 7, 15, 10, 1, 0, 0, time.UTC), time.Date(2026, 7, 16, 0, 0, 0, 0, time.UTC)
 	_, header, _ := v.get(cheap)
-	wantHeaders(t, header, map[string]string{"X-RateLimit-Limit": "100", "X-RateLimit-Remaining": "99", "X-RateLimit-Reset": millis(day),
-		"X-RateLimit-Minutely-Limit": "3", "X-RateLimit-Minutely-Remaining": "2", "X-RateLimit-Minutely-Reset": millis(minute)})
+	wantHeaders(t, header, map[string]string{
+		"X-RateLimit-Limit": "100", "X-RateLimit-Remaining": "99", "X-RateLimit-Reset": millis(day),
+		"X-RateLimit-Minutely-Limit": "3", "X-RateLimit-Minutely-Remaining": "2", "X-RateLimit-Minutely-Reset": millis(minute),
+	})
 	v.get(cheap)
 	v.get(cheap)
 	status, header, body := v.get(cheap)
@@ -54,8 +57,10 @@ func TestTheDayIsUsedUp(t *testing.T) {
 	if status != http.StatusTooManyRequests {
 		t.Errorf("the third call answered %d", status)
 	}
-	wantHeaders(t, header, map[string]string{"X-RateLimit-Limit": "2", "X-RateLimit-Remaining": "0",
-		"X-RateLimit-Reset": millis(time.Date(2026, 7, 16, 0, 0, 0, 0, time.UTC))})
+	wantHeaders(t, header, map[string]string{
+		"X-RateLimit-Limit": "2", "X-RateLimit-Remaining": "0",
+		"X-RateLimit-Reset": millis(time.Date(2026, 7, 16, 0, 0, 0, 0, time.UTC)),
+	})
 }
 
 func TestAShortWindow(t *testing.T) {

@@ -37,7 +37,7 @@ func parseLiteral(s string) (any, error) {
 	case strings.HasPrefix(s, "'"):
 		return unquote(s)
 	case strings.HasPrefix(s, "guid'"):
-		return parseGuid(s)
+		return parseGUID(s)
 	case strings.HasPrefix(s, "datetime'"):
 		return parseStamp(s)
 	}
@@ -51,15 +51,15 @@ func unquote(s string) (string, error) {
 	return strings.ReplaceAll(s[1:len(s)-1], "''", "'"), nil
 }
 
-func parseGuid(s string) (any, error) {
+func parseGUID(s string) (any, error) {
 	text, err := unquote(strings.TrimPrefix(s, "guid"))
-	if err != nil || !isGuid(text) {
+	if err != nil || !isGUID(text) {
 		return nil, fmt.Errorf("%w: %s", errLiteral, s)
 	}
 	return guid(strings.ToLower(text)), nil
 }
 
-func isGuid(s string) bool {
+func isGUID(s string) bool {
 	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
 		return false
 	}

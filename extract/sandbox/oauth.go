@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html"
 	"mime"
@@ -80,8 +81,10 @@ func redirect(target *url.URL, values string) *reply {
 }
 
 func page(status int, body string) *reply {
-	return &reply{status: status, header: http.Header{"Content-Type": {"text/html; charset=utf-8"}},
-		body: []byte("<!doctype html><meta charset=utf-8><title>Exact Online (zandbak)</title><h1>Exact Online (zandbak)</h1>" + body)}
+	return &reply{
+		status: status, header: http.Header{"Content-Type": {"text/html; charset=utf-8"}},
+		body: []byte("<!doctype html><meta charset=utf-8><title>Exact Online (zandbak)</title><h1>Exact Online (zandbak)</h1>" + body),
+	}
 }
 
 // oauthError is the answer of the token endpoint to what it refuses.
@@ -113,8 +116,10 @@ var (
 	errChain     = &oauthError{status: http.StatusBadRequest, code: "invalid_grant", description: "Token is not allowed, because of invalid or empty chainId"}
 	errSpentCode = &oauthError{status: http.StatusBadRequest, code: "invalid_grant", description: "The authorization code has expired or was used before"}
 	errOldToken  = &oauthError{status: http.StatusUnauthorized, code: "invalid_grant", description: "Old refresh token used."}
-	errTooEarly  = &oauthError{status: http.StatusBadRequest, code: "access_denied", description: "Rate limit exceeded: access_token not expired",
-		reason: "TooEarlyToRefreshTokens: Rate limit exceeded: access_token not expired"}
+	errTooEarly  = &oauthError{
+		status: http.StatusBadRequest, code: "access_denied", description: "Rate limit exceeded: access_token not expired",
+		reason: "TooEarlyToRefreshTokens: Rate limit exceeded: access_token not expired",
+	}
 	errTooMany = &oauthError{status: http.StatusTooManyRequests, code: "access_denied", description: "Rate limit exceeded: too many token requests"}
 )
 
@@ -122,14 +127,16 @@ var (
 func (s *Sandbox) token(r *http.Request, body []byte) *reply {
 	answer, err := s.exchange(r, body)
 	if err != nil {
-		if refused, ok := err.(*oauthError); ok {
+		if refused, ok := errors.AsType[*oauthError](err); ok {
 			return refused.reply()
 		}
 		return failure(http.StatusInternalServerError, "", "A problem has occurred. The cause of this issue will be investigated as soon as possible.", true)
 	}
 	text, _ := json.Marshal(answer)
-	return &reply{status: http.StatusOK, header: http.Header{"Content-Type": {"application/json;charset=utf-8"},
-		"Cache-Control": {"no-cache, no-store"}}, body: text}
+	return &reply{status: http.StatusOK, header: http.Header{
+		"Content-Type":  {"application/json;charset=utf-8"},
+		"Cache-Control": {"no-cache, no-store"},
+	}, body: text}
 }
 
 // tokenAnswer has expires_in as the text that Exact sends.
@@ -177,8 +184,10 @@ func (s *Sandbox) exchange(r *http.Request, body []byte) (*tokenAnswer, error) {
 const usDate = "1/2/2006 3:04:05 PM"
 
 func lapsed(at, now time.Time) error {
-	return &oauthError{status: http.StatusBadRequest, code: "invalid_request",
-		description: fmt.Sprintf("The refresh token expired at %s and it is now %s.", at.UTC().Format(usDate), now.UTC().Format(usDate))}
+	return &oauthError{
+		status: http.StatusBadRequest, code: "invalid_request",
+		description: fmt.Sprintf("The refresh token expired at %s and it is now %s.", at.UTC().Format(usDate), now.UTC().Format(usDate)),
+	}
 }
 
 // bearer checks the access token of a call. It answers nil when the token is good.

@@ -1,14 +1,13 @@
 package sandbox_test
 
 import (
+	"exactduck/extract/sandbox"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
-
-	"exactduck/extract/sandbox"
 )
 
 func (v *visitor) exchange(refresh string) (int, http.Header, string) {
@@ -114,17 +113,13 @@ func TestCredentialsCountInTheBodyOnly(t *testing.T) {
 	v := visit(t, sandbox.Options{})
 	id, secret := v.sandbox.Client()
 	form := url.Values{"grant_type": {"authorization_code"}, "code": {v.code()}, "redirect_uri": {redirectURL}}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, root+"/api/oauth2/token", strings.NewReader(form.Encode()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req := posting(t, root+"/api/oauth2/token", form.Encode())
 	req.SetBasicAuth(id, secret)
 	r, err := v.http.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Body.Close()
+	defer func() { _ = r.Body.Close() }()
 	body, _ := io.ReadAll(r.Body)
 	v.mustRefuse("Basic", 400, `{"error":"invalid_request"}`, r.StatusCode, string(body))
 }

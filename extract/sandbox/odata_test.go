@@ -2,12 +2,11 @@ package sandbox_test
 
 import (
 	"encoding/json"
+	"exactduck/extract/sandbox"
 	"fmt"
 	"net/url"
 	"strings"
 	"testing"
-
-	"exactduck/extract/sandbox"
 )
 
 const (

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"sort"
 	"strings"
-	"time"
 )
 
 // record is one record of a set. Vals follow the columns of the set.
@@ -159,8 +158,6 @@ func fit(v any, edm string) any {
 		v = int64(w)
 	case cents:
 		v = w.num()
-	case time.Time:
-		v = stamp(w.UnixMilli())
 	}
 	switch want := kindOf(edm); {
 	case v == nil || kind(v) == want:

@@ -99,8 +99,10 @@ func New(o Options) (*Sandbox, error) {
 		}
 		o.Zone = zone
 	}
-	s := &Sandbox{options: o, zone: o.Zone, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), limits: newLimits(o), logins: newLogins(),
-		calls: map[string]int{}, drifted: map[string]*view{}, forbidden: map[string]bool{}}
+	s := &Sandbox{
+		options: o, zone: o.Zone, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), limits: newLimits(o), logins: newLogins(),
+		calls: map[string]int{}, drifted: map[string]*view{}, forbidden: map[string]bool{},
+	}
 	var done []step
 	if o.StateFile != "" {
 		var err error

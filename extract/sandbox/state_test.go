@@ -1,13 +1,12 @@
 package sandbox_test
 
 import (
+	"exactduck/extract/sandbox"
 	"os"
 	"path/filepath"
 	"reflect"
 	"testing"
 	"time"
-
-	"exactduck/extract/sandbox"
 )
 
 // What was done to a sandbox, and who is logged in, is there again after a restart.
@@ -34,9 +33,11 @@ func TestRestart(t *testing.T) {
 	must(v.sandbox.AddProperty("crm/Accounts", "Nieuw", "Edm.Double", 1.5))
 	v.change(sandbox.Change{Entity: "crm/Contacts", Insert: 1, Late: true}) // still open
 	again := visitAgain(t, v, sandbox.Options{Seed: 99, StateFile: file})
-	for _, path := range []string{"sync/CRM/Accounts", "crm/Accounts", "sync/CRM/Contacts", "project/Projects", "sync/Project/Projects",
+	for _, path := range []string{
+		"sync/CRM/Accounts", "crm/Accounts", "sync/CRM/Contacts", "project/Projects", "sync/Project/Projects",
 		"sync/SalesInvoice/SalesInvoices", "sync/Financial/TransactionLines", "sync/Deleted", "crm/Addresses", "system/Divisions",
-		"financial/ReportingBalance", "sync/Logistics/Items", "payroll/Employees", "manufacturing/ShopOrders"} {
+		"financial/ReportingBalance", "sync/Logistics/Items", "payroll/Employees", "manufacturing/ShopOrders",
+	} {
 		for _, division := range v.sandbox.Divisions() {
 			if want, got := v.sandbox.Records(division, path), again.sandbox.Records(division, path); !reflect.DeepEqual(want, got) {
 				t.Errorf("%s of %d: %d records became %d others", path, division, len(want), len(got))
@@ -65,7 +66,7 @@ func visitAgain(t *testing.T, v *visitor, o sandbox.Options) *visitor {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.Close() })
+	t.Cleanup(func() { _ = s.Close() })
 	again := *v
 	again.sandbox, again.http = s, clientOf(s)
 	return &again
@@ -101,13 +102,5 @@ func TestATornStateFile(t *testing.T) {
 	}
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v %v", info.Mode(), err)
-	}
-}
-
-func BenchmarkStart(b *testing.B) {
-	for b.Loop() {
-		if _, err := sandbox.New(sandbox.Options{}); err != nil {
-			b.Fatal(err)
-		}
 	}
 }

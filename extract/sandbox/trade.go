@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -12,7 +13,7 @@ const historyDays = 700
 // of most of what is due, and a memorial entry a fortnight.
 func (b *books) trade() {
 	b.start()
-	var sales, purchases, memorials = days(b.dice, b.division.scaled(400)), days(b.dice, b.division.scaled(130)), b.division.scaled(30)
+	sales, purchases, memorials := days(b.dice, b.division.scaled(400)), days(b.dice, b.division.scaled(130)), b.division.scaled(30)
 	for _, ago := range sales {
 		b.sell(b.division.date(ago))
 	}
@@ -70,12 +71,14 @@ func (b *books) sell(date stamp) {
 	customer := pick(b.dice, b.customers)
 	b.invoiceNo++
 	number := b.invoiceNo
-	o := &openItem{receivable: true, account: customer, invoice: number, journal: journals[2], date: date, due: date.plus(30),
-		about: "Verkoopfactuur", yourRef: pick(b.dice, []any{nil, fmt.Sprintf("PO-%d", 4000+b.dice.n(5000)), "tel. " + pick(b.dice, firstNames)})}
+	o := &openItem{
+		receivable: true, account: customer, invoice: number, journal: journals[2], date: date, due: date.plus(30),
+		about: "Verkoopfactuur", yourRef: pick(b.dice, []any{nil, fmt.Sprintf("PO-%d", 4000+b.dice.n(5000)), "tel. " + pick(b.dice, firstNames)}),
+	}
 	var list []invoiceLine
 	var net, vat cents
 	for range 1 + b.dice.n(3) {
-		l := invoiceLine{item: pick(b.dice, b.items), quantity: 1 + b.dice.n(12)}
+		l := invoiceLine{item: pick(b.dice, b.wares), quantity: 1 + b.dice.n(12)}
 		l.net = l.item.price * cents(l.quantity)
 		l.vat = rate.over(l.net)
 		list, net, vat = append(list, l), net+l.net, vat+l.vat
@@ -90,12 +93,16 @@ func (b *books) sell(date stamp) {
 }
 
 func (b *books) saleEntry(o *openItem, rate *vatCode, list []invoiceLine, vat cents) *entry {
-	e := &entry{journal: "70", kind: 20, date: o.date, due: o.due, account: o.account, about: "Verkoopfactuur", invoice: o.invoice, yourRef: o.yourRef,
-		lines: []line{{number: 0, gl: debtors, amount: o.amount, about: "Verkoopfactuur"}}}
+	e := &entry{
+		journal: "70", kind: 20, date: o.date, due: o.due, account: o.account, about: "Verkoopfactuur", invoice: o.invoice, yourRef: o.yourRef,
+		lines: []line{{number: 0, gl: debtors, amount: o.amount, about: "Verkoopfactuur"}},
+	}
 	revenue := map[string]string{"4  ": "8000", "2  ": "8010", "0  ": "8020"}[rate.code]
 	for i, l := range list {
-		e.lines = append(e.lines, line{number: i + 1, gl: revenue, amount: -l.net, about: l.item.name, vat: rate, vatBase: l.net,
-			item: l.item, quantity: l.quantity})
+		e.lines = append(e.lines, line{
+			number: i + 1, gl: revenue, amount: -l.net, about: l.item.name, vat: rate, vatBase: l.net,
+			item: l.item, quantity: l.quantity,
+		})
 	}
 	if vat != 0 {
 		e.lines = append(e.lines, line{number: vatLine, gl: vatToPay, amount: -vat, about: rate.name, vat: rate})
@@ -111,48 +118,52 @@ func (b *books) salesInvoice(p *posting, o *openItem, e *entry, rate *vatCode, l
 	for _, l := range list {
 		vat += l.vat
 	}
-	head := fields{"InvoiceID": id, "InvoiceNumber": o.invoice, "OrderNumber": o.invoice, "AmountDC": o.amount, "AmountFC": o.amount,
+	head := fields{
+		"InvoiceID": id, "InvoiceNumber": o.invoice, "OrderNumber": o.invoice, "AmountDC": o.amount, "AmountFC": o.amount,
 		"AmountFCExclVat": o.amount - vat, "VATAmountDC": vat, "VATAmountFC": vat, "AmountDiscount": 0, "Discount": 0, "Currency": "EUR",
 		"DeliverTo": o.account.id, "DeliverToName": o.account.name, "InvoiceTo": o.account.id, "InvoiceToName": o.account.name,
 		"OrderedBy": o.account.id, "OrderedByName": o.account.name, "OrderedByContactPerson": orNil(contact.id),
 		"OrderedByContactPersonFullName": orEmpty(contact.name), "InvoiceDate": o.date, "OrderDate": o.date, "DueDate": o.due,
 		"Journal": o.journal.code, "JournalDescription": o.journal.name, "PaymentCondition": "30", "PaymentConditionDescription": "30 dagen",
 		"Status": 50, "StatusDescription": "Verwerkt", "Type": 8020, "TypeDescription": "Verkoopfactuur", "YourRef": o.yourRef,
-		"Description": o.about, "IsExtraDuty": false, "Salesperson": userID, "SalespersonFullName": userName}
+		"Description": o.about, "IsExtraDuty": false, "Salesperson": userID, "SalespersonFullName": userName,
+	}
 	b.record(p, "salesinvoice/SalesInvoices", made, head)
 	sync := fields{"ID": b.dice.guid(), "LineNumber": 0}
-	for name, v := range head {
-		sync[name] = v
-	}
+	maps.Copy(sync, head)
 	b.record(p, "salesinvoice/SalesInvoicesSync", made, sync)
 	for i, l := range list {
 		f := b.invoiceLineFields(id, i+1, e.lines[i+1].gl, rate, l)
 		b.record(p, "salesinvoice/SalesInvoiceLines", made, f)
-		for name, v := range f {
-			sync[name] = v
-		}
+		maps.Copy(sync, f)
 		b.record(p, "salesinvoice/SalesInvoicesSync", made, sync)
 	}
 }
 
 func (b *books) invoiceLineFields(invoice guid, number int, revenue string, rate *vatCode, l invoiceLine) fields {
 	gl := b.gl[revenue]
-	return fields{"ID": b.dice.guid(), "InvoiceID": invoice, "LineNumber": number, "Item": l.item.id, "ItemCode": l.item.code,
+	return fields{
+		"ID": b.dice.guid(), "InvoiceID": invoice, "LineNumber": number, "Item": l.item.id, "ItemCode": l.item.code,
 		"ItemDescription": l.item.name, "Description": l.item.name, "Quantity": l.quantity, "UnitPrice": l.item.price, "NetPrice": l.item.price,
 		"AmountDC": l.net, "AmountFC": l.net, "VATAmountDC": l.vat, "VATAmountFC": l.vat, "VATCode": rate.code, "VATCodeDescription": rate.name,
-		"VATPercentage": rate.rate, "GLAccount": gl.id, "GLAccountDescription": gl.name, "UnitCode": "stuk", "UnitDescription": "Stuks", "Discount": 0}
+		"VATPercentage": rate.rate, "GLAccount": gl.id, "GLAccountDescription": gl.name, "UnitCode": "stuk", "UnitDescription": "Stuks", "Discount": 0,
+	}
 }
 
 func (b *books) salesEntry(p *posting, o *openItem, e *entry, rate *vatCode, net, vat cents, made stamp) {
-	b.record(p, "salesentry/SalesEntries", made, fields{"EntryID": e.id, "EntryNumber": e.number, "AmountDC": o.amount, "AmountFC": o.amount,
+	b.record(p, "salesentry/SalesEntries", made, fields{
+		"EntryID": e.id, "EntryNumber": e.number, "AmountDC": o.amount, "AmountFC": o.amount,
 		"Customer": o.account.id, "CustomerName": o.account.name, "Description": o.about, "EntryDate": o.date, "DueDate": o.due,
 		"InvoiceNumber": o.invoice, "Journal": o.journal.code, "JournalDescription": o.journal.name, "ReportingYear": b.year(o.date),
 		"ReportingPeriod": b.month(o.date), "Status": 50, "StatusDescription": "Verwerkt", "Type": 20, "TypeDescription": "Verkoopboeking",
-		"VATAmountDC": vat, "VATAmountFC": vat, "YourRef": o.yourRef, "Currency": "EUR", "Rate": 1, "Reversal": false})
+		"VATAmountDC": vat, "VATAmountFC": vat, "YourRef": o.yourRef, "Currency": "EUR", "Rate": 1, "Reversal": false,
+	})
 	gl := b.gl[e.lines[1].gl]
-	b.record(p, "salesentry/SalesEntryLines", made, fields{"ID": b.dice.guid(), "EntryID": e.id, "LineNumber": 1, "AmountDC": net, "AmountFC": net,
+	b.record(p, "salesentry/SalesEntryLines", made, fields{
+		"ID": b.dice.guid(), "EntryID": e.id, "LineNumber": 1, "AmountDC": net, "AmountFC": net,
 		"GLAccount": gl.id, "GLAccountCode": gl.code, "GLAccountDescription": gl.name, "VATCode": rate.code, "VATCodeDescription": rate.name,
-		"VATAmountDC": vat, "VATAmountFC": vat, "VATPercentage": rate.rate, "Description": o.about, "Quantity": 1})
+		"VATAmountDC": vat, "VATAmountFC": vat, "VATPercentage": rate.rate, "Description": o.about, "Quantity": 1,
+	})
 }
 
 // purchase books a supplier's invoice and opens the payable.
@@ -163,8 +174,10 @@ func (b *books) purchase(date stamp) {
 	vat := rate.over(net)
 	supplier, cost := pick(b.dice, b.suppliers), pick(b.dice, costAccounts)
 	number := 30_000_000 + b.dice.n(9_000_000)
-	o := &openItem{account: supplier, amount: net + vat, invoice: number, journal: journals[1], date: date, due: date.plus(30),
-		about: b.gl[cost].name, yourRef: fmt.Sprintf("F%d", b.dice.n(100000))}
+	o := &openItem{
+		account: supplier, amount: net + vat, invoice: number, journal: journals[1], date: date, due: date.plus(30),
+		about: b.gl[cost].name, yourRef: fmt.Sprintf("F%d", b.dice.n(100000)),
+	}
 	e := &entry{journal: "60", kind: 30, date: date, due: o.due, account: supplier, about: b.gl[cost].name, invoice: number, yourRef: o.yourRef, lines: []line{
 		{number: 0, gl: creditors, amount: -(net + vat), about: b.gl[cost].name},
 		{number: 1, gl: cost, amount: net, about: b.gl[cost].name, vat: rate, vatBase: net},
@@ -190,8 +203,10 @@ func (b *books) memorial(date stamp) {
 	tax, pension := gross*37/100, gross*6/100
 	about := "Loonjournaalpost"
 	e := &entry{journal: "90", kind: 90, date: date, about: about, lines: []line{
-		{number: 1, gl: "4000", amount: gross, about: about}, {number: 2, gl: "1550", amount: -tax, about: about},
-		{number: 3, gl: "1570", amount: -pension, about: about}, {number: 4, gl: "1560", amount: -(gross - tax - pension), about: about},
+		{number: 1, gl: "4000", amount: gross, about: about},
+		{number: 2, gl: "1550", amount: -tax, about: about},
+		{number: 3, gl: "1570", amount: -pension, about: about},
+		{number: 4, gl: "1560", amount: -(gross - tax - pension), about: about},
 	}}
 	if b.dice.chance(40) {
 		about = "Afschrijving inventaris"

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"strconv"
 	"syscall"
@@ -31,9 +32,7 @@ func (r *reply) write(w http.ResponseWriter) {
 		hangUp(w)
 		return
 	}
-	for name, values := range r.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), r.header)
 	w.Header().Set("Content-Length", r.length())
 	w.WriteHeader(r.status)
 	_, err := w.Write(r.body)
@@ -49,7 +48,7 @@ func (r *reply) write(w http.ResponseWriter) {
 func hangUp(w http.ResponseWriter) {
 	if h, ok := w.(http.Hijacker); ok {
 		if conn, _, err := h.Hijack(); err == nil {
-			conn.Close()
+			_ = conn.Close()
 			return
 		}
 	}
@@ -65,7 +64,7 @@ type inProcess struct{ sandbox *Sandbox }
 // RoundTrip implements [http.RoundTripper].
 func (t inProcess) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Body != nil {
-		defer req.Body.Close()
+		defer func() { _ = req.Body.Close() }()
 	}
 	if err := req.Context().Err(); err != nil {
 		return nil, err
@@ -83,8 +82,10 @@ func (t inProcess) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	header.Set("Content-Length", r.length())
 	size, _ := strconv.ParseInt(r.length(), 10, 64)
-	return &http.Response{Status: strconv.Itoa(r.status) + " " + http.StatusText(r.status), StatusCode: r.status,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: header, Body: r.reader(), ContentLength: size, Request: req}, nil
+	return &http.Response{
+		Status: strconv.Itoa(r.status) + " " + http.StatusText(r.status), StatusCode: r.status,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: header, Body: r.reader(), ContentLength: size, Request: req,
+	}, nil
 }
 
 func (r *reply) reader() io.ReadCloser {

@@ -31,7 +31,7 @@ func (s *Sandbox) Records(division int, path string) []map[string]any {
 		rows[i] = make(map[string]any, len(v.props))
 		for _, p := range v.props {
 			if !p.nested {
-				rows[i][p.name] = goValue(fit(p.of(r), p.edm))
+				rows[i][p.name] = goValue(p.of(r))
 			}
 		}
 	}

@@ -1,13 +1,14 @@
 package sandbox
 
 import (
+	"exactduck/extract/exactonline"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
-
-	"exactduck/extract/exactonline"
 )
 
 // recordSet is what one kind of record consists of, whichever endpoints show it: the sync, bulk
@@ -15,7 +16,7 @@ import (
 type recordSet struct {
 	name     string // "crm/Accounts", the name of the stream
 	columns  []column
-	index    map[string]int // by lower-case name
+	index    map[string]int // by name, as documented and in lower case
 	identity []int          // the columns that tell records apart
 	entity   int32          // in sync/Deleted; 0: not reported there
 	ordinal  int            // place among all sets, from which the first row versions follow
@@ -30,8 +31,9 @@ type column struct {
 type property struct {
 	name, edm string
 	nested    bool
-	col       int // in the set; versionColumn for Timestamp; added for one that drift brought
-	value     any // of an added property
+	col       int  // in the set; versionColumn for Timestamp; addedColumn for one that drift brought
+	same      bool // the set has it under the same type
+	value     any  // of an added property
 }
 
 const (
@@ -42,8 +44,10 @@ const (
 // of reads the property from a record.
 func (p *property) of(r *record) any {
 	switch {
-	case p.col >= 0:
+	case p.same && p.col >= 0:
 		return r.vals[p.col]
+	case p.col >= 0:
+		return fit(r.vals[p.col], p.edm)
 	case p.col == versionColumn:
 		return r.version
 	}
@@ -86,19 +90,12 @@ var published = sync.OnceValue(func() *catalogue {
 			streams[exactonline.EndpointOf(v).Path] = s.Name
 		}
 	}
-	endpoints := exactonline.Endpoints()
+	endpoints := slices.Clone(exactonline.Endpoints())
 	slices.SortStableFunc(endpoints, func(a, b *exactonline.Endpoint) int { return rank(a) - rank(b) })
 	for _, e := range endpoints {
 		c.add(e, streams[e.Path])
 	}
-	names := slices.Sorted(func(yield func(string) bool) {
-		for name := range c.sets {
-			if !yield(name) {
-				return
-			}
-		}
-	})
-	for i, name := range names {
+	for i, name := range slices.Sorted(maps.Keys(c.sets)) {
 		c.sets[name].ordinal = i
 	}
 	return c
@@ -152,7 +149,7 @@ func (v *view) addProperty(set *recordSet, p exactonline.Property, sync bool) {
 		return
 	}
 	if sync && p.Name == "Timestamp" {
-		prop.col = versionColumn
+		prop.col, prop.same = versionColumn, true
 		return
 	}
 	col, known := set.index[strings.ToLower(p.Name)]
@@ -161,15 +158,20 @@ func (v *view) addProperty(set *recordSet, p exactonline.Property, sync bool) {
 		set.columns = append(set.columns, column{p.Name, p.Edm})
 		set.index[strings.ToLower(p.Name)] = col
 	}
-	prop.col = col
+	set.index[p.Name] = col
+	prop.col, prop.same = col, set.columns[col].edm == p.Edm
 }
 
 // column finds a column of the set by name, or -1.
 func (s *recordSet) column(name string) int {
-	if i, ok := s.index[strings.ToLower(name)]; ok {
-		return i
+	i, ok := s.index[name]
+	if !ok {
+		i, ok = s.index[strings.ToLower(name)]
 	}
-	return -1
+	if !ok {
+		return -1
+	}
+	return i
 }
 
 // rootModels live outside of a service's name space, as recordings of them show.
@@ -210,7 +212,11 @@ type address struct {
 func parseAddress(path string) address {
 	a := address{path: path}
 	if m := divisionSegment.FindStringSubmatch(path); m != nil {
-		fmt.Sscan(m[2], &a.division)
+		code, err := strconv.ParseInt(m[2], 10, 32)
+		if err != nil {
+			code = -1 // no division has such a number
+		}
+		a.division = int(code)
 		a.path = m[1] + "{division}" + m[3]
 	}
 	if rest, ok := strings.CutSuffix(a.path, "/$count"); ok {

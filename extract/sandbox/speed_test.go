@@ -1,0 +1,52 @@
+package sandbox_test
+
+import (
+	"exactduck/extract/exactonline"
+	"exactduck/extract/sandbox"
+	"net/http"
+	"testing"
+)
+
+func BenchmarkStart(b *testing.B) {
+	for b.Loop() {
+		if _, err := sandbox.New(sandbox.Options{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkBooks generates the coherent part of a company.
+func BenchmarkBooks(b *testing.B) {
+	for b.Loop() {
+		s, err := sandbox.New(sandbox.Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if len(s.Records(0, "general/Currencies")) == 0 {
+			b.Fatal("no books")
+		}
+	}
+}
+
+func BenchmarkSmallCalls(b *testing.B) {
+	v := visit(b, sandbox.Options{})
+	for b.Loop() {
+		if status, _, _ := v.get("/api/v1/123456/crm/AccountClasses?$select=ID&$top=1"); status != http.StatusOK {
+			b.Fatal(status)
+		}
+	}
+}
+
+// BenchmarkPage answers 1,000 rows of 72 columns.
+func BenchmarkPage(b *testing.B) {
+	v := visit(b, sandbox.Options{})
+	e, _ := exactonline.EndpointFor("/api/v1/{division}/sync/Financial/TransactionLines")
+	address := place(e, "123456") + "?" + selectAll(e)
+	for b.Loop() {
+		status, _, body := v.get(address)
+		if status != http.StatusOK {
+			b.Fatal(body)
+		}
+		b.SetBytes(int64(len(body)))
+	}
+}
