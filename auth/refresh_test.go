@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -273,6 +274,36 @@ func TestNoAnswerIsUsedBeforeItIsSaved(t *testing.T) {
 	if s.apiCalls != 0 {
 		t.Error("a token was used that is not on disk")
 	}
+}
+
+func TestADiskThatFillsUpDuringARefresh(t *testing.T) {
+	s := newSite(t)
+	s.pass(600 * time.Second)
+	var full error
+	store := s.store()
+	store.FillDisk(func() error { return full })
+	o := s.options()
+	o.Store = store
+	s.fail(1, fault{after: func(http.ResponseWriter) bool { full = syscall.ENOSPC; return false }})
+	tr, err := auth.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tr.Fresh(t.Context()); err != nil {
+		t.Fatal("the answer found no room:", err)
+	}
+	if string(s.load(t).Now.Refresh) != s.latest().refresh {
+		t.Error("the answer is not on disk")
+	}
+	s.pass(600 * time.Second)
+	if err := tr.Fresh(t.Context()); !errors.Is(err, syscall.ENOSPC) {
+		t.Error("refreshed without room for the answer:", err)
+	}
+	if calls, _, _ := s.count(); calls != 1 {
+		t.Errorf("%d token calls, want 1", calls)
+	}
+	full = nil
+	s.works(t)
 }
 
 func TestAFullDiskSendsNothing(t *testing.T) {

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
-	"github.com/google/renameio/v2"
 )
 
 // Store keeps one login: a host and a client id. The suite in authtest says what is asked of an
@@ -221,7 +220,7 @@ func (s *fileSlot) Save(state State) error {
 	}
 	f.log.DebugContext(s.ctx, "saving login", "path", f.path, "token", state.Now.fingerprint(),
 		"attempt", state.Attempt != nil)
-	if err := f.write(f.path, raw); err != nil {
+	if err := f.persist(raw); err != nil {
 		return f.problem("cannot be written", "make room or make the directory writable", err)
 	}
 	f.log.DebugContext(s.ctx, "saved login", "path", f.path, "token", state.Now.fingerprint(),
@@ -232,8 +231,10 @@ func (s *fileSlot) Save(state State) error {
 func (s *fileSlot) Remove() error {
 	f := s.file
 	f.log.DebugContext(s.ctx, "removing login", "path", f.path)
-	if err := os.Remove(f.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return f.problem("cannot be removed", "", err)
+	for _, path := range []string{f.path, f.reserve()} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return f.problem("cannot be removed", "", err)
+		}
 	}
 	f.log.DebugContext(s.ctx, "removed login", "path", f.path)
 	return syncDir(filepath.Dir(f.path))
@@ -244,30 +245,4 @@ func (t *Token) fingerprint() string {
 		return ""
 	}
 	return t.Refresh.Fingerprint()
-}
-
-// replaceFile puts content in place of path: fsync, rename, fsync of the directory, without
-// which the rename may not survive a loss of power.
-func replaceFile(path string, content []byte) error {
-	dir := filepath.Dir(path)
-	pending, err := renameio.NewPendingFile(path, renameio.WithTempDir(dir), renameio.WithStaticPermissions(0o600))
-	if err != nil {
-		return err
-	}
-	defer pending.Cleanup() //nolint:errcheck // nothing is left to clean after the rename
-	if _, err := pending.Write(content); err != nil {
-		return err
-	}
-	if err := pending.CloseAtomicallyReplace(); err != nil {
-		return err
-	}
-	return syncDir(dir)
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
