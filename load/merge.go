@@ -41,12 +41,11 @@ func (a *application) merge(ctx context.Context, s shape, g []*portion, have map
 
 // meet is the first pass.
 func (a *application) meet(ctx context.Context, s shape, g []*portion) error {
-	columns := slices.Clone(s.key)
-	if s.version != "" {
-		columns = append(columns, s.version)
-	}
+	columns := append([]string{partColumn, ordinalColumn, s.scope}, s.key...)
 	if s.byContent() {
-		columns = append(slices.Clone(s.spooled), extra)
+		columns = append(append(columns[:3], s.spooled...), extra)
+	} else if s.version != "" {
+		columns = append(columns, s.version)
 	}
 	err := a.reading(g, columns, nil, func(pages int64) error {
 		_, err := a.exec(ctx, "read keys", s.createNewest(), pages)
@@ -138,7 +137,8 @@ func (a *application) decide(ctx context.Context, g []*portion) (bitmap, error) 
 
 // insert is the second pass.
 func (a *application) insert(ctx context.Context, s shape, g []*portion, wanted bitmap) error {
-	return a.reading(g, append(slices.Clone(s.spooled), extra), wanted, func(pages int64) error {
+	columns := append(append([]string{s.scope}, s.spooled...), extra)
+	return a.reading(g, columns, wanted, func(pages int64) error {
 		_, err := a.exec(ctx, "insert rows", s.insertWanted(), a.now, a.batch.Run, pages)
 		return err
 	})

@@ -96,28 +96,39 @@ type pageSource struct {
 	rows    []int // of page, that go into the chunk
 }
 
-// newPageSource offers the named columns of files, which all have the same table, and extra.
+// The places of the columns that are not in a page.
+const (
+	partPlace = -1 - iota
+	ordinalPlace
+	scopePlace
+)
+
+// newPageSource offers the named columns of files, which all have the same table. DuckDB should
+// select each of them: filling one that it does not ask for costs more than filling it.
 func newPageSource(files []*spool.File, columns []string) (*pageSource, error) {
 	t := files[0].Header().Table
 	s := &pageSource{files: files, scope: t.Scope.Type, seen: map[string]map[string]bool{}}
-	fixed := []schema.Column{{Name: partColumn, Type: schema.Integer}, {Name: ordinalColumn, Type: schema.BigInt}, t.Scope}
 	for _, name := range columns {
-		place, column := t.Index(name), schema.Column{Name: extra, Type: schema.JSON}
-		if name == extra {
+		place, kind := t.Index(name), schema.JSON
+		switch {
+		case place >= 0:
+			kind = t.Columns[place].Type
+		case name == partColumn:
+			place, kind = partPlace, schema.Integer
+		case name == ordinalColumn:
+			place, kind = ordinalPlace, schema.BigInt
+		case name == t.Scope.Name:
+			place, kind = scopePlace, t.Scope.Type
+		case name == extra:
 			place = len(t.Columns)
-		} else if place >= 0 {
-			column = t.Columns[place]
-		} else {
+		default:
 			return nil, fmt.Errorf("%s has no column %s", t.FullName(), name)
 		}
-		s.places, fixed = append(s.places, place), append(fixed, column)
-	}
-	for _, c := range fixed {
-		kind, err := typeInfo(c.Type)
+		info, err := typeInfo(kind)
 		if err != nil {
-			return nil, fmt.Errorf("column %s: %w", c.Name, err)
+			return nil, fmt.Errorf("column %s: %w", name, err)
 		}
-		s.infos = append(s.infos, duckdb.ColumnInfo{Name: c.Name, T: kind})
+		s.places, s.infos = append(s.places, place), append(s.infos, duckdb.ColumnInfo{Name: name, T: info})
 	}
 	return s, nil
 }
@@ -226,29 +237,40 @@ func (s *pageSource) pick(room int) {
 
 // copy puts the picked rows into the chunk, column by column, from row begin on.
 func (s *pageSource) copy(chunk duckdb.DataChunk, begin int) error {
-	first := s.ordinal - int64(s.next)
-	scope, err := scopeValue(s.scope, s.page.Scope)
-	if err != nil {
-		return err
-	}
-	for i, row := range s.rows {
-		if err := errors.Join(
-			duckdb.SetChunkValue(chunk, 0, begin+i, int64(s.file)),
-			duckdb.SetChunkValue(chunk, 1, begin+i, first+int64(row)),
-			chunk.SetValue(2, begin+i, scope)); err != nil {
-			return err
+	for column, place := range s.places {
+		var err error
+		switch {
+		case place < 0:
+			err = s.copyFixed(chunk, column, begin, place)
+		case place < len(s.page.Columns):
+			err = copyColumn(chunk, column, begin, &s.page.Columns[place], s.rows)
+		default:
+			err = copyColumn(chunk, column, begin, &s.page.Extra, s.rows)
 		}
-	}
-	for i, place := range s.places {
-		v := &s.page.Extra
-		if place < len(s.page.Columns) {
-			v = &s.page.Columns[place]
-		}
-		if err := copyColumn(chunk, i+3, begin, v, s.rows); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (s *pageSource) copyFixed(chunk duckdb.DataChunk, column, begin, place int) error {
+	first := s.ordinal - int64(s.next) // of the page
+	scope, err := scopeValue(s.scope, s.page.Scope)
+	for i, row := range s.rows {
+		if err != nil {
+			break
+		}
+		switch place {
+		case partPlace:
+			err = duckdb.SetChunkValue(chunk, column, begin+i, int64(s.file))
+		case ordinalPlace:
+			err = duckdb.SetChunkValue(chunk, column, begin+i, first+int64(row))
+		default:
+			err = chunk.SetValue(column, begin+i, scope)
+		}
+	}
+	return err
 }
 
 // scopeValue is a scope as the scope column of a table holds it.

@@ -82,7 +82,8 @@ func (a *application) compare(ctx context.Context, s shape, g []*portion) (map[i
 	if err := a.each(ctx, "sum stored rows", s.sumStored(), nil, collect(stored)); err != nil {
 		return nil, err
 	}
-	err := a.reading(g, append(s.spooled[:len(s.spooled):len(s.spooled)], extra), nil, func(pages int64) error {
+	columns := append(append([]string{partColumn}, s.spooled...), extra)
+	err := a.reading(g, columns, nil, func(pages int64) error {
 		return a.each(ctx, "sum spooled rows", s.sumSpooled(), []any{pages}, collect(spooled))
 	})
 	if err != nil {

@@ -37,11 +37,18 @@ func (d *Damaged) Error() string {
 
 func appendFrame(to, payload []byte) []byte {
 	begin := len(to)
-	to = append(to, frameMark...)
-	to = binary.LittleEndian.AppendUint32(to, uint32(len(payload)))
-	to = binary.LittleEndian.AppendUint32(to, crc32.Checksum(payload, castagnoli))
-	to = binary.LittleEndian.AppendUint32(to, crc32.Checksum(to[begin:], castagnoli))
-	return append(to, payload...)
+	to = append(append(to, make([]byte, frameHead)...), payload...)
+	fillHead(to[begin:])
+	return to
+}
+
+// fillHead makes a frame of room for its head and the payload behind it.
+func fillHead(frame []byte) {
+	payload := frame[frameHead:]
+	copy(frame, frameMark)
+	binary.LittleEndian.PutUint32(frame[4:], uint32(len(payload)))
+	binary.LittleEndian.PutUint32(frame[8:], crc32.Checksum(payload, castagnoli))
+	binary.LittleEndian.PutUint32(frame[12:], crc32.Checksum(frame[:12], castagnoli))
 }
 
 // errNoFrame says that what was read is no frame, or not all of one.

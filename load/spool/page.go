@@ -67,22 +67,23 @@ var (
 	})
 )
 
-func (l layout) encode(p *schema.Page) ([]byte, error) {
+// encode appends a page to a buffer; plain is scratch memory, which grows as needed.
+func (l layout) encode(to []byte, p *schema.Page, plain *[]byte) ([]byte, error) {
 	h := head{rows: p.Rows, done: p.Done, next: p.Next, unknown: p.Unknown, misfits: p.Misfits}
-	var packed [2][]byte
+	var packed []byte
 	for b, places := range l.blocks {
-		var plain []byte
+		*plain = (*plain)[:0]
 		for _, place := range places {
-			plain = appendVector(plain, l.vector(p, place))
+			*plain = appendVector(*plain, l.vector(p, place))
 		}
-		packed[b] = packer().EncodeAll(plain, nil)
-		h.plain[b], h.packed[b] = len(plain), len(packed[b])
+		before := len(packed)
+		packed = packer().EncodeAll(*plain, slices.Grow(packed, len(*plain)/4))
+		h.plain[b], h.packed[b] = len(*plain), len(packed)-before
 	}
-	payload := h.append(nil)
-	if len(payload)+len(packed[0])+len(packed[1]) > maxPayload || max(h.plain[0], h.plain[1]) > maxPayload {
+	if len(packed) > maxPayload/2 || max(h.plain[0], h.plain[1]) > maxPayload {
 		return nil, errors.New("the page is too large")
 	}
-	return append(append(payload, packed[0]...), packed[1]...), nil
+	return append(h.append(to), packed...), nil
 }
 
 func (h head) append(to []byte) []byte {
@@ -110,6 +111,7 @@ func appendText(to []byte, s string) []byte {
 // values of all rows in the width that the type needs.
 func appendVector(to []byte, v *schema.Vector) []byte {
 	begin := len(to)
+	to = slices.Grow(to, 4+len(v.Valid)/8+1+len(v.Valid)*width(v.Type)+len(v.Text))
 	to = append(to, 0, 0, 0, 0)
 	for i := 0; i < len(v.Valid); i += 8 {
 		var bits byte

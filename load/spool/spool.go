@@ -24,6 +24,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"exactduck/schema"
@@ -234,11 +235,14 @@ func (f *File) append(p *schema.Page) error {
 	if err := f.fits(p); err != nil {
 		return err
 	}
-	payload, err := f.layout.encode(p)
+	room := rooms.Get().(*room)
+	defer rooms.Put(room)
+	frame, err := f.layout.encode(append(room.frame[:0], make([]byte, frameHead)...), p, &room.plain)
 	if err != nil {
 		return err
 	}
-	frame := appendFrame(nil, payload)
+	room.frame = frame
+	fillHead(frame)
 	_, err = f.file.WriteAt(frame, f.end)
 	if err == nil {
 		err = f.file.Sync()
@@ -252,6 +256,11 @@ func (f *File) append(p *schema.Page) error {
 	f.count(int64(len(frame)), p.Rows, p.Next, p.Done)
 	return nil
 }
+
+// room is memory to put a page together; many spools are open at once and few are written to.
+type room struct{ frame, plain []byte }
+
+var rooms = sync.Pool{New: func() any { return new(room) }}
 
 func (f *File) count(size int64, rows int, next schema.Position, done bool) {
 	f.end += size

@@ -317,7 +317,7 @@ func FuzzPage(f *testing.F) {
 	r := rand.New(rand.NewPCG(1, 2))
 	l := layoutOf(allTypes)
 	for _, rows := range []int{0, 1, 9} {
-		payload, err := l.encode(page(r, rows, "p", true))
+		payload, err := l.encode(nil, page(r, rows, "p", true), new([]byte))
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -333,7 +333,7 @@ func FuzzPage(f *testing.F) {
 			return
 		}
 		// What decodes must be whole: encoding and decoding it again changes nothing.
-		again, err := l.encode(&p)
+		again, err := l.encode(nil, &p, new([]byte))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -365,8 +365,10 @@ func BenchmarkAppend(b *testing.B) {
 	p := page(rand.New(rand.NewPCG(1, 2)), 1000, "p", false)
 	l := layoutOf(allTypes)
 	b.ReportAllocs()
+	var frame, plain []byte
 	for b.Loop() {
-		if _, err := l.encode(p); err != nil {
+		var err error
+		if frame, err = l.encode(frame[:0], p, &plain); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -375,7 +377,7 @@ func BenchmarkAppend(b *testing.B) {
 
 func BenchmarkRead(b *testing.B) {
 	l := layoutOf(allTypes)
-	payload, err := l.encode(page(rand.New(rand.NewPCG(1, 2)), 1000, "p", false))
+	payload, err := l.encode(nil, page(rand.New(rand.NewPCG(1, 2)), 1000, "p", false), new([]byte))
 	if err != nil {
 		b.Fatal(err)
 	}
