@@ -26,8 +26,9 @@ type answer struct {
 	bare    bool   // {"d":[…]} instead of {"d":{"results":[…]}}
 	single  bool   // {"d":{…}}
 	next    string // query of the next page; "" when there is none
-	counted int    // __count; -1: not asked for
-	plain   bool   // only the count, as text
+	expand  map[*property]expansion
+	counted int  // __count; -1: not asked for
+	plain   bool // only the count, as text
 }
 
 // find answers a query over a view of a store.

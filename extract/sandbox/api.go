@@ -95,9 +95,16 @@ func (s *Sandbox) look(v *view, d *division, a address, rawQuery string) (*answe
 	}
 	records := s.visible(v, d, q)
 	if a.keyed {
-		return v.single(records, a.key, q)
+		found, err := v.single(records, a.key, q)
+		if err == nil {
+			found.expand, err = s.expansions(v, d, q)
+		}
+		return found, err
 	}
 	found, err := find(v, records, q)
+	if err == nil {
+		found.expand, err = s.expansions(v, d, q)
+	}
 	if err == nil && a.count {
 		match, _ := v.filter(q)
 		found.counted, found.plain = countOf(records.made(), match), true

@@ -65,7 +65,7 @@ func (e *encoder) row(r *record) {
 		e.out = append(e.out, p.name...)
 		e.out = append(e.out, '"', ':')
 		if p.nested {
-			e.nested(p, uri)
+			e.nested(p, uri, r)
 			continue
 		}
 		e.value(p, p.of(r), r)
@@ -73,7 +73,14 @@ func (e *encoder) row(r *record) {
 	e.out = append(e.out, '}')
 }
 
-func (e *encoder) nested(p *property, uri string) {
+func (e *encoder) nested(p *property, uri string, r *record) {
+	if x, ok := e.answer.expand[p]; ok {
+		parent := strings.LastIndex(e.entity, "/") + 1
+		inner := &encoder{answer: x.of(e.answer.view.key[0].of(r)), entity: e.entity[:parent] + x.view.endpoint.Name, out: append(e.out, `{"results":`...)}
+		inner.rows()
+		e.out = append(inner.out, '}')
+		return
+	}
 	if strings.HasPrefix(p.edm, "Complex") {
 		e.out = append(e.out, "null"...)
 		return

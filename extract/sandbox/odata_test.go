@@ -258,3 +258,21 @@ func TestSyncTimestamp(t *testing.T) {
 		t.Error("Accounts is not among the endpoints that SyncTimestamp knows")
 	}
 }
+
+func TestExpand(t *testing.T) {
+	v := visit(t, sandbox.Options{Scale: 0.2})
+	for _, invoice := range v.page("/api/v1/123456/salesinvoice/SalesInvoices?$select=InvoiceID,AmountFCExclVat,SalesInvoiceLines&$expand=SalesInvoiceLines").rows {
+		inner, ok := invoice["SalesInvoiceLines"].(map[string]any)["results"].([]any)
+		if !ok || len(inner) == 0 {
+			t.Fatalf("invoice %v", invoice)
+		}
+		for _, line := range inner {
+			if line.(map[string]any)["InvoiceID"] != invoice["InvoiceID"] {
+				t.Fatalf("line %v does not belong to %v", line, invoice["InvoiceID"])
+			}
+		}
+	}
+	if status, _, _ := v.get(accounts + "?$select=ID&$expand=Nonsense"); status != 400 {
+		t.Errorf("an unknown property was expanded: %d", status)
+	}
+}

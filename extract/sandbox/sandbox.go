@@ -30,6 +30,7 @@ package sandbox
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -40,6 +41,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/gofrs/flock"
 )
 
 // Options describe a sandbox. The zero value is the usual one: two divisions, Exact's own limits.
@@ -81,13 +84,14 @@ type Sandbox struct {
 	forbidden map[string]bool
 	number    int // of the last change
 	state     *os.File
+	lock      *flock.Flock // beside the state file
 }
 
 // historyEnds is where generated histories end, unless the clock stands before it.
 var historyEnds = time.Date(2026, 6, 30, 0, 0, 0, 0, time.UTC)
 
 // New makes a sandbox, or goes on with the one that the state file holds: then its seed, its
-// divisions and their size are those of the file.
+// divisions and their size are those of the file. Two sandboxes cannot share a state file.
 func New(o Options) (*Sandbox, error) {
 	if o.Clock == nil {
 		o.Clock = time.Now
@@ -103,11 +107,26 @@ func New(o Options) (*Sandbox, error) {
 		options: o, zone: o.Zone, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), limits: newLimits(o), logins: newLogins(),
 		calls: map[string]int{}, drifted: map[string]*view{}, forbidden: map[string]bool{},
 	}
+	if err := s.begin(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// begin sets the companies up, and does again what the state file says was done.
+func (s *Sandbox) begin() (err error) {
 	var done []step
-	if o.StateFile != "" {
-		var err error
-		if done, err = steps(o.StateFile); err != nil {
-			return nil, err
+	if s.options.StateFile != "" {
+		if err := s.lockState(); err != nil {
+			return err
+		}
+		defer func() {
+			if err != nil {
+				_ = s.lock.Unlock()
+			}
+		}()
+		if done, err = steps(s.options.StateFile); err != nil {
+			return err
 		}
 	}
 	if len(done) == 0 {
@@ -115,11 +134,12 @@ func New(o Options) (*Sandbox, error) {
 	}
 	s.found(*done[0].Origin)
 	for _, x := range done[1:] {
+		// A change that could not be done then cannot be done now, and did then what it does now.
 		if err := s.redo(x); err != nil {
-			s.log.Warn("a step of the sandbox's state was without effect", slog.String("op", x.Op), slog.Any("error", err))
+			s.log.Debug("step of the sandbox without effect", slog.String("op", x.Op), slog.Any("error", err))
 		}
 	}
-	return s, s.openState(done)
+	return s.openState(done)
 }
 
 func (s *Sandbox) origin() *origin {
@@ -142,6 +162,18 @@ func (s *Sandbox) found(o origin) {
 	for _, d := range s.divisions {
 		d.siblings = s.divisions
 	}
+}
+
+// lockState takes hold of the state file, which is replaced now and then: a file beside it is locked.
+func (s *Sandbox) lockState() error {
+	s.lock = flock.New(s.options.StateFile + ".lock")
+	switch held, err := s.lock.TryLock(); {
+	case err != nil:
+		return fmt.Errorf("opening the state of the sandbox: %w", err)
+	case !held:
+		return fmt.Errorf("opening the state of the sandbox: %s is in use by another sandbox", s.options.StateFile)
+	}
+	return nil
 }
 
 func (s *Sandbox) openState(done []step) error {
@@ -167,7 +199,9 @@ func (s *Sandbox) Close() error {
 	if s.state == nil {
 		return nil
 	}
-	return s.state.Close()
+	err := s.state.Close()
+	s.state = nil
+	return errors.Join(err, s.lock.Unlock())
 }
 
 // Client is the app that is registered in the sandbox.

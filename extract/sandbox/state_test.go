@@ -61,6 +61,12 @@ func TestRestart(t *testing.T) {
 // visitAgain starts another sandbox over the state file of one that is gone, with its tokens.
 func visitAgain(t *testing.T, v *visitor, o sandbox.Options) *visitor {
 	t.Helper()
+	if _, err := sandbox.New(o); err == nil {
+		t.Error("two sandboxes share a state file")
+	}
+	if err := v.sandbox.Close(); err != nil {
+		t.Fatal(err)
+	}
 	o.Clock, o.MinuteLimit, o.DayLimit = v.clock.Now, -1, -1
 	s, err := sandbox.New(o)
 	if err != nil {
@@ -82,7 +88,7 @@ func TestATornStateFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(file, text[:len(text)-9], 0o600); err != nil {
+	if err := os.Truncate(file, int64(len(text)-9)); err != nil {
 		t.Fatal(err)
 	}
 	again := visitAgain(t, v, sandbox.Options{StateFile: file})
@@ -90,17 +96,20 @@ func TestATornStateFile(t *testing.T) {
 		t.Errorf("%d accounts, want the %d before the torn line", got, want)
 	}
 	again.change(sandbox.Change{Entity: "crm/Accounts", Insert: 1})
-	third := visitAgain(t, v, sandbox.Options{StateFile: file})
+	third := visitAgain(t, again, sandbox.Options{StateFile: file})
 	if got := len(third.sandbox.Records(0, "crm/Accounts")); got != want+1 {
 		t.Errorf("%d accounts after going on, want %d", got, want+1)
+	}
+	if err := third.sandbox.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v %v", info.Mode(), err)
 	}
 	if err := os.WriteFile(file, []byte("{}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := sandbox.New(sandbox.Options{StateFile: file}); err == nil {
 		t.Error("a file that is none of ours was taken")
-	}
-	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("mode %v %v", info.Mode(), err)
 	}
 }
