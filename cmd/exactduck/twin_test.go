@@ -1,0 +1,64 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"exactduck/extract/sandbox"
+)
+
+// faults is what may go wrong with any call.
+var faults = []sandbox.FaultKind{
+	sandbox.ServerError, sandbox.BadGateway, sandbox.Unavailable, sandbox.TimedOut, sandbox.MinuteLimit, sandbox.DayLimit,
+	sandbox.BareLimit, sandbox.Unauthorized, sandbox.Forbidden, sandbox.BadRequest, sandbox.CutBefore, sandbox.Cut,
+	sandbox.CutBody, sandbox.Truncated, sandbox.Empty, sandbox.Page, sandbox.ForeignNext, sandbox.Redirect,
+}
+
+const twins = `      - crm/Accounts
+      - financial/TransactionLines
+      - cashflow/Payments
+      - read/financial/ReceivablesList`
+
+// Whichever call goes wrong, for ever so long, in whichever way: after the next run the tables
+// equal the source, and no night in between has shown less than there was.
+func TestFaultsLeaveNoTrace(t *testing.T) {
+	dice := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1))
+	for _, kind := range faults {
+		points := []int{1 + dice.IntN(20)}
+		if long() {
+			points = nil
+			for n := 1; n <= 20; n++ {
+				points = append(points, n)
+			}
+		}
+		for _, n := range points {
+			t.Run(fmt.Sprintf("%s at call %d", kind, n), func(t *testing.T) {
+				w := newWorld(t, t.TempDir(), twins, sandbox.Options{Scale: 0.4})
+				w.disturbed(sandbox.Fault{Path: "/api/v1/", Nth: n, Times: 1 + 7*dice.IntN(2), Kind: kind})
+				w.clock.advance(24 * time.Hour)
+				w.run(syncOptions{})
+				w.equal()
+				w.change(rand.New(rand.NewPCG(1, uint64(n))))
+				w.clock.advance(24 * time.Hour)
+				w.disturbed(sandbox.Fault{Path: "/api/v1/", Nth: n, Times: 1 + 7*dice.IntN(2), Kind: kind})
+				w.clock.advance(8 * 24 * time.Hour)
+				w.run(syncOptions{})
+				w.equal()
+			})
+		}
+	}
+}
+
+// disturbed syncs once while something goes wrong; how that run ends does not matter here, as long
+// as it ends with one of the codes for what is not our fault.
+func (w *world) disturbed(f sandbox.Fault) {
+	w.t.Helper()
+	w.sandbox.Fault(f)
+	_, err := w.sync(w.t.Context(), w.pipeline(), syncOptions{})
+	w.sandbox.ClearFaults()
+	if code := exitCode(err); err != nil && (code == 0 || code == 1 || code == 2) {
+		w.t.Errorf("the run ends with code %d: %v", code, err)
+	}
+}
