@@ -24,7 +24,7 @@ const (
 	notSent                    // nothing left this machine: the same call may be made again
 	unavailable                // the server is in trouble; whether it acted is unknown
 	lost                       // sent, and no usable answer: the server may have acted
-	misplaced                  // this is no token server
+	declined                   // not carried out, and trying again at once would not help
 	refused                    // a plain no; cause says why
 )
 
@@ -117,13 +117,15 @@ func sortAnswer(resp *http.Response, raw []byte, readErr error, secrets []Secret
 		if readErr != nil {
 			a.problem = status + " and broke off"
 		}
-	case resp.StatusCode >= 500, resp.StatusCode == http.StatusTooManyRequests, resp.StatusCode == http.StatusRequestTimeout:
+	case resp.StatusCode >= 500, resp.StatusCode == http.StatusRequestTimeout:
 		a.outcome = unavailable
+	case resp.StatusCode == http.StatusTooManyRequests:
+		a.outcome, a.problem = declined, status+": too many token calls"
 	case resp.StatusCode == http.StatusBadRequest, resp.StatusCode == http.StatusUnauthorized, resp.StatusCode == http.StatusForbidden:
 		a.outcome, a.cause = refused, Unclear
 		a.detail = scrub(strings.TrimSpace(status[len("answered "):]+" "+code+" "+words), secrets...)
 	default:
-		a.outcome, a.problem = misplaced, status+": is this the right host?"
+		a.outcome, a.problem = declined, status+": is this the right host?"
 	}
 	return a
 }

@@ -14,6 +14,7 @@ const MaxCalls = 200
 //
 //	sending    the attempt is on disk before anything is sent
 //	unsent     nothing left this machine: the attempt is taken back
+//	settled    the server did nothing with it, and said so: taken back too, but counted
 //	unanswered the attempt stays, with what came instead of an answer
 //	early      the server says that the pair is still good
 //	granted    the new pair is on disk, and the one that was used stays beside it
@@ -56,10 +57,15 @@ func (j *journal) sending(pair *Token) error {
 
 func (j *journal) unsent() error {
 	j.state.Calls.add(j.clock(), -1)
-	if a := j.state.Attempt; a != nil {
-		if a.Tries--; a.Tries <= 0 {
-			j.state.Attempt = nil
-		}
+	return j.settled()
+}
+
+// settled takes back the last try. Those before it, whose answers were lost, stay open.
+func (j *journal) settled() error {
+	if a := j.state.Attempt; a.Tries > 1 {
+		a.Tries--
+	} else {
+		j.state.Attempt = nil
 	}
 	return j.slot.Save(*j.state)
 }

@@ -85,7 +85,7 @@ func (t *Transport) renew(ctx context.Context, j *journal, pair *Token) error {
 			wasLost = true
 			return t.again(a, j.unanswered(a.problem))
 		default:
-			return errors.Join(t.noAnswer(a), j.unanswered(a.problem))
+			return errors.Join(t.noAnswer(a), j.settled())
 		}
 	})
 }
@@ -99,12 +99,7 @@ func (t *Transport) noMore(j *journal, a answer) error {
 		e.Cause, e.Sent = AnswerLost, attempt.First
 		return e
 	}
-	if attempt.Tries > 1 {
-		attempt.Tries-- // this call is settled; those before are not
-	} else {
-		j.state.Attempt = nil
-	}
-	return errors.Join(e, j.slot.Save(*j.state))
+	return errors.Join(e, j.settled())
 }
 
 // again asks for one more try, unless the journal could not be written.

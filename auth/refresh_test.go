@@ -126,6 +126,22 @@ func TestAServerThatStaysDownCostsNothing(t *testing.T) {
 	}
 }
 
+func TestWhatTheServerDeclinesIsNotSentAgain(t *testing.T) {
+	for code, says := range map[int]string{429: "too many", 404: "right host", 302: "right host", 405: "right host"} {
+		s := newSite(t)
+		s.pass(600 * time.Second)
+		s.fail(1, fault{before: status(code, "text/html", "<html>no</html>")})
+		err := s.transport(t).Fresh(t.Context())
+		if down, ok := errors.AsType[*auth.UnavailableError](err); !ok || !strings.Contains(down.Problem, says) {
+			t.Error(code, err)
+		}
+		if calls, _, _ := s.count(); calls != 1 || s.load(t).Attempt != nil || s.load(t).Calls.Count != 1 {
+			t.Errorf("%d: %d token calls; %+v", code, calls, s.load(t).Attempt)
+		}
+		s.works(t)
+	}
+}
+
 func TestALostAnswerIsAskedForOnceMoreAndNoFurther(t *testing.T) {
 	s := newSite(t)
 	s.pass(600 * time.Second)

@@ -178,7 +178,7 @@ func (f *File) problem(problem, advice string, err error) *StoreError {
 
 type fileSlot struct {
 	file *File
-	ctx  context.Context //nolint:containedctx // a slot lives only within one Locked; for its log
+	ctx  context.Context // of the one Locked in which the slot lives; for its log
 }
 
 func (s *fileSlot) Load() (State, error) {
