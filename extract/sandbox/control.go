@@ -21,6 +21,7 @@ var controls = map[string]func(s *Sandbox, q url.Values, division int) error{
 	},
 	"commit":  func(s *Sandbox, _ url.Values, division int) error { return s.Commit(division) },
 	"move":    func(s *Sandbox, _ url.Values, division int) error { return s.MoveDivision(division) },
+	"link":    func(s *Sandbox, _ url.Values, division int) error { return s.LinkHR(division) },
 	"revoke":  func(s *Sandbox, q url.Values, division int) error { return s.Revoke(division, q.Get("path")) },
 	"restore": func(s *Sandbox, q url.Values, division int) error { return s.Restore(division, q.Get("path")) },
 	"forbid":  func(s *Sandbox, q url.Values, _ int) error { return s.Forbid(q.Get("path")) },

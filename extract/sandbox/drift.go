@@ -34,6 +34,12 @@ func (s *Sandbox) MoveDivision(division int) error {
 	return s.locked(step{Op: "move", Division: division})
 }
 
+// LinkHR links a division's HR to another system: DivisionHRLinkUnlinkDate is set, and the records
+// of hrm/LeaveAbsenceHoursByDay get new IDs and row versions. No deletions are reported.
+func (s *Sandbox) LinkHR(division int) error {
+	return s.locked(step{Op: "link", Division: division})
+}
+
 // Revoke takes the rights on an endpoint or a stream away in the way that Exact sometimes does:
 // its lists are empty, without an error. An empty path means everything in the division but the
 // divisions themselves.
@@ -208,4 +214,24 @@ func (d *division) move(at stamp) error {
 		other.changes++
 	}
 	return nil
+}
+
+const leaveSet = "hrm/LeaveAbsenceHoursByDay"
+
+// linkHR replaces the leave and absence records by others of the same content.
+func (d *division) linkHR(at stamp, moment int64) {
+	d.linked = at
+	s := d.records(published().sets[leaveSet])
+	dice := newDice(d.seed, "link", int(moment))
+	for _, r := range s.made() {
+		next := &record{vals: slices.Clone(r.vals)}
+		s.set.put(next, "ID", dice.guid())
+		d.version++
+		next.version = d.version
+		s.remove(r)
+		s.put(next)
+	}
+	for _, other := range d.siblings {
+		other.changes++
+	}
 }

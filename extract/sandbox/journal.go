@@ -150,6 +150,8 @@ func (s *Sandbox) redo(x step) error {
 		return d.commit()
 	case "move":
 		return d.move(at)
+	case "link":
+		d.linkHR(at, x.At)
 	case "revoke":
 		d.revoked[x.Path] = true
 	case "restore":

@@ -23,6 +23,7 @@
 //	POST /_sandbox/forbid?path=         403 from now on
 //	POST /_sandbox/allow?path=
 //	POST /_sandbox/move?division=       the division moves: new row versions
+//	POST /_sandbox/link?division=       HR is linked: new leave and absence records
 //	POST /_sandbox/fault?kind=&path=&nth=&times=
 //	GET  /_sandbox/calls                requests seen, by path
 package sandbox
@@ -53,7 +54,8 @@ type Options struct {
 	// Clock is the time that tokens, limits and changes go by; nil: time.Now.
 	Clock func() time.Time
 	Zone  *time.Location // of the companies' wall clock; nil: Europe/Amsterdam
-	// MinuteLimit and DayLimit are calls a division may cost; 0: 60 and 5000; below zero: no limit.
+	// MinuteLimit and DayLimit are calls a division may cost; 0: 60 and 5000; below zero: no limit
+	// and no headers that speak of one.
 	MinuteLimit, DayLimit int
 	Window                time.Duration // the length of the "minute"; 0: a minute
 	// MandatoryFilter makes crm/Accounts and logistics/Items refuse requests without a $filter.

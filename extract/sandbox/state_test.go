@@ -28,6 +28,7 @@ func TestRestart(t *testing.T) {
 	v.change(sandbox.Change{Entity: "logistics/Items", Update: 2})
 	must(v.sandbox.Commit(0))
 	must(v.sandbox.MoveDivision(123457))
+	must(v.sandbox.LinkHR(0))
 	must(v.sandbox.Revoke(0, "crm/Addresses"))
 	must(v.sandbox.Forbid("hrm/Departments"))
 	must(v.sandbox.AddProperty("crm/Accounts", "Nieuw", "Edm.Double", 1.5))
@@ -36,7 +37,7 @@ func TestRestart(t *testing.T) {
 	for _, path := range []string{
 		"sync/CRM/Accounts", "crm/Accounts", "sync/CRM/Contacts", "project/Projects", "sync/Project/Projects",
 		"sync/SalesInvoice/SalesInvoices", "sync/Financial/TransactionLines", "sync/Deleted", "crm/Addresses", "system/Divisions",
-		"financial/ReportingBalance", "sync/Logistics/Items", "payroll/Employees", "manufacturing/ShopOrders",
+		"financial/ReportingBalance", "sync/Logistics/Items", "payroll/Employees", "sync/HRM/LeaveAbsenceHoursByDay", "manufacturing/ShopOrders",
 	} {
 		for _, division := range v.sandbox.Divisions() {
 			if want, got := v.sandbox.Records(division, path), again.sandbox.Records(division, path); !reflect.DeepEqual(want, got) {

@@ -211,3 +211,28 @@ func TestRowsMoveInASyncFeed(t *testing.T) {
 		t.Error("no row came twice")
 	}
 }
+
+func TestLinkingHR(t *testing.T) {
+	v := visit(t, sandbox.Options{})
+	const feed = "/api/v1/123456/sync/HRM/LeaveAbsenceHoursByDay?$select=ID,Timestamp"
+	before := v.all(feed)
+	if err := v.sandbox.LinkHR(0); err != nil {
+		t.Fatal(err)
+	}
+	after := v.all(fmt.Sprintf("%s&$filter=Timestamp gt %dL", feed, highest(t, before, 0)))
+	old := map[any]bool{}
+	for _, r := range before {
+		old[r["ID"]] = true
+	}
+	for _, r := range after {
+		if old[r["ID"]] {
+			t.Fatalf("%v kept its ID", r["ID"])
+		}
+	}
+	if len(after) != len(before) || len(v.all(feed)) != len(before) || len(v.all(deleted)) != 0 {
+		t.Errorf("%d records became %d, with %d deletions", len(before), len(after), len(v.all(deleted)))
+	}
+	if r := v.page("/api/v1/123456/system/Divisions?$select=DivisionHRLinkUnlinkDate").rows[0]; r["DivisionHRLinkUnlinkDate"] == nil {
+		t.Error("Divisions does not say so")
+	}
+}
