@@ -194,10 +194,10 @@ func (n decimal) significant() int {
 	return count
 }
 
-// appendAmount adds an amount of money. Four decimals are kept. What binary arithmetic has left
-// behind them is rounded away without a word: a text of more than 15 digits whose value is within
-// a billionth of the rounded one, or of zero. Other digits behind the fourth are rounded too, but reported.
-// Halves go to the even neighbour.
+// appendAmount adds an amount of money. Four decimals are kept; halves go to the even neighbour.
+// What binary arithmetic has left behind them is rounded away without a word: less than a
+// billionth, or, of a number given to the last digit that a double has, less than that can mean.
+// Other digits behind the fourth are reported.
 func appendAmount(v *schema.Vector, text []byte) fit {
 	n, ok := parseDecimal(text)
 	if !ok {
@@ -207,19 +207,23 @@ func appendAmount(v *schema.Vector, text []byte) fit {
 	if !ok {
 		return misfits
 	}
-	up := rest > divisor/2 || rest == divisor/2 && divisor%2 == 0 && whole%2 == 1
 	off := rest
-	if up {
+	if rest > divisor/2 || rest == divisor/2 && divisor%2 == 0 && whole%2 == 1 {
 		whole, off = whole+1, divisor-rest
 	}
 	amount, ok := n.signed(whole)
 	if !ok || !v.AppendInt(amount) {
 		return misfits
 	}
-	const billionth = 1e-9
-	near := float64(off)/float64(divisor) <= billionth*max(float64(whole), 1e4)
-	if rest == 0 || near && n.significant() > 15 {
+	if rest == 0 || n.noise(float64(off)/float64(divisor), float64(whole)) {
 		return fits
 	}
 	return rounded
+}
+
+// noise reports whether a number is off a whole one only by what binary arithmetic does, both in
+// units of the fourth decimal.
+func (n decimal) noise(off, whole float64) bool {
+	const billionth = 1e-9 * 1e4
+	return off <= billionth || off <= 1e-11*whole && n.significant() >= 15
 }

@@ -175,7 +175,7 @@ func TestValues(t *testing.T) {
 		{`"Number":12.0`, `Number=12`, false},
 		{`"Number":1.2e1`, `Number=12`, false},
 		{`"Number":12.5`, `extra={"Number":12.5}`, misfit},
-		{`"Number":true`, `extra={"Number":true}`, misfit},
+		{`"Number":true`, `Number=1`, false},
 		{`"Number":"twelve"`, `extra={"Number":"twelve"}`, misfit},
 
 		{`"Rate":120`, `Rate=120`, false},
@@ -252,6 +252,8 @@ func TestAmounts(t *testing.T) {
 		{`-99.999999999999986`, `-100.0000`, false},
 		{`1.4210854715202004E-14`, `0.0000`, false},
 		{`50000.120000000003`, `50000.1200`, false},
+		{`12.340000000001`, `12.3400`, false},
+		{`123456789012.12346`, `123456789012.1235`, false},
 		// real digits: to the even neighbour, and reported
 		{`1.00005`, `1.0000`, true},
 		{`1.00015`, `1.0002`, true},
@@ -262,7 +264,8 @@ func TestAmounts(t *testing.T) {
 		{`0.123456789`, `0.1235`, true},
 		{`0.1234567890123456`, `0.1235`, true},
 		{`0.00005`, `0.0000`, true},
-		{`1e-9`, `0.0000`, true},
+		{`50000.12345678`, `50000.1235`, true},
+		{`2e-9`, `0.0000`, true},
 		{`0.12345000000000000000000000`, `0.1234`, true},
 		{`5000000.123450000000000000000000`, `5000000.1234`, true},
 		// no room

@@ -50,9 +50,7 @@ func (d *decoder) convert(v *schema.Vector, raw jx.Raw) fit {
 	case schema.Blob:
 		return d.binary(v, raw, text)
 	default:
-		n, ok := parseDecimal(text)
-		i, whole := n.integer()
-		return added(ok && whole && v.AppendInt(i))
+		return added(appendInteger(v, text))
 	}
 }
 
@@ -133,6 +131,17 @@ func appendGUID(v *schema.Vector, text []byte) fit {
 	}
 	v.AppendUUID(id)
 	return fits
+}
+
+// appendInteger takes true and false for 1 and 0: endpoints of one entity do not always agree on
+// which of the two a property is.
+func appendInteger(v *schema.Vector, text []byte) bool {
+	n, ok := parseDecimal(text)
+	if !ok {
+		return appendBoolean(v, text)
+	}
+	i, whole := n.integer()
+	return whole && v.AppendInt(i)
 }
 
 func appendBoolean(v *schema.Vector, text []byte) bool {
