@@ -126,6 +126,19 @@ func TestAServerThatStaysDownCostsNothing(t *testing.T) {
 	}
 }
 
+func TestAServerThatQuotesTheTokenIsNotQuoted(t *testing.T) {
+	for _, words := range []string{"Signed data extraction has failed for ", "what is "} {
+		s := newSite(t)
+		s.pass(600 * time.Second)
+		token := s.latest().refresh
+		s.fail(1, fault{before: status(400, "text/plain", words+token+" or "+url.QueryEscape(token)+clientSecret)})
+		err := s.transport(t).Fresh(t.Context())
+		if err == nil || !strings.Contains(err.Error(), words) || len(leaks(err.Error())) > 0 {
+			t.Errorf("%d secrets in %.40q", len(leaks(err.Error())), err)
+		}
+	}
+}
+
 func TestWhatTheServerDeclinesIsNotSentAgain(t *testing.T) {
 	for code, says := range map[int]string{429: "too many", 404: "right host", 302: "right host", 405: "right host"} {
 		s := newSite(t)
