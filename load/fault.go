@@ -83,8 +83,7 @@ func fileError(path string, err error) error {
 		pid, _ := strconv.Atoi(m[1]) // digits by the pattern; an impossible number is no pid
 		return fmt.Errorf("%w: %w", &Busy{Path: path, Holder: pid}, err)
 	}
-	var damaged *Damaged
-	if damage.MatchString(text) && !errors.As(err, &damaged) {
+	if _, already := errors.AsType[*Damaged](err); !already && damage.MatchString(text) {
 		return &Damaged{Path: path, Err: err}
 	}
 	if strings.Contains(text, "Cannot open file") && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {

@@ -16,13 +16,19 @@ func TestRecordTwiceEqualsOnce(t *testing.T) {
 	if err := w.Record(t.Context(), first, nil, nil, nil); err != nil {
 		t.Fatal(err)
 	}
-	want := Run{ID: "r1", Pipeline: "nightly", Started: at, Ended: at.Add(time.Hour), Status: "partial", ExitCode: 3, Calls: 9,
-		Read: 8, Inserted: 7, Updated: 6, Deleted: 5, Message: "one stream failed"}
-	streams := []RunStream{{Stream: "crm/Accounts", Scope: "1", Variant: "sync/CRM/Accounts", Mode: "merge", Status: "done",
-		Calls: 4, Pages: 3, Read: 8, Inserted: 7, Updated: 6, Deleted: 5, Missed: 2, Error: "none", Started: at, Ended: at}}
+	want := Run{
+		ID: "r1", Pipeline: "nightly", Started: at, Ended: at.Add(time.Hour), Status: "partial", ExitCode: 3, Calls: 9,
+		Read: 8, Inserted: 7, Updated: 6, Deleted: 5, Message: "one stream failed",
+	}
+	streams := []RunStream{{
+		Stream: "crm/Accounts", Scope: "1", Variant: "sync/CRM/Accounts", Mode: "merge", Status: "done",
+		Calls: 4, Pages: 3, Read: 8, Inserted: 7, Updated: 6, Deleted: 5, Missed: 2, Error: "none", Started: at, Ended: at,
+	}}
 	calls := []Calls{{Scope: "1", Endpoint: "sync/CRM/Accounts", Calls: 9, Errors: 1}}
-	changes := []Change{{At: at, Table: "crm.Accounts", Column: "New", Kind: "added", Detail: "VARCHAR"},
-		{At: at, Table: "crm.Accounts", Column: "Old", Kind: "added", Detail: "VARCHAR"}}
+	changes := []Change{
+		{At: at, Table: "crm.Accounts", Column: "New", Kind: "added", Detail: "VARCHAR"},
+		{At: at, Table: "crm.Accounts", Column: "Old", Kind: "added", Detail: "VARCHAR"},
+	}
 	for range 2 {
 		if err := w.Record(t.Context(), want, streams, calls, changes); err != nil {
 			t.Fatal(err)

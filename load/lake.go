@@ -303,8 +303,7 @@ func (s *snapshot) chain() (map[string]bool, error) {
 	for previous := s.manifest.Previous; previous != "" && len(kept) < s.keep && !kept[previous]; {
 		kept[previous] = true
 		m, err := ReadManifest(filepath.Join(s.lake, "runs", previous))
-		var foreign *Foreign
-		if errors.As(err, &foreign) {
+		if _, gone := errors.AsType[*Foreign](err); gone {
 			break // removed by hand
 		}
 		if err != nil {

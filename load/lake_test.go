@@ -239,8 +239,7 @@ func TestForeignLakeIsNeverTouched(t *testing.T) {
 			w := open(t, dir)
 			fill(t, w, 0, 1, "1")
 			_, err := w.Publish(t.Context(), target(dir, "r1"))
-			var foreign *Foreign
-			if !errors.As(err, &foreign) {
+			if _, ok := errors.AsType[*Foreign](err); !ok {
 				t.Errorf("Publish = %v, want *Foreign", err)
 			}
 			if _, err := os.Stat(filepath.Join(dir, "warehouse.duckdb")); err == nil {

@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -67,7 +68,7 @@ func killerFromEnv() (*slog.Logger, error) {
 
 // killed tells whether a child ended by SIGKILL.
 func killed(err error) bool {
-	exit, ok := err.(*exec.ExitError)
+	exit, ok := errors.AsType[*exec.ExitError](err)
 	if !ok {
 		return false
 	}

@@ -159,8 +159,10 @@ func (w *Warehouse) fileDue(ctx context.Context, path string, id identity) (*cop
 	if state.untouched && state.identity == id {
 		return nil, nil
 	}
-	return &copied{path: path, identity: id,
-		temporary: filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".publishing")}, nil
+	return &copied{
+		path: path, identity: id,
+		temporary: filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".publishing"),
+	}, nil
 }
 
 // copyFile copies the closed working database beside the published one. What an earlier, killed

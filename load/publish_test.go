@@ -227,8 +227,7 @@ func TestForeignFileIsNeverReplaced(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err = w.Publish(t.Context(), target(dir, "r1"))
-			var foreign *Foreign
-			if !errors.As(err, &foreign) {
+			if _, ok := errors.AsType[*Foreign](err); !ok {
 				t.Errorf("Publish = %v, want *Foreign", err)
 			}
 			after, err := os.Stat(filepath.Join(dir, "warehouse.duckdb"))
@@ -249,8 +248,7 @@ func TestForeignFileIsRefusedBeforeAnythingIsLoaded(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := Open(t.Context(), options(dir))
-	var foreign *Foreign
-	if !errors.As(err, &foreign) {
+	if _, ok := errors.AsType[*Foreign](err); !ok {
 		t.Errorf("Open = %v, want *Foreign", err)
 	}
 }
@@ -319,19 +317,19 @@ func TestStrayWALOfThePublishedFileIsRemoved(t *testing.T) {
 
 func TestPublishThroughALink(t *testing.T) {
 	dir, elsewhere := t.TempDir(), t.TempDir()
-	real := filepath.Join(elsewhere, "real.duckdb")
+	behind := filepath.Join(elsewhere, "real.duckdb")
 	night(t, dir, "r1", 0, 1, "1")
-	if err := os.Rename(filepath.Join(dir, "warehouse.duckdb"), real); err != nil {
+	if err := os.Rename(filepath.Join(dir, "warehouse.duckdb"), behind); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(real, filepath.Join(dir, "warehouse.duckdb")); err != nil {
+	if err := os.Symlink(behind, filepath.Join(dir, "warehouse.duckdb")); err != nil {
 		t.Fatal(err)
 	}
 	night(t, dir, "r2", 8, 1, "1")
-	if got := answer(t, real, "SELECT N FROM crm.Accounts"); got != "8\n" {
+	if got := answer(t, behind, "SELECT N FROM crm.Accounts"); got != "8\n" {
 		t.Errorf("the file behind the link has %q, want 8", got)
 	}
-	if to, err := os.Readlink(filepath.Join(dir, "warehouse.duckdb")); err != nil || to != real {
+	if to, err := os.Readlink(filepath.Join(dir, "warehouse.duckdb")); err != nil || to != behind {
 		t.Errorf("the link leads to %q, %v", to, err)
 	}
 }

@@ -112,10 +112,10 @@ func (a *Answer) begin(ctx context.Context, query string) (err error) {
 		return err
 	}
 	if exact, ok := a.exactly(ctx, query); ok {
-		a.rows, err = a.conn.QueryContext(ctx, exact)
+		a.rows, err = a.conn.QueryContext(ctx, exact) //nolint:rowserrcheck // Rows checks it
 		return err
 	}
-	if a.rows, err = a.conn.QueryContext(ctx, query); err != nil {
+	if a.rows, err = a.conn.QueryContext(ctx, query); err != nil { //nolint:rowserrcheck // Rows checks it
 		return err
 	}
 	types, err := a.rows.ColumnTypes()

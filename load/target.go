@@ -99,8 +99,7 @@ func (w *Warehouse) recognise(path string) (identity, bool) {
 // inspectFile reads the identity of a database that may not be ours.
 func inspectFile(ctx context.Context, path, spill string) (id identity, err error) {
 	db, err := openReadOnly(ctx, path, "published", spill)
-	var damaged *Damaged
-	if errors.As(err, &damaged) {
+	if _, damaged := errors.AsType[*Damaged](err); damaged {
 		return id, &Foreign{Path: path, Reason: "it is not a DuckDB database"}
 	}
 	if err != nil {

@@ -214,7 +214,7 @@ func TestDamagedFileIsReportedAndKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, spoil := range map[string]func(b []byte) []byte{
-		"nonsense":      func(b []byte) []byte { return []byte(strings.Repeat("nonsense ", 1000)) },
+		"nonsense":      func([]byte) []byte { return []byte(strings.Repeat("nonsense ", 1000)) },
 		"broken header": func(b []byte) []byte { clear(b[:4096]); return b },
 		"both headers":  func(b []byte) []byte { clear(b[4096:12288]); return b },
 		"cut short":     func(b []byte) []byte { return b[:20000] },
