@@ -21,7 +21,7 @@ func (r *run) adopt(ctx context.Context, tasks []*task) error {
 			return err
 		}
 		h := file.Header()
-		if h.Mode == spool.Sweep || h.Stream == r.deletions.Name {
+		if h.Mode == spool.Sweep || h.Stream == r.planner.feed.Name {
 			r.left = append(r.left, file)
 			continue
 		}

@@ -105,18 +105,16 @@ func (b *books) prepare(p *config.Pipeline, o syncOptions, choices []*config.Cho
 	warehouse *load.Warehouse, cursors []load.Cursor, c *connection,
 ) (*run, error) {
 	r := &run{
-		id: runID(b.clock()), source: c.source, warehouse: warehouse, choices: choices, deletions: exactonline.Deletions(),
-		planner: newPlanner(b.clock(), cursors), spools: b.spools(p), accept: map[string]bool{}, soft: p.Soft(),
+		id: runID(b.clock()), source: c.source, warehouse: warehouse, choices: choices,
+		planner: b.planner(p, o, cursors), spools: b.spools(p), accept: map[string]bool{}, soft: p.Soft(),
 		calls: c.calls, spent: c.spent, records: b.records(), clock: b.clock, log: b.log,
 	}
-	r.planner.deletions, r.planner.full, r.planner.since = r.deletions.Name, o.full, o.since
-	r.planner.sweepEvery = p.SweepEvery.Duration
 	r.target = load.Target{DuckDB: p.To.DuckDB, Parquet: p.To.Parquet, Keep: 2, RunID: r.id}
 	r.places = func(ctx context.Context, s extract.Source) ([]extract.Place, error) {
 		return places(ctx, s, p, o.divisions)
 	}
 	var err error
-	if r.ours, err = streamsOf(p, r.deletions); err != nil {
+	if r.ours, err = streamsOf(p, r.planner.feed); err != nil {
 		return nil, err
 	}
 	for _, name := range o.accept {
@@ -128,6 +126,12 @@ func (b *books) prepare(p *config.Pipeline, o syncOptions, choices []*config.Cho
 	}
 	r.record, err = runs.Create(b.records(), runs.Record{ID: r.id, Pipeline: p.Name(), Started: b.clock()})
 	return r, err
+}
+
+func (b *books) planner(p *config.Pipeline, o syncOptions, cursors []load.Cursor) *planner {
+	planner := newPlanner(b.clock(), cursors, exactonline.Deletions())
+	planner.full, planner.since, planner.sweepEvery = o.full, o.since, p.SweepEvery.Duration
+	return planner
 }
 
 // conclude writes down how the run ended.

@@ -59,7 +59,7 @@ const (
 type planner struct {
 	now        time.Time
 	cursors    map[streamScope]load.Cursor
-	deletions  string // the name of the deletions stream
+	feed       *extract.Stream // of deletions
 	full       bool
 	since      time.Time
 	sweepEvery time.Duration
@@ -70,8 +70,8 @@ type streamScope struct {
 	scope  schema.Scope
 }
 
-func newPlanner(now time.Time, cursors []load.Cursor) *planner {
-	p := &planner{now: now, cursors: map[streamScope]load.Cursor{}, sweepEvery: 7 * 24 * time.Hour}
+func newPlanner(now time.Time, cursors []load.Cursor, feed *extract.Stream) *planner {
+	p := &planner{now: now, cursors: map[streamScope]load.Cursor{}, feed: feed, sweepEvery: config.DefaultSweep}
 	for _, c := range cursors {
 		p.cursors[streamScope{c.Stream, c.Scope}] = c
 	}
@@ -155,7 +155,7 @@ func (p *planner) reason(t *task, cursor load.Cursor, complete bool) string {
 }
 
 func (p *planner) deletionsLost(place extract.Place) bool {
-	cursor, known := p.cursors[streamScope{p.deletions, place.Scope}]
+	cursor, known := p.cursors[streamScope{p.feed.Name, place.Scope}]
 	return known && p.now.Sub(cursor.ReadAt) > deletionsKept
 }
 
@@ -211,7 +211,7 @@ func day(t time.Time) string {
 }
 
 // deletionReads is one read of the deletions feed for each place with a stream that it speaks of.
-func (p *planner) deletionReads(feed *extract.Stream, tasks []*task) []*task {
+func (p *planner) deletionReads(tasks []*task) []*task {
 	var reads []*task
 	seen := map[schema.Scope]bool{}
 	for _, t := range tasks {
@@ -219,12 +219,13 @@ func (p *planner) deletionReads(feed *extract.Stream, tasks []*task) []*task {
 			continue
 		}
 		seen[t.place.Scope] = true
-		reads = append(reads, p.deletionRead(feed, t.place))
+		reads = append(reads, p.deletionRead(t.place))
 	}
 	return reads
 }
 
-func (p *planner) deletionRead(feed *extract.Stream, place extract.Place) *task {
+func (p *planner) deletionRead(place extract.Place) *task {
+	feed := p.feed
 	v := feed.Variants[0]
 	t := &task{
 		choice: &config.Choice{Stream: feed}, place: place, variant: v, table: v.Table,

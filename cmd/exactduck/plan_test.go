@@ -87,8 +87,7 @@ func TestPlanOfOneStream(t *testing.T) {
 			if tc.deletions > 0 {
 				cursors = append(cursors, load.Cursor{Stream: feed.Name, Scope: "1", ReadAt: night.Add(-tc.deletions), Complete: true})
 			}
-			p := newPlanner(night, cursors)
-			p.deletions = feed.Name
+			p := newPlanner(night, cursors, feed)
 			if tc.planner != nil {
 				tc.planner(p)
 			}
@@ -112,7 +111,7 @@ func TestPlanOfOneStream(t *testing.T) {
 func TestHistoryOutlivesAReload(t *testing.T) {
 	c := chosen(t, "crm/Accounts")
 	cursor := held(c, func(c *load.Cursor) { c.Epoch, c.HistoryFrom = "before", "2024-01-01" })
-	task := newPlanner(night, []load.Cursor{cursor}).read(c, extract.Place{Scope: "1", Epoch: "e"})
+	task := newPlanner(night, []load.Cursor{cursor}, exactonline.Deletions()).read(c, extract.Place{Scope: "1", Epoch: "e"})
 	if task.historyFrom != "2024-01-01" || day(task.since) != "2024-01-01" {
 		t.Errorf("reload begins at %v with history from %q", task.since, task.historyFrom)
 	}
@@ -120,7 +119,7 @@ func TestHistoryOutlivesAReload(t *testing.T) {
 
 func TestSharedStreamsAreReadOnce(t *testing.T) {
 	places := []extract.Place{{Scope: "1"}, {Scope: "2"}, {Scope: "3"}}
-	p := newPlanner(night, nil)
+	p := newPlanner(night, nil, exactonline.Deletions())
 	tasks := p.reads([]*config.Choice{chosen(t, "system/Divisions"), chosen(t, "crm/Accounts")}, places)
 	if len(tasks) != 4 || tasks[0].place.Scope != shared {
 		t.Errorf("%d reads, the first in scope %q", len(tasks), tasks[0].place.Scope)
@@ -133,17 +132,16 @@ func TestDeletionsOncePerPlace(t *testing.T) {
 	p := newPlanner(night, []load.Cursor{
 		{Stream: feed.Name, Scope: "1", Epoch: "e", Position: "there", ReadAt: night.Add(-time.Hour), Complete: true},
 		{Stream: feed.Name, Scope: "2", Epoch: "old", Position: "there", ReadAt: night.Add(-time.Hour), Complete: true},
-	})
-	p.deletions = feed.Name
+	}, feed)
 	tasks := p.reads([]*config.Choice{chosen(t, "crm/Accounts"), chosen(t, "logistics/Items"), chosen(t, "general/Currencies")}, places)
-	reads := p.deletionReads(feed, tasks)
+	reads := p.deletionReads(tasks)
 	if len(reads) != 2 {
 		t.Fatalf("%d reads of deletions for two places", len(reads))
 	}
 	if reads[0].from != "there" || reads[1].from != "" {
 		t.Errorf("read from %q, and from %q in the place that was moved", reads[0].from, reads[1].from)
 	}
-	none := p.deletionReads(feed, p.reads([]*config.Choice{chosen(t, "general/Currencies")}, places))
+	none := p.deletionReads(p.reads([]*config.Choice{chosen(t, "general/Currencies")}, places))
 	if len(none) != 0 {
 		t.Errorf("%d reads of deletions that no stream needs", len(none))
 	}
@@ -163,7 +161,7 @@ func TestSweepsWhereNothingTellsOfDeletions(t *testing.T) {
 		{"read/financial/ReceivablesList", week, ""},
 	} {
 		c := chosen(t, tc.stream)
-		p := newPlanner(night, []load.Cursor{held(c, tc.cursor)})
+		p := newPlanner(night, []load.Cursor{held(c, tc.cursor)}, exactonline.Deletions())
 		sweeps := p.sweeps(p.reads([]*config.Choice{c}, []extract.Place{{Scope: "1", Epoch: "e"}}))
 		switch {
 		case tc.want == "" && len(sweeps) > 0:

@@ -22,7 +22,6 @@ type run struct {
 	warehouse *load.Warehouse
 	planner   *planner
 	choices   []*config.Choice
-	deletions *extract.Stream
 	places    func(context.Context, extract.Source) ([]extract.Place, error) // those that the pipeline reads
 	spools    string                                                         // where they lie
 	ours      func(stream string) bool                                       // a stream of this pipeline
@@ -57,7 +56,7 @@ func (r *run) do(ctx context.Context) error {
 	r.discover(ctx, tasks)
 	steps := []func() []*task{
 		func() []*task { return tasks },
-		func() []*task { return r.adopted(ctx, spool.Merge, r.planner.deletionReads(r.deletions, tasks)) },
+		func() []*task { return r.adopted(ctx, spool.Merge, r.planner.deletionReads(tasks)) },
 		func() []*task { return r.adopted(ctx, spool.Sweep, r.planner.sweeps(tasks)) },
 	}
 	for _, step := range steps {

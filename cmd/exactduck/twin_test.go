@@ -9,8 +9,8 @@ import (
 	"exactduck/extract/sandbox"
 )
 
-// faults is what may go wrong with any call.
-var faults = []sandbox.FaultKind{
+// mishaps are what may go wrong with any call.
+var mishaps = []sandbox.FaultKind{
 	sandbox.ServerError, sandbox.BadGateway, sandbox.Unavailable, sandbox.TimedOut, sandbox.MinuteLimit, sandbox.DayLimit,
 	sandbox.BareLimit, sandbox.Unauthorized, sandbox.Forbidden, sandbox.BadRequest, sandbox.CutBefore, sandbox.Cut,
 	sandbox.CutBody, sandbox.Truncated, sandbox.Empty, sandbox.Page, sandbox.ForeignNext, sandbox.Redirect,
@@ -25,7 +25,7 @@ const twins = `      - crm/Accounts
 // equal the source, and no night in between has shown less than there was.
 func TestFaultsLeaveNoTrace(t *testing.T) {
 	dice := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1))
-	for _, kind := range faults {
+	for _, kind := range mishaps {
 		points := []int{1 + dice.IntN(20)}
 		if long() {
 			points = nil

@@ -1,0 +1,249 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"exactduck/cmd/exactduck/config"
+)
+
+// app is the program as one person uses it: where it reads and writes, and what time it is.
+type app struct {
+	in       io.Reader
+	out, err io.Writer
+	clock    func() time.Time
+	getenv   func(string) (string, bool)
+	// wrapLog is given the handler of every logger; the crash tests put themselves in between.
+	wrapLog func(slog.Handler) slog.Handler
+}
+
+func newApp(in io.Reader, out, err io.Writer) *app {
+	return &app{in: in, out: out, err: err, clock: time.Now, getenv: os.LookupEnv}
+}
+
+// call is one command on its way.
+type call struct {
+	*app
+	*cli.Context
+	name     string
+	log      *slog.Logger
+	warnings []string
+	cfg      *config.Config
+}
+
+// commands are all there are, in the order in which help lists them.
+func commands() []command {
+	return slices.Concat(
+		initCommands(), authCommands(),
+		lookCommands(), []command{syncCommand(), versionCommand()},
+	)
+}
+
+// command is one command of the program. Its result goes to standard output, as a table or, with
+// --output json, in the envelope.
+type command struct {
+	name, usage string   // "auth login" for one of a family
+	args        string   // how help shows them: "[PIPELINE…]"
+	help        string   // what is worth knowing, and examples
+	formats     []string // what --output takes beside table and json
+	flags       []cli.Flag
+	do          func(context.Context, *call) (*view, error)
+}
+
+// usageError is a command line that cannot be meant.
+type usageError struct{ text, hint string }
+
+func (e *usageError) Error() string { return e.text }
+
+// run parses a command line and runs it.
+func (a *app) run(ctx context.Context, args []string) int {
+	var code int
+	program := &cli.App{
+		Name: "exactduck", HelpName: "exactduck", Version: version(),
+		Usage:  "your books out of Exact Online, in DuckDB and Parquet, equal to the source every night",
+		Reader: a.in, Writer: a.out, ErrWriter: a.err, HideHelpCommand: true, EnableBashCompletion: true,
+		ExitErrHandler: func(*cli.Context, error) {}, // exits happen in main
+		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return asUsage(err) },
+		Action:         func(c *cli.Context) error { return a.unknown(c, "exactduck", names(commands())) },
+		Commands:       a.tree(&code),
+	}
+	cli.VersionPrinter = func(*cli.Context) { fmt.Fprintln(a.out, version()) }
+	if err := program.RunContext(ctx, sorted(args)); err != nil {
+		return a.fail(err)
+	}
+	return code
+}
+
+// tree turns the commands into what the library wants, families together.
+func (a *app) tree(code *int) []*cli.Command {
+	var all []*cli.Command
+	families := map[string]*cli.Command{}
+	for _, c := range commands() {
+		leaf := a.leaf(c, code)
+		family, rest, nested := strings.Cut(c.name, " ")
+		if !nested {
+			all = append(all, leaf)
+			continue
+		}
+		leaf.Name = rest
+		if families[family] == nil {
+			parent := &cli.Command{Name: family, Usage: familyUsage[family], HideHelpCommand: true, OnUsageError: onUsage}
+			parent.Action = func(c *cli.Context) error { return a.unknown(c, "exactduck "+family, subcommands(parent)) }
+			families[family] = parent
+			all = append(all, parent)
+		}
+		families[family].Subcommands = append(families[family].Subcommands, leaf)
+	}
+	return all
+}
+
+var familyUsage = map[string]string{"auth": "the login: get it, see it, refresh it, forget it"}
+
+func onUsage(_ *cli.Context, err error, _ bool) error { return asUsage(err) }
+
+func asUsage(err error) error {
+	text := strings.ReplaceAll(err.Error(), "flag provided but not defined: -", "unknown flag -")
+	return &usageError{text, `"exactduck COMMAND --help" lists the flags`}
+}
+
+func (a *app) leaf(c command, code *int) *cli.Command {
+	return &cli.Command{
+		Name: c.name, Usage: c.usage, ArgsUsage: c.args, Description: strings.TrimSpace(c.help), HideHelpCommand: true,
+		Flags: append(c.flags, commonFlags(c.formats)...), OnUsageError: onUsage, UseShortOptionHandling: true,
+		Action: func(context *cli.Context) error {
+			*code = a.perform(context, c)
+			return nil
+		},
+	}
+}
+
+func commonFlags(formats []string) []cli.Flag {
+	formats = append([]string{"table", "json"}, formats...)
+	return []cli.Flag{
+		&cli.StringFlag{Name: "config", Value: "pipelines.yaml", Usage: "the configuration `FILE`", EnvVars: env("config")},
+		&cli.StringFlag{Name: "output", Value: "table", Usage: "`FORMAT` of the result: " + strings.Join(formats, ", "), EnvVars: env("output")},
+		&cli.StringFlag{Name: "log-format", Value: "text", Usage: "`FORMAT` of the log on standard error: text, json", EnvVars: env("log-format")},
+		&cli.BoolFlag{Name: "q", Usage: "say nothing but errors"},
+		&cli.BoolFlag{Name: "v", Usage: "log every step"},
+	}
+}
+
+// env is the variable that stands for a flag.
+func env(flag string) []string {
+	return []string{"EXACTDUCK_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))}
+}
+
+// perform runs a command whose flags are parsed.
+func (a *app) perform(context *cli.Context, c command) int {
+	k := &call{app: a, Context: context, name: c.name}
+	if err := k.check(c); err != nil {
+		return a.fail(err)
+	}
+	k.log = a.logger(context.String("log-format"), context.Bool("q"), context.Bool("v"))
+	v, err := c.do(context.Context, k)
+	return k.show(v, err)
+}
+
+func (k *call) check(c command) error {
+	if formats := append([]string{"table", "json"}, c.formats...); !slices.Contains(formats, k.String("output")) {
+		return &usageError{fmt.Sprintf("there is no output format %q", k.String("output")), "use one of " + strings.Join(formats, ", ")}
+	}
+	if f := k.String("log-format"); f != "text" && f != "json" {
+		return &usageError{fmt.Sprintf("there is no log format %q", f), "use text or json"}
+	}
+	if c.args == "" && k.Args().Present() {
+		return &usageError{fmt.Sprintf("%s takes no arguments, and %q is one", c.name, k.Args().First()), fmt.Sprintf(`"exactduck %s --help" shows what it takes`, c.name)}
+	}
+	return nil
+}
+
+// logger writes to standard error: warnings, and with -v every step.
+func (a *app) logger(format string, quiet, verbose bool) *slog.Logger {
+	level := slog.LevelWarn
+	switch {
+	case quiet:
+		level = slog.LevelError
+	case verbose:
+		level = slog.LevelDebug
+	}
+	options := &slog.HandlerOptions{Level: level}
+	var handler slog.Handler = slog.NewTextHandler(a.err, options)
+	if format == "json" {
+		handler = slog.NewJSONHandler(a.err, options)
+	}
+	if a.wrapLog != nil {
+		handler = a.wrapLog(handler)
+	}
+	return slog.New(handler)
+}
+
+// configuration reads and checks the file that --config names, once.
+func (k *call) configuration() (*config.Config, error) {
+	if k.cfg != nil {
+		return k.cfg, nil
+	}
+	cfg, err := config.Load(k.String("config"), catalogue)
+	if err != nil {
+		return nil, err
+	}
+	k.cfg, k.warnings = cfg, append(k.warnings, cfg.Warnings()...)
+	return cfg, nil
+}
+
+func (a *app) unknown(c *cli.Context, family string, known []string) error {
+	if !c.Args().Present() {
+		return cli.ShowAppHelp(c)
+	}
+	name := c.Args().First()
+	hint := fmt.Sprintf(`"%s --help" lists the commands`, family)
+	if near := config.Nearest(name, known); len(near) > 0 {
+		hint = fmt.Sprintf(`did you mean "%s %s"?`, family, near[0])
+	}
+	return &usageError{fmt.Sprintf("there is no command %q", name), hint}
+}
+
+func names(all []command) []string {
+	var list []string
+	for _, c := range all {
+		first, _, _ := strings.Cut(c.name, " ")
+		list = append(list, first)
+	}
+	return slices.Compact(list)
+}
+
+func subcommands(parent *cli.Command) []string {
+	var list []string
+	for _, c := range parent.Subcommands {
+		list = append(list, c.Name)
+	}
+	return list
+}
+
+// fail prints an error that came before any command could.
+func (a *app) fail(err error) int {
+	code := exitCode(err)
+	a.complain(err, code)
+	return code
+}
+
+func (a *app) complain(err error, code int) {
+	if errors.Is(err, context.Canceled) && code == exitInterrupted {
+		fmt.Fprintln(a.err, "interrupted; nothing is lost, the next run goes on from here")
+		return
+	}
+	fmt.Fprintln(a.err, "error:", err)
+	for _, line := range strings.Split(hint(err), "\n") {
+		if line != "" {
+			fmt.Fprintln(a.err, "hint:", line)
+		}
+	}
+}

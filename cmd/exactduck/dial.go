@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"exactduck/auth"
+	"exactduck/cmd/exactduck/config"
+	"exactduck/extract/exactonline"
+	"exactduck/schema"
+)
+
+// connection is a source with a login.
+type connection struct {
+	source *exactonline.Source
+}
+
+// login is where the login of a connection lives, and what it is of.
+type login struct {
+	app   auth.App
+	store *auth.File
+}
+
+// login finds the login of a connection of the configuration; it need not exist yet.
+func (k *call) login(name string) (*login, error) {
+	cfg, err := k.configuration()
+	if err != nil {
+		return nil, err
+	}
+	c := cfg.Connections[name]
+	id, secret, err := cfg.Credentials(name, k.getenv)
+	if err != nil {
+		return nil, err
+	}
+	dir := cfg.Logins()
+	if dir == "" {
+		if dir, err = auth.DefaultDir(); err != nil {
+			return nil, err
+		}
+	}
+	app := auth.App{Host: c.BaseURL, ClientID: id, ClientSecret: auth.Secret(secret), RedirectURL: c.RedirectURL}
+	return &login{app, auth.NewFile(dir, c.BaseURL, id, k.log)}, nil
+}
+
+// options are what the auth package needs to use the login.
+func (l *login) options(k *call) auth.Options {
+	return auth.Options{App: l.app, Store: l.store, Clock: k.clock, Log: k.log, Command: "exactduck " + k.name}
+}
+
+// dial makes the source of a connection and sees to it that its token is fresh; see books.dial.
+func (k *call) dial(ctx context.Context, name string, division schema.Scope) (*connection, error) {
+	l, err := k.login(name)
+	if err != nil {
+		return nil, err
+	}
+	transport, err := auth.New(l.options(k))
+	if err != nil {
+		return nil, err
+	}
+	if err := transport.Fresh(ctx); err != nil {
+		return nil, err
+	}
+	c := k.cfg.Connections[name]
+	if c.Division != 0 {
+		division = schema.Scope(strconv.Itoa(c.Division))
+	}
+	source, err := exactonline.New(exactonline.Config{
+		BaseURL: c.BaseURL, Client: transport.Client(), Language: c.Language, Zone: c.ServerTimezone.Location,
+		Division: division, Clock: k.clock, Log: k.log, Permanent: isLogin, Dropped: dropped(k.log),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("connection %s: %w", name, err)
+	}
+	return &connection{source}, nil
+}
+
+func dropped(log *slog.Logger) func(exactonline.Dropped) {
+	return func(d exactonline.Dropped) {
+		log.Warn("Exact does not know a column any more; it stays NULL", "stream", d.Stream, "variant", d.Variant, "column", d.Column)
+	}
+}
+
+// books are what runs of this configuration need.
+func (k *call) books(ctx context.Context) (*books, error) {
+	cfg, err := k.configuration()
+	if err != nil {
+		return nil, err
+	}
+	b := &books{config: cfg, dial: k.dial, clock: k.clock, log: k.log}
+	if terminal(k.err) && !k.Bool("q") && !k.Bool("v") {
+		b.watch = func(left func() string) (func(progress), func()) {
+			m := newMeter(k.err, left)
+			return m.step, m.close
+		}
+	}
+	return b, nil
+}
+
+// connectionName is the connection that --connection names, or the only one.
+func (k *call) connectionName() (string, error) {
+	cfg, err := k.configuration()
+	if err != nil {
+		return "", err
+	}
+	all, name := cfg.ConnectionNames(), k.String("connection")
+	switch {
+	case name == "" && len(all) == 1:
+		return all[0], nil
+	case name == "":
+		return "", &usageError{"there are several connections", "name one with --connection: " + strings.Join(all, ", ")}
+	case cfg.Connections[name] == nil:
+		return "", &usageError{fmt.Sprintf("there is no connection %q", name), "use one of " + strings.Join(all, ", ")}
+	}
+	return name, nil
+}
+
+// pipelines are those that the arguments name, or all of them.
+func (k *call) pipelines() ([]*config.Pipeline, error) {
+	cfg, err := k.configuration()
+	if err != nil {
+		return nil, err
+	}
+	wanted := k.Args().Slice()
+	if len(wanted) == 0 {
+		wanted = cfg.PipelineNames()
+	}
+	var found []*config.Pipeline
+	for _, name := range wanted {
+		p := cfg.Pipelines[name]
+		if p == nil {
+			return nil, &usageError{fmt.Sprintf("there is no pipeline %q", name), "use one of " + strings.Join(cfg.PipelineNames(), ", ")}
+		}
+		found = append(found, p)
+	}
+	return found, nil
+}
+
+// beside is a path relative to the configuration.
+func beside(cfg *config.Config, name string) string {
+	return filepath.Join(filepath.Dir(cfg.Path()), name)
+}

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"syscall"
+
+	"exactduck/auth"
+	"exactduck/cmd/exactduck/config"
+	"exactduck/extract"
+	"exactduck/extract/exactonline"
+	"exactduck/load"
+	"exactduck/load/spool"
+)
+
+// The exit codes that scripts rely on.
+const (
+	exitBug         = 1
+	exitUsage       = 2
+	exitPartial     = 3
+	exitLogin       = 4
+	exitSource      = 5
+	exitQuota       = 7
+	exitBusy        = 9
+	exitMachine     = 10
+	exitInterrupted = 130
+)
+
+// precedence says which code is reported when several apply. A wrong command line or configuration
+// and an interruption come alone: nothing else is looked at then.
+var precedence = []int{exitInterrupted, exitUsage, exitLogin, exitMachine, exitBusy, exitSource, exitQuota, exitPartial}
+
+// fault says what a kind of error means to the person who sees it: whose move it is, and which.
+type fault struct {
+	is   func(error) bool
+	code int
+	hint func(error) string
+}
+
+// faults is the one table from errors to exit codes and hints. Of several that fit under one code
+// the first gives the hint. What fits none is a bug of ours.
+var faults = []fault{
+	{is(context.Canceled), exitInterrupted, say("")},
+	{is(context.DeadlineExceeded), exitInterrupted, say("the time limit has passed; the next run goes on from here")},
+
+	{as[*usageError], exitUsage, func(err error) string { return find[*usageError](err).hint }},
+	{as[*notInPipeline], exitUsage, say("--streams can only narrow what the pipeline reads; add the stream to pipelines.yaml")},
+	{as[*config.Error], exitUsage, configHint},
+	{as[*config.ReadError], exitUsage, say(`"exactduck init" writes a configuration; --config names another one`)},
+	{as[*config.SecretError], exitUsage, secretHint},
+	{as[*config.UnknownDivision], exitUsage, divisionHint},
+	{as[*exactonline.UnknownStream], exitUsage, say(`"exactduck endpoints" lists the streams`)},
+	{as[*exactonline.NotPullable], exitUsage, say(`"exactduck endpoints" lists the streams`)},
+	{as[*exactonline.NoVariant], exitUsage, say("leave the prefix out, or use one that the stream has")},
+	{as[*load.Unnameable], exitUsage, say("give the file under to: duckdb: another name")},
+	{as[*load.Foreign], exitUsage, say("move that file away, or publish to another one under to: in pipelines.yaml")},
+
+	{as[*auth.LoginError], exitLogin, loginHint},
+	{is(auth.ErrLoginRequired), exitLogin, say(`run "exactduck auth login"`)},
+	{is(extract.ErrUnauthorized), exitLogin, say(`run "exactduck auth login"`)},
+
+	{as[*load.Newer], exitMachine, say("install the newer exactduck that wrote it")},
+	{as[*load.Damaged], exitMachine, damagedHint},
+	{as[*spool.Damaged], exitMachine, say("delete that file; its read is made again")},
+	{as[*auth.StoreError], exitMachine, say("")},
+	{is(syscall.ENOSPC, syscall.EDQUOT), exitMachine, say("free some space and run again; nothing is lost")},
+	{is(fs.ErrPermission, syscall.EROFS), exitMachine, say("check who owns that folder and what may write to it")},
+	{as[*fs.PathError], exitMachine, say("")},
+	{is(fs.ErrNotExist, syscall.EIO), exitMachine, say("check that the file is there and can be read")},
+
+	{as[*load.Busy], exitBusy, say("wait for the other run, or let this one wait with --wait")},
+
+	{as[*auth.UnavailableError], exitSource, say("the login is kept; run again later")},
+	{as[*extract.Unreachable], exitSource, say("run again later; what was read is kept")},
+
+	{as[*extract.QuotaError], exitQuota, say("run again after that; the run goes on where it stopped")},
+	{as[*auth.BudgetError], exitQuota, say("run again after that")},
+
+	{as[*load.Shrink], exitPartial, shrinkHint},
+	{as[*extract.Blocked], exitPartial, say("wait until then: Exact blocks an endpoint after ten errors within an hour")},
+	{as[*exactonline.Undated], exitPartial, say("leave since out for this stream")},
+	{as[*extract.Refused], exitPartial, say("check the rights of the user and the scopes of the app, or leave the stream out")},
+	{as[*load.TypeChange], exitPartial, say("")},
+	{as[*extract.Malformed], exitPartial, say("run again; if it stays, please report it")},
+	{is(extract.ErrForeignHost), exitPartial, say("nothing was sent there; check base_url")},
+	{as[*partial], exitPartial, say("")},
+}
+
+// as matches an error type anywhere in the tree of an error.
+func as[T error](err error) bool {
+	var target T
+	return errors.As(err, &target)
+}
+
+func find[T error](err error) (found T) {
+	errors.As(err, &found)
+	return found
+}
+
+// is matches any of some sentinel errors.
+func is(any ...error) func(error) bool {
+	return func(err error) bool {
+		return slices.ContainsFunc(any, func(target error) bool { return errors.Is(err, target) })
+	}
+}
+
+func say(hint string) func(error) string { return func(error) string { return hint } }
+
+// exitCode is what the process ends with for an error; 0 for none.
+func exitCode(err error) int {
+	if err == nil {
+		return 0
+	}
+	code, _ := judge(err)
+	return code
+}
+
+// hint says what to type next; it may be empty.
+func hint(err error) string {
+	_, text := judge(err)
+	return text
+}
+
+func judge(err error) (int, string) {
+	for _, code := range precedence {
+		for _, f := range faults {
+			if f.code == code && f.is(err) {
+				return code, f.hint(err)
+			}
+		}
+	}
+	return exitBug, "this is a bug of ours: please report it with what you typed"
+}
+
+func configHint(err error) string {
+	e := find[*config.Error](err)
+	var lines []string
+	for _, p := range e.Problems {
+		lines = append(lines, fmt.Sprintf("line %d, column %d: %s", p.Line, p.Column, p.Message))
+		for _, more := range []string{p.Excerpt, p.Hint} {
+			if more != "" {
+				lines = append(lines, strings.Split(more, "\n")...)
+			}
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+func secretHint(err error) string {
+	if name := find[*config.SecretError](err).Variable; name != "" {
+		return fmt.Sprintf("type: export %s=…", name)
+	}
+	return "check that file"
+}
+
+func divisionHint(err error) string {
+	have := find[*config.UnknownDivision](err).Have
+	if len(have) == 0 {
+		return "this login can open no division; check its rights at Exact"
+	}
+	return `it can read ` + strings.Join(have[:min(len(have), 5)], ", ") + `; "exactduck divisions" lists them all`
+}
+
+func loginHint(err error) string {
+	switch find[*auth.LoginError](err).Cause {
+	case auth.WrongClient:
+		return "check client_id and client_secret against the app registration, which is per region"
+	case auth.WrongRedirect:
+		return "redirect_url must be the app registration's, to the letter"
+	case auth.WrongState, auth.Denied:
+		return `run "exactduck auth login" again and use the newest link`
+	}
+	return `run "exactduck auth login"`
+}
+
+func damagedHint(err error) string {
+	return fmt.Sprintf("move %s away and run again: the published file, if there is one, takes its place, else everything is loaded anew",
+		find[*load.Damaged](err).Path)
+}
+
+func shrinkHint(err error) string {
+	s := find[*load.Shrink](err)
+	return fmt.Sprintf("check the rights of the user at Exact; if it is true, run \"exactduck sync --accept-shrink %s\"",
+		strings.ReplaceAll(s.Table, ".", "/"))
+}

@@ -1,0 +1,229 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"exactduck/cmd/exactduck/config"
+	"exactduck/cmd/exactduck/runs"
+)
+
+func syncCommand() command {
+	return command{
+		name: "sync", usage: "bring the warehouse up to date with the source", args: "[PIPELINE…]",
+		help: `
+Reads what changed since the last run, page by page, puts it into the working database with the
+cursors in the same transaction, and publishes the DuckDB file and the Parquet dataset in one go.
+Without a name all pipelines run, one after another. A run may be interrupted at any moment: the
+next one goes on where it stopped.
+
+   exactduck sync                          everything that pipelines.yaml says
+   exactduck sync nightly --streams 'crm/*'
+   exactduck sync --since 2026-01-01       read again what was modified since
+   exactduck sync --full-refresh --streams financial/TransactionLines
+   exactduck sync --dry-run                say what would be read, and why
+
+Exit codes: 0 done, 3 some streams failed and the rest is published, 4 a person must log in,
+5 the source cannot be reached, 7 the calls of the day are used up and the next run goes on,
+9 another run holds the lock, 10 something on this machine is in the way, 130 interrupted.`,
+		flags: []cli.Flag{
+			&cli.StringFlag{Name: "since", Usage: "read what was modified at or after `DATE` (2026-01-31), at the source's own clock", EnvVars: env("since")},
+			&cli.BoolFlag{Name: "full-refresh", Usage: "read everything again and replace what is held", EnvVars: env("full-refresh")},
+			&cli.StringSliceFlag{Name: "streams", Usage: "only these `STREAMS` of the pipeline: names or patterns, with commas", EnvVars: env("streams")},
+			&cli.StringSliceFlag{Name: "division", Usage: "only these `CODES`", EnvVars: env("division")},
+			&cli.StringSliceFlag{Name: "accept-shrink", Usage: "believe that so many rows of `STREAM` are gone", EnvVars: env("accept-shrink")},
+			&cli.BoolFlag{Name: "dry-run", Usage: "make the plan and stop; costs one call for the divisions", EnvVars: env("dry-run")},
+			&cli.BoolFlag{Name: "wait", Usage: "wait while another run holds the warehouse", EnvVars: env("wait")},
+			&cli.DurationFlag{Name: "timeout", Usage: "stop after `DURATION` (30m); the next run goes on", EnvVars: env("timeout")},
+		},
+		do: doSync,
+	}
+}
+
+func doSync(ctx context.Context, k *call) (*view, error) {
+	o, err := k.syncOptions()
+	if err != nil {
+		return nil, err
+	}
+	pipelines, err := k.pipelines()
+	if err != nil {
+		return nil, err
+	}
+	b, err := k.books(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if d := k.Duration("timeout"); d > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, d)
+		defer cancel()
+	}
+	if k.Bool("dry-run") {
+		return dryRun(ctx, b, pipelines, o)
+	}
+	return syncAll(ctx, b, pipelines, o)
+}
+
+func (k *call) syncOptions() (o syncOptions, err error) {
+	o = syncOptions{
+		full: k.Bool("full-refresh"), wait: k.Bool("wait"), streams: split(k.StringSlice("streams")),
+		divisions: split(k.StringSlice("division")), accept: split(k.StringSlice("accept-shrink")),
+	}
+	if text := k.String("since"); text != "" {
+		if o.since, err = time.Parse(time.DateOnly, text); err != nil {
+			return o, &usageError{fmt.Sprintf("--since %q is no date", text), "write it as 2026-01-31"}
+		}
+		if o.full {
+			return o, &usageError{"--since and --full-refresh contradict each other", "leave one of them out"}
+		}
+	}
+	return o, nil
+}
+
+// split takes lists written with commas apart, and blanks off.
+func split(values []string) []string {
+	var all []string
+	for _, v := range values {
+		for part := range strings.SplitSeq(v, ",") {
+			if part = strings.TrimSpace(part); part != "" {
+				all = append(all, part)
+			}
+		}
+	}
+	return all
+}
+
+// syncAll runs the pipelines one after another. One that fails does not keep the next from
+// running, unless a person has to act or to wait for it.
+func syncAll(ctx context.Context, b *books, pipelines []*config.Pipeline, o syncOptions) (*view, error) {
+	var results []synced
+	var failures []error
+	for _, p := range pipelines {
+		result, err := b.sync(ctx, p, o)
+		if result.ID != "" {
+			results = append(results, result)
+		}
+		if err != nil {
+			failures = append(failures, err)
+		}
+		if ctx.Err() != nil || isLogin(err) {
+			break
+		}
+	}
+	v := &view{data: results, text: func(out io.Writer) {
+		for _, r := range results {
+			r.print(out)
+		}
+	}}
+	if len(results) == 1 {
+		v.runID = results[0].ID
+	}
+	if len(failures) == 1 {
+		return v, failures[0]
+	}
+	return v, errors.Join(failures...)
+}
+
+// print is the summary of a run.
+func (s synced) print(out io.Writer) {
+	t := newTable(out, "stream", "division", "read", "inserted", "updated", "deleted", "what")
+	streams := slices.SortedFunc(slices.Values(s.Streams), func(a, b runs.Stream) int {
+		return cmp.Or(strings.Compare(a.Stream, b.Stream), strings.Compare(a.Scope, b.Scope))
+	})
+	for _, l := range streams {
+		what := l.Why
+		if l.Status != "done" {
+			what = strings.ReplaceAll(l.Status, "_", " ")
+		}
+		t.AppendRow([]any{l.Stream, l.Scope, l.Rows, l.Inserted, l.Updated, l.Deleted, what})
+	}
+	t.Render()
+	sum := s.Totals()
+	fmt.Fprintf(out, "\n%s %s: %d rows read, %d upserted, %d deleted; %d calls", s.Pipeline, s.Status, sum.Rows,
+		sum.Inserted+sum.Updated, sum.Deleted, s.Calls)
+	for i, scope := range scopesOf(s.Left) {
+		fmt.Fprintf(out, "%s%d left today in %s", map[bool]string{true: ", ", false: ", "}[i == 0], s.Left[scope], scope)
+	}
+	fmt.Fprintf(out, "; %s\n", s.said())
+}
+
+func (s synced) said() string {
+	switch {
+	case s.Published.DuckDB && s.Published.Parquet:
+		return "published the file and the dataset"
+	case s.Published.DuckDB:
+		return "published the file"
+	case s.Published.Parquet:
+		return "published the dataset"
+	}
+	return "nothing changed, nothing published"
+}
+
+// planned is one line of a plan.
+type planned struct {
+	Pipeline string `json:"pipeline"`
+	Stream   string `json:"stream"`
+	Scope    string `json:"scope"`
+	Variant  string `json:"variant"`
+	Mode     string `json:"mode"`
+	Why      string `json:"why"`
+}
+
+func dryRun(ctx context.Context, b *books, pipelines []*config.Pipeline, o syncOptions) (*view, error) {
+	var lines []planned
+	for _, p := range pipelines {
+		tasks, err := b.plan(ctx, p, o)
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range tasks {
+			lines = append(lines, planned{
+				p.Name(), t.choice.Stream.Name, string(t.place.Scope), t.variant.Name, string(t.mode), t.why,
+			})
+		}
+	}
+	return &view{data: lines, text: func(out io.Writer) {
+		t := newTable(out, "pipeline", "stream", "division", "variant", "mode", "why")
+		for _, l := range lines {
+			t.AppendRow([]any{l.Pipeline, l.Stream, l.Scope, l.Variant, l.Mode, l.Why})
+		}
+		t.Render()
+		fmt.Fprintf(out, "\n%d reads of at least one call each\n", len(lines))
+	}}, nil
+}
+
+// plan is what a sync would read now.
+func (b *books) plan(ctx context.Context, p *config.Pipeline, o syncOptions) ([]*task, error) {
+	choices, err := choose(p, o.streams)
+	if err != nil {
+		return nil, err
+	}
+	warehouse, err := b.open(ctx, p, o.wait)
+	if err != nil {
+		return nil, err
+	}
+	defer warehouse.Close()
+	cursors, err := warehouse.Cursors(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, err := b.dial(ctx, p.From, anyDivision(cursors))
+	if err != nil {
+		return nil, err
+	}
+	where, err := places(ctx, c.source, p, o.divisions)
+	if err != nil {
+		return nil, err
+	}
+	planner := b.planner(p, o, cursors)
+	tasks := planner.reads(choices, where)
+	return slices.Concat(tasks, planner.deletionReads(tasks), planner.sweeps(tasks)), nil
+}
