@@ -3,12 +3,13 @@ package auth_test
 import (
 	"context"
 	"errors"
-	"exactduck/auth"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"exactduck/auth"
 )
 
 func TestARefreshIsSentWhenDueAndNotBefore(t *testing.T) {

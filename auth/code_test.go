@@ -2,9 +2,10 @@ package auth_test
 
 import (
 	"errors"
-	"exactduck/auth"
 	"strings"
 	"testing"
+
+	"exactduck/auth"
 )
 
 func TestParseCode(t *testing.T) {

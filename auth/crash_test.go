@@ -3,7 +3,6 @@ package auth_test
 import (
 	"context"
 	"errors"
-	"exactduck/auth"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -16,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"exactduck/auth"
 )
 
 // child is the process that the crash tests start: it makes one request at a time that is told

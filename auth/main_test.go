@@ -3,7 +3,6 @@ package auth_test
 import (
 	"bytes"
 	"context"
-	"exactduck/auth"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -13,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"exactduck/auth"
 )
 
 // shown is everything that the tests of this package saw the package say; hush is everything

@@ -3,7 +3,6 @@ package auth_test
 import (
 	"context"
 	"errors"
-	"exactduck/auth"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -11,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"exactduck/auth"
 )
 
 func TestEveryAnswerOfTheTokenServer(t *testing.T) {

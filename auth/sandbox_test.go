@@ -1,12 +1,13 @@
 package auth_test
 
 import (
-	"exactduck/auth"
-	"exactduck/extract/sandbox"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"exactduck/auth"
+	"exactduck/extract/sandbox"
 )
 
 func TestADayAtTheSandbox(t *testing.T) {

@@ -3,11 +3,12 @@ package auth_test
 import (
 	"bytes"
 	"encoding/json"
-	"exactduck/auth"
 	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
+
+	"exactduck/auth"
 )
 
 func TestASecretNeverShows(t *testing.T) {

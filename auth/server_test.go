@@ -3,7 +3,6 @@ package auth_test
 import (
 	"crypto/rand"
 	"encoding/json"
-	"exactduck/auth"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"exactduck/auth"
 )
 
 const (

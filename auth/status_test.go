@@ -2,9 +2,10 @@ package auth_test
 
 import (
 	"encoding/json"
-	"exactduck/auth"
 	"testing"
 	"time"
+
+	"exactduck/auth"
 )
 
 func TestStatus(t *testing.T) {

@@ -2,13 +2,14 @@ package auth_test
 
 import (
 	"errors"
-	"exactduck/auth"
-	"exactduck/auth/authtest"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"exactduck/auth"
+	"exactduck/auth/authtest"
 )
 
 func TestFileStore(t *testing.T) {

@@ -26,14 +26,18 @@ var (
 	accounts = &schema.Table{
 		Service: "crm", Name: "Accounts", Scope: division, Key: []string{"ID"}, Version: "Timestamp", Entity: 2,
 		Columns: []schema.Column{
-			{Name: "Timestamp", Type: schema.BigInt}, {Name: "ID", Type: schema.UUID}, {Name: "Name", Type: schema.Varchar},
+			{Name: "Timestamp", Type: schema.BigInt},
+			{Name: "ID", Type: schema.UUID},
+			{Name: "Name", Type: schema.Varchar},
 			{Name: "Amount", Type: schema.Decimal},
 		},
 	}
 	items = &schema.Table{
 		Service: "logistics", Name: "Items", Scope: division, Key: []string{"Code", "Line"},
 		Columns: []schema.Column{
-			{Name: "Code", Type: schema.Varchar}, {Name: "Line", Type: schema.Integer}, {Name: "Name", Type: schema.Varchar},
+			{Name: "Code", Type: schema.Varchar},
+			{Name: "Line", Type: schema.Integer},
+			{Name: "Name", Type: schema.Varchar},
 			{Name: "Changed", Type: schema.Timestamp},
 		},
 	}
@@ -260,8 +264,14 @@ func (b *books) expectResult(applied []Applied, want ...string) {
 func TestNewestOfAKeyWins(t *testing.T) {
 	b := newBooks(t)
 	b.expectResult(b.apply("r1", read{table: accounts, scope: "7", mode: spool.Merge, next: "30", rows: [][]any{
-		{10, id(1), "first", 12500}, {30, id(2), "newest", 1}, {20, id(2), "older, later", 1}, {nil, id(3), "no version", nil},
-		{11, id(1), "second", 12500}, {11, id(1), "same version, last", -12500}, {12, nil, "no key", 5}, {13, nil, "no key, newer", 5},
+		{10, id(1), "first", 12500},
+		{30, id(2), "newest", 1},
+		{20, id(2), "older, later", 1},
+		{nil, id(3), "no version", nil},
+		{11, id(1), "second", 12500},
+		{11, id(1), "same version, last", -12500},
+		{12, nil, "no key", 5},
+		{13, nil, "no key, newer", 5},
 	}}), "read 8 inserted 4 updated 0 deleted 0 missed 0")
 	want := []string{"-|13|no key, newer", "0001|11|same version, last", "0002|30|newest", "0003|-|no version"}
 	slices.SortFunc(want, func(x, y string) int {
@@ -463,7 +473,8 @@ func TestTombstones(t *testing.T) {
 	late := b.batch("r3", both([][]any{{3, id(3), "spooled before its deletion", 1}, {41, id(4), "changed after a deletion", 1}, {nil, id(6), "no version", 1}})...)
 	b.tick()
 	b.expectResult(b.apply("r2", read{table: deletions, scope: "7", mode: spool.Merge, rows: [][]any{
-		{30, 2, id(3)}, {40, 2, id(4)}, {2, 2, id(5)}, {50, 2, id(6)}, {60, 9, id(1)}}}),
+		{30, 2, id(3)}, {40, 2, id(4)}, {2, 2, id(5)}, {50, 2, id(6)}, {60, 9, id(1)},
+	}}),
 		"read 5 inserted 5 updated 0 deleted 2 missed 0")
 	b.expect("buried in their scope, if not newer", "SELECT _division, string_agg(Name, ' ' ORDER BY Name) FROM crm.Accounts GROUP BY ALL ORDER BY ALL",
 		"7|n1 n2 n5", "8|n1 n2 n3 n4 n5")
@@ -506,12 +517,16 @@ func TestEvolve(t *testing.T) {
 	narrow := accounts.Select(func(name string) bool { return name == "Amount" })
 	b.apply("r1", read{table: narrow, scope: "7", mode: spool.Replace, rows: [][]any{{1, id(1), 5}, {2, id(2), 5}}})
 	b.tick()
-	b.apply("r2", read{table: accounts, scope: "7", mode: spool.Replace, rows: [][]any{{1, id(1), "a name", 5}, {2, id(2), nil, 5}},
-		tell: func(p *schema.Page) { p.Unknown, p.Misfits = []string{"Novelty"}, []string{"Amount"} }})
+	b.apply("r2", read{
+		table: accounts, scope: "7", mode: spool.Replace, rows: [][]any{{1, id(1), "a name", 5}, {2, id(2), nil, 5}},
+		tell: func(p *schema.Page) { p.Unknown, p.Misfits = []string{"Novelty"}, []string{"Amount"} },
+	})
 	b.expect("rows", "SELECT Name, Amount, _run_id FROM crm.Accounts ORDER BY ALL", "a name|0.0005|r2", "-|0.0005|r1")
 	b.tick()
-	b.apply("r3", read{table: narrow, scope: "7", mode: spool.Merge, rows: [][]any{{3, id(1), 6}},
-		tell: func(p *schema.Page) { p.Unknown = []string{"Novelty"} }})
+	b.apply("r3", read{
+		table: narrow, scope: "7", mode: spool.Merge, rows: [][]any{{3, id(1), 6}},
+		tell: func(p *schema.Page) { p.Unknown = []string{"Novelty"} },
+	})
 	b.expect("a variant without a column", "SELECT Name, Amount, _run_id FROM crm.Accounts ORDER BY ALL", "-|0.0005|r1", "-|0.0006|r3")
 	b.expect("changes", "SELECT run_id, table_name, column_name, change FROM _exactduck.schema_changes ORDER BY ALL",
 		"r1|crm.Accounts|-|table created", "r2|crm.Accounts|Amount|misfit", "r2|crm.Accounts|Name|column added", "r2|crm.Accounts|Novelty|unknown property")

@@ -32,7 +32,7 @@ func TestDiscovery(t *testing.T) {
 		}
 	}
 	var reported int
-	if err := w.db.QueryRow("SELECT count(*) FROM _exactduck.schema_changes WHERE change = 'discovered'").Scan(&reported); err != nil {
+	if err := w.db.QueryRowContext(t.Context(), "SELECT count(*) FROM _exactduck.schema_changes WHERE change = 'discovered'").Scan(&reported); err != nil {
 		t.Fatal(err)
 	}
 	if reported != 2 {

@@ -160,7 +160,7 @@ func (m *model) bury(scope schema.Scope, rows []came) (a Applied) {
 			a.Inserted++
 		}
 		m.graves[p] = grave1{c.version, m.now}
-		if old, ok := m.rows[p]; ok && old.version <= c.version && !(m.soft && old.deleted) {
+		if old, ok := m.rows[p]; ok && old.version <= c.version && (!m.soft || !old.deleted) {
 			gone[p] = true
 		}
 	}

@@ -4,11 +4,12 @@ package authtest
 import (
 	"context"
 	"errors"
-	"exactduck/auth"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"exactduck/auth"
 
 	"github.com/google/go-cmp/cmp"
 )

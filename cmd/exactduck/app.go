@@ -241,7 +241,7 @@ func (a *app) complain(err error, code int) {
 		return
 	}
 	fmt.Fprintln(a.err, "error:", err)
-	for _, line := range strings.Split(hint(err), "\n") {
+	for line := range strings.SplitSeq(hint(err), "\n") {
 		if line != "" {
 			fmt.Fprintln(a.err, "hint:", line)
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -85,7 +84,7 @@ func dropped(log *slog.Logger) func(exactonline.Dropped) {
 }
 
 // books are what runs of this configuration need.
-func (k *call) books(ctx context.Context) (*books, error) {
+func (k *call) books() (*books, error) {
 	cfg, err := k.configuration()
 	if err != nil {
 		return nil, err
@@ -137,9 +136,4 @@ func (k *call) pipelines() ([]*config.Pipeline, error) {
 		found = append(found, p)
 	}
 	return found, nil
-}
-
-// beside is a path relative to the configuration.
-func beside(cfg *config.Config, name string) string {
-	return filepath.Join(filepath.Dir(cfg.Path()), name)
 }

@@ -102,9 +102,9 @@ func find[T error](err error) (found T) {
 }
 
 // is matches any of some sentinel errors.
-func is(any ...error) func(error) bool {
+func is(targets ...error) func(error) bool {
 	return func(err error) bool {
-		return slices.ContainsFunc(any, func(target error) bool { return errors.Is(err, target) })
+		return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
 	}
 }
 

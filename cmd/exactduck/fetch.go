@@ -183,9 +183,11 @@ func refused(err error) bool {
 // concernsAll tells the causes that end every read from those that end one.
 func concernsAll(err error) bool { return isLogin(err) || errors.Is(err, context.Canceled) }
 
-// isLogin reports an error that no other call of the same login will be spared.
+// isLogin reports an error of the login: no other call of it will fare better.
 func isLogin(err error) bool {
-	var store *auth.StoreError
+	var login *auth.LoginError
+	var unavailable *auth.UnavailableError
 	var budget *auth.BudgetError
-	return errors.Is(err, auth.ErrLoginRequired) || errors.As(err, &store) || errors.As(err, &budget)
+	var store *auth.StoreError
+	return errors.As(err, &login) || errors.As(err, &unavailable) || errors.As(err, &budget) || errors.As(err, &store)
 }

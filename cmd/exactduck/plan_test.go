@@ -48,33 +48,59 @@ func TestPlanOfOneStream(t *testing.T) {
 		variant      string
 	}{
 		{name: "nothing held", stream: "crm/Accounts", first: true, why: whyFirst, mode: spool.Replace, variant: "sync/CRM/Accounts"},
-		{name: "incomplete", stream: "crm/Accounts", cursor: func(c *load.Cursor) { c.Complete = false },
-			why: whyFirst, mode: spool.Replace, variant: "sync/CRM/Accounts"},
+		{
+			name: "incomplete", stream: "crm/Accounts", cursor: func(c *load.Cursor) { c.Complete = false },
+			why: whyFirst, mode: spool.Replace, variant: "sync/CRM/Accounts",
+		},
 		{name: "news", stream: "crm/Accounts", why: whyNews, mode: spool.Merge, variant: "sync/CRM/Accounts"},
-		{name: "news where the cheap variant has no cursor", stream: "cashflow/Payments",
-			why: whyNews, mode: spool.Merge, variant: "cashflow/Payments"},
-		{name: "first load there", stream: "cashflow/Payments", first: true,
-			why: whyFirst, mode: spool.Replace, variant: "bulk/Cashflow/Payments"},
-		{name: "no cursor at all", stream: "read/financial/ReceivablesList",
-			why: whyWhole, mode: spool.Replace, variant: "read/financial/ReceivablesList"},
-		{name: "full refresh", stream: "crm/Accounts", planner: func(p *planner) { p.full = true },
-			why: whyRefresh, mode: spool.Replace, variant: "sync/CRM/Accounts"},
-		{name: "since", stream: "crm/Accounts", planner: func(p *planner) { p.since = june },
-			why: whySince, mode: spool.Window, variant: "sync/CRM/Accounts"},
-		{name: "since where rows have no date", stream: "read/financial/ReceivablesList",
-			planner: func(p *planner) { p.since = june }, why: whyWhole, mode: spool.Replace, variant: "read/financial/ReceivablesList"},
-		{name: "division moved", stream: "crm/Accounts", cursor: func(c *load.Cursor) { c.Epoch = "before" },
-			why: whyMoved, mode: spool.Replace, variant: "sync/CRM/Accounts"},
-		{name: "division moved, no row versions", stream: "cashflow/Payments", cursor: func(c *load.Cursor) { c.Epoch = "before" },
-			why: whyNews, mode: spool.Merge, variant: "cashflow/Payments"},
-		{name: "another choice", stream: "crm/Accounts", cursor: func(c *load.Cursor) { c.Fingerprint = "{}" },
-			why: whyChoice, mode: spool.Replace, variant: "sync/CRM/Accounts"},
-		{name: "another variant", stream: "standard/crm/Accounts", cursor: func(c *load.Cursor) { c.Fingerprint = "{}" },
-			why: whyChoice, mode: spool.Replace, variant: "crm/Accounts"},
-		{name: "deletions gone", stream: "crm/Accounts", deletions: 56 * 24 * time.Hour,
-			why: whyDeletions, mode: spool.Replace, variant: "sync/CRM/Accounts"},
-		{name: "deletions still there", stream: "crm/Accounts", deletions: 54 * 24 * time.Hour,
-			why: whyNews, mode: spool.Merge, variant: "sync/CRM/Accounts"},
+		{
+			name: "news where the cheap variant has no cursor", stream: "cashflow/Payments",
+			why: whyNews, mode: spool.Merge, variant: "cashflow/Payments",
+		},
+		{
+			name: "first load there", stream: "cashflow/Payments", first: true,
+			why: whyFirst, mode: spool.Replace, variant: "bulk/Cashflow/Payments",
+		},
+		{
+			name: "no cursor at all", stream: "read/financial/ReceivablesList",
+			why: whyWhole, mode: spool.Replace, variant: "read/financial/ReceivablesList",
+		},
+		{
+			name: "full refresh", stream: "crm/Accounts", planner: func(p *planner) { p.full = true },
+			why: whyRefresh, mode: spool.Replace, variant: "sync/CRM/Accounts",
+		},
+		{
+			name: "since", stream: "crm/Accounts", planner: func(p *planner) { p.since = june },
+			why: whySince, mode: spool.Window, variant: "sync/CRM/Accounts",
+		},
+		{
+			name: "since where rows have no date", stream: "read/financial/ReceivablesList",
+			planner: func(p *planner) { p.since = june }, why: whyWhole, mode: spool.Replace, variant: "read/financial/ReceivablesList",
+		},
+		{
+			name: "division moved", stream: "crm/Accounts", cursor: func(c *load.Cursor) { c.Epoch = "before" },
+			why: whyMoved, mode: spool.Replace, variant: "sync/CRM/Accounts",
+		},
+		{
+			name: "division moved, no row versions", stream: "cashflow/Payments", cursor: func(c *load.Cursor) { c.Epoch = "before" },
+			why: whyNews, mode: spool.Merge, variant: "cashflow/Payments",
+		},
+		{
+			name: "another choice", stream: "crm/Accounts", cursor: func(c *load.Cursor) { c.Fingerprint = "{}" },
+			why: whyChoice, mode: spool.Replace, variant: "sync/CRM/Accounts",
+		},
+		{
+			name: "another variant", stream: "standard/crm/Accounts", cursor: func(c *load.Cursor) { c.Fingerprint = "{}" },
+			why: whyChoice, mode: spool.Replace, variant: "crm/Accounts",
+		},
+		{
+			name: "deletions gone", stream: "crm/Accounts", deletions: 56 * 24 * time.Hour,
+			why: whyDeletions, mode: spool.Replace, variant: "sync/CRM/Accounts",
+		},
+		{
+			name: "deletions still there", stream: "crm/Accounts", deletions: 54 * 24 * time.Hour,
+			why: whyNews, mode: spool.Merge, variant: "sync/CRM/Accounts",
+		},
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {

@@ -57,7 +57,7 @@ func doSync(ctx context.Context, k *call) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := k.books(ctx)
+	b, err := k.books()
 	if err != nil {
 		return nil, err
 	}

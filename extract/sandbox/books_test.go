@@ -2,11 +2,12 @@ package sandbox_test
 
 import (
 	"encoding/json"
-	"exactduck/extract/exactonline"
-	"exactduck/extract/sandbox"
 	"fmt"
 	"math/big"
 	"testing"
+
+	"exactduck/extract/exactonline"
+	"exactduck/extract/sandbox"
 )
 
 func amount(t *testing.T, v any) *big.Rat {

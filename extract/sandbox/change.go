@@ -1,10 +1,11 @@
 package sandbox
 
 import (
-	"exactduck/extract/exactonline"
 	"fmt"
 	"slices"
 	"strings"
+
+	"exactduck/extract/exactonline"
 )
 
 // Change is work that people do in a company. Which records it meets, and what they become, follows

@@ -2,8 +2,6 @@ package sandbox_test
 
 import (
 	"encoding/json"
-	"exactduck/extract/exactonline"
-	"exactduck/extract/sandbox"
 	"io"
 	"net/http"
 	"net/url"
@@ -11,6 +9,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"exactduck/extract/exactonline"
+	"exactduck/extract/sandbox"
 )
 
 const redirectURL = "https://localhost:8585/callback"

@@ -4,13 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"exactduck/extract/sandbox"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+
+	"exactduck/extract/sandbox"
 )
 
 // Each fault looks the same over a connection as it does in process.

@@ -1,11 +1,12 @@
 package sandbox_test
 
 import (
-	"exactduck/extract/sandbox"
 	"net/http"
 	"strconv"
 	"testing"
 	"time"
+
+	"exactduck/extract/sandbox"
 )
 
 const cheap = "/api/v1/123456/crm/AccountClasses?$select=ID&$top=1"

@@ -1,13 +1,14 @@
 package sandbox_test
 
 import (
-	"exactduck/extract/sandbox"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
+
+	"exactduck/extract/sandbox"
 )
 
 func (v *visitor) exchange(refresh string) (int, http.Header, string) {

@@ -2,11 +2,12 @@ package sandbox_test
 
 import (
 	"encoding/json"
-	"exactduck/extract/sandbox"
 	"fmt"
 	"net/url"
 	"strings"
 	"testing"
+
+	"exactduck/extract/sandbox"
 )
 
 const (

@@ -2,14 +2,15 @@ package sandbox_test
 
 import (
 	"encoding/json"
-	"exactduck/extract/exactonline"
-	"exactduck/extract/sandbox"
 	"fmt"
 	"math"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"exactduck/extract/exactonline"
+	"exactduck/extract/sandbox"
 )
 
 // Every endpoint that can be pulled answers with exactly the records that Records tells of, each

@@ -1,10 +1,11 @@
 package sandbox_test
 
 import (
-	"exactduck/extract/exactonline"
-	"exactduck/extract/sandbox"
 	"net/http"
 	"testing"
+
+	"exactduck/extract/exactonline"
+	"exactduck/extract/sandbox"
 )
 
 func BenchmarkStart(b *testing.B) {

@@ -1,12 +1,13 @@
 package sandbox_test
 
 import (
-	"exactduck/extract/sandbox"
 	"os"
 	"path/filepath"
 	"reflect"
 	"testing"
 	"time"
+
+	"exactduck/extract/sandbox"
 )
 
 // What was done to a sandbox, and who is logged in, is there again after a restart.

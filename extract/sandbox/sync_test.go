@@ -2,11 +2,12 @@ package sandbox_test
 
 import (
 	"encoding/json"
-	"exactduck/extract/sandbox"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"exactduck/extract/sandbox"
 )
 
 const deleted = "/api/v1/123456/sync/Deleted?$select=ID,Timestamp,EntityType,EntityKey,DeletedDate"

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"exactduck/extract/exactonline"
 	"fmt"
 	"maps"
 	"regexp"
@@ -9,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"exactduck/extract/exactonline"
 )
 
 // recordSet is what one kind of record consists of, whichever endpoints show it: the sync, bulk

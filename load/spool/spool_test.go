@@ -21,10 +21,18 @@ var allTypes = &schema.Table{
 	Service: "crm", Name: "Accounts", Scope: schema.Column{Name: "_division", Type: schema.Integer},
 	Key: []string{"ID"}, Version: "Timestamp",
 	Columns: []schema.Column{
-		{Name: "Timestamp", Type: schema.BigInt}, {Name: "Blocked", Type: schema.Boolean}, {Name: "Level", Type: schema.UTinyInt},
-		{Name: "Small", Type: schema.SmallInt}, {Name: "Number", Type: schema.Integer}, {Name: "Rate", Type: schema.Double},
-		{Name: "ID", Type: schema.UUID, Source: "Edm.Guid"}, {Name: "Amount", Type: schema.Decimal}, {Name: "Modified", Type: schema.Timestamp},
-		{Name: "Name", Type: schema.Varchar}, {Name: "Logo", Type: schema.Blob}, {Name: "More", Type: schema.JSON},
+		{Name: "Timestamp", Type: schema.BigInt},
+		{Name: "Blocked", Type: schema.Boolean},
+		{Name: "Level", Type: schema.UTinyInt},
+		{Name: "Small", Type: schema.SmallInt},
+		{Name: "Number", Type: schema.Integer},
+		{Name: "Rate", Type: schema.Double},
+		{Name: "ID", Type: schema.UUID, Source: "Edm.Guid"},
+		{Name: "Amount", Type: schema.Decimal},
+		{Name: "Modified", Type: schema.Timestamp},
+		{Name: "Name", Type: schema.Varchar},
+		{Name: "Logo", Type: schema.Blob},
+		{Name: "More", Type: schema.JSON},
 	},
 }
 

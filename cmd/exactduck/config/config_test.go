@@ -50,7 +50,8 @@ func TestMinimalConfigurationIsCompletedWithDefaults(t *testing.T) {
 	}
 	want := []any{
 		"https://start.exactonline.nl", "https://localhost:8585/callback", "Europe/Amsterdam", "books", "nightly",
-		config.Divisions{"all"}, "hard", false, 7 * 24 * time.Hour, "Europe/Amsterdam", "/books/warehouse.duckdb", "",
+		config.Divisions{"all"},
+		"hard", false, 7 * 24 * time.Hour, "Europe/Amsterdam", "/books/warehouse.duckdb", "",
 		"/books/.exactduck", "", "/books/pipelines.yaml", 0,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -98,7 +99,10 @@ pipelines:
 	}
 	want := []any{
 		"http://127.0.0.1:8700", "https://localhost:9000/cb", "en-GB", "Europe/London", 123456, "uk_",
-		config.Divisions{"123456", "Bakery*"}, "bulk", "2020-01-01", []string{"Notes"}, true,
+		config.Divisions{"123456", "Bakery*"},
+		"bulk", "2020-01-01",
+		[]string{"Notes"},
+		true,
 		"/data/warehouse.duckdb", "/books/lake", true, 36 * time.Hour, "15 2 * * *", "Europe/London",
 		"/books/state", "/books/state/logins", 2,
 	}
@@ -226,8 +230,7 @@ func TestUnreadableConfigurations(t *testing.T) {
 	}
 	for _, name := range []string{"nowhere.yaml", ".", "huge.yaml"} {
 		_, err := config.Load(filepath.Join(dir, name), catalogue)
-		var unread *config.ReadError
-		if !errors.As(err, &unread) {
+		if _, ok := errors.AsType[*config.ReadError](err); !ok {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}

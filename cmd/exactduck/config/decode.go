@@ -34,7 +34,7 @@ func read(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close() //nolint:errcheck // nothing was written
+	defer file.Close()
 	text, err := io.ReadAll(io.LimitReader(file, largest+1))
 	if err == nil && len(text) > largest {
 		return nil, fmt.Errorf("it is larger than %d KiB", largest>>10)

@@ -75,8 +75,8 @@ func keys(t reflect.Type) []string {
 		return nil
 	}
 	var found []string
-	for i := range t.NumField() {
-		if f := t.Field(i); f.Tag.Get("yaml") != "" {
+	for f := range t.Fields() {
+		if f := f; f.Tag.Get("yaml") != "" {
 			found = append(append(found, f.Tag.Get("yaml")), keys(f.Type)...)
 		}
 	}

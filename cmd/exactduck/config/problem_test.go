@@ -132,8 +132,7 @@ func TestAllProblemsAreReportedInTheOrderOfTheFile(t *testing.T) {
 func TestEmptyFiles(t *testing.T) {
 	for _, text := range []string{"", "\n\n", "# only a comment\n", "---\n", "~\n", "[]\n", "text\n", "\xff\xfe"} {
 		_, err := config.Parse([]byte(text), "p.yaml", catalogue)
-		var wrong *config.Error
-		if !errors.As(err, &wrong) {
+		if _, ok := errors.AsType[*config.Error](err); !ok {
 			t.Errorf("%q: got %v", text, err)
 		}
 	}

@@ -126,8 +126,7 @@ func readSecret(path string) (string, error) {
 
 // cause takes the path off an error of package os: the message has it already.
 func cause(err error) error {
-	var path *os.PathError
-	if errors.As(err, &path) {
+	if path, ok := errors.AsType[*os.PathError](err); ok {
 		return path.Err
 	}
 	return err
