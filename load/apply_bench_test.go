@@ -69,9 +69,9 @@ func wideValue(b *testing.B, r *rand.Rand, v *schema.Vector, n, column int) stri
 		v.AppendInt(int64(n + 1))
 		return fmt.Sprintf(`"%d"`, n+1)
 	case schema.UUID:
-		id := uuid.UUID{byte(n), byte(n >> 8), byte(n >> 16), 3: byte(column), 6: 0x40, 8: 0x80}
-		if column > 1 {
-			id = uuid.UUID{15: byte(number)}
+		id := uuid.NewSHA1(uuid.Nil, fmt.Append(nil, number%5000))
+		if column == 1 {
+			id = uuid.NewSHA1(uuid.Nil, fmt.Append(nil, "key", n))
 		}
 		v.AppendUUID(id)
 		return `"` + id.String() + `"`

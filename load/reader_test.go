@@ -122,7 +122,10 @@ func TestQueryStreamsAndSpills(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range a.Rows() {
+	for _, err := range a.Rows() {
+		if err != nil {
+			t.Fatal(err)
+		}
 		break
 	}
 	if err := errors.Join(a.Close(), a.Close(), r.Close(), r.Close()); err != nil {

@@ -102,20 +102,21 @@ func (s shape) content(table string) string {
 }
 
 // createNewest keeps of each key the row with the highest version, and of equal ones the last.
+// The content is hashed below the window, which would otherwise sort whole rows.
 func (s shape) createNewest() string {
 	columns := []string{identifier(partColumn) + " AS part", identifier(ordinalColumn) + " AS ordinal", identifier(s.scope) + " AS scope"}
 	columns = append(columns, s.keyed("%s AS k%d")...)
-	order := identifier(ordinalColumn) + " DESC"
+	order := "ordinal DESC"
 	if s.version != "" {
 		columns = append(columns, identifier(s.version)+" AS version")
-		order = identifier(s.version) + " DESC NULLS LAST, " + order
+		order = "version DESC NULLS LAST, " + order
 	}
 	if s.byContent() {
 		columns = append(columns, "hash("+s.content("")+") AS content")
 	}
-	return "CREATE TEMP TABLE newest AS SELECT " + strings.Join(columns, ", ") + `
-FROM exactduck_pages(?)
-QUALIFY row_number() OVER (PARTITION BY ` + strings.Join(append([]string{identifier(s.scope)}, s.keyed("%[1]s")...), ", ") + " ORDER BY " + order + ") = 1"
+	return "CREATE TEMP TABLE newest AS FROM (SELECT " + strings.Join(columns, ", ") + `
+FROM exactduck_pages(?))
+QUALIFY row_number() OVER (PARTITION BY ` + strings.Join(append([]string{"scope"}, s.keyed("k%[2]d")...), ", ") + " ORDER BY " + order + ") = 1"
 }
 
 // bar drops spooled rows that a tombstone covers. In a read of everything, versions are of no

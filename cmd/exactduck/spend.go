@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"slices"
 
 	"exactduck/load"
 	"exactduck/schema"
@@ -37,26 +36,22 @@ func (c *connection) callsLeft() map[string]int {
 	return left
 }
 
-// left says the same in few words: of the scope that has the fewest.
+// left says the same in few words: of the division that has the fewest.
 func (c *connection) left() string {
-	least, scope := -1, ""
-	for s, n := range c.callsLeft() {
-		if least < 0 || n < least || n == least && s < scope {
-			least, scope = n, s
-		}
-	}
-	if least < 0 {
+	scope, least := fewest(c.callsLeft())
+	if scope == "" {
 		return fmt.Sprintf("%d calls", c.calls())
 	}
 	return fmt.Sprintf("%d calls, %d left today, %d this minute", c.calls(), least, c.source.Caller().Left(schema.Scope(scope)).Minute)
 }
 
-// scopesOf sorts the keys of a map of what is left.
-func scopesOf(left map[string]int) []string {
-	scopes := make([]string, 0, len(left))
-	for s := range left {
-		scopes = append(scopes, s)
+// fewest is the division with the fewest calls left; "" when nothing is known of any. Calls of the
+// connection's own are not what a run runs out of.
+func fewest(left map[string]int) (scope string, least int) {
+	for s, n := range left {
+		if s != string(shared) && (scope == "" || n < least || n == least && s < scope) {
+			scope, least = s, n
+		}
 	}
-	slices.Sort(scopes)
-	return scopes
+	return scope, least
 }

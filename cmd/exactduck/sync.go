@@ -149,8 +149,8 @@ func (s synced) print(out io.Writer) {
 	sum := s.Totals()
 	fmt.Fprintf(out, "\n%s %s: %d rows read, %d upserted, %d deleted; %d calls", s.Pipeline, s.Status, sum.Rows,
 		sum.Inserted+sum.Updated, sum.Deleted, s.Calls)
-	for i, scope := range scopesOf(s.Left) {
-		fmt.Fprintf(out, "%s%d left today in %s", map[bool]string{true: ", ", false: ", "}[i == 0], s.Left[scope], scope)
+	if scope, least := fewest(s.Left); scope != "" {
+		fmt.Fprintf(out, ", %d left today in division %s", least, scope)
 	}
 	fmt.Fprintf(out, "; %s\n", s.said())
 }

@@ -74,7 +74,8 @@ func fill(r *rand.Rand, v *schema.Vector) {
 	case schema.Blob:
 		v.AppendText([]byte{0xff, 0, byte(r.Uint32())})
 	default:
-		for !v.AppendInt(int64(r.Uint64()) >> r.IntN(64)) {
+		for taken := false; !taken; {
+			taken = v.AppendInt(int64(r.Uint64()) >> r.IntN(64))
 		}
 	}
 }

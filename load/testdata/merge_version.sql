@@ -1,9 +1,9 @@
 SELECT p.part, count(*), count(*) FILTER (t._deleted_at IS NULL)
 FROM "crm"."Accounts" t JOIN temp.part p ON t."_division" = p.scope GROUP BY p.part;
 
-CREATE TEMP TABLE newest AS SELECT "_part" AS part, "_ordinal" AS ordinal, "_division" AS scope, "ID" AS k0, "Timestamp" AS version
-FROM exactduck_pages(?)
-QUALIFY row_number() OVER (PARTITION BY "_division", "ID" ORDER BY "Timestamp" DESC NULLS LAST, "_ordinal" DESC) = 1;
+CREATE TEMP TABLE newest AS FROM (SELECT "_part" AS part, "_ordinal" AS ordinal, "_division" AS scope, "ID" AS k0, "Timestamp" AS version
+FROM exactduck_pages(?))
+QUALIFY row_number() OVER (PARTITION BY scope, k0 ORDER BY version DESC NULLS LAST, ordinal DESC) = 1;
 
 DELETE FROM temp.newest WHERE ordinal IN (
 SELECT s.ordinal FROM temp.newest s JOIN temp.part p ON p.part = s.part

@@ -1,9 +1,9 @@
 SELECT p.part, count(*), count(*) FILTER (t._deleted_at IS NULL)
 FROM "logistics"."Items ""old""" t JOIN temp.part p ON t."_division" = p.scope GROUP BY p.part;
 
-CREATE TEMP TABLE newest AS SELECT "_part" AS part, "_ordinal" AS ordinal, "_division" AS scope, "Code" AS k0, "Line" AS k1
-FROM exactduck_pages(?)
-QUALIFY row_number() OVER (PARTITION BY "_division", "Code", "Line" ORDER BY "_ordinal" DESC) = 1;
+CREATE TEMP TABLE newest AS FROM (SELECT "_part" AS part, "_ordinal" AS ordinal, "_division" AS scope, "Code" AS k0, "Line" AS k1
+FROM exactduck_pages(?))
+QUALIFY row_number() OVER (PARTITION BY scope, k0, k1 ORDER BY ordinal DESC) = 1;
 
 DELETE FROM temp.newest WHERE ordinal IN (
 SELECT s.ordinal FROM temp.newest s JOIN temp.part p ON p.part = s.part
