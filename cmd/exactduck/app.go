@@ -44,7 +44,7 @@ type call struct {
 func commands() []command {
 	return slices.Concat(
 		initCommands(), authCommands(),
-		lookCommands(), []command{demoCommand(), syncCommand(), versionCommand()},
+		lookCommands(), []command{demoCommand(), syncCommand(), statusCommand(), versionCommand()},
 	)
 }
 

@@ -45,9 +45,6 @@ type syncOptions struct {
 type synced struct {
 	runs.Record
 	Published load.Published `json:"published"`
-	// Left is how many calls of the day each scope has left; scopes of which nothing is known are
-	// not in it.
-	Left map[string]int `json:"calls_left"`
 }
 
 // sync runs one pipeline once. The result is of use even when there is an error.
@@ -114,7 +111,7 @@ func (b *books) prepare(p *config.Pipeline, o syncOptions, choices []*config.Cho
 		return places(ctx, s, p, o.divisions)
 	}
 	var err error
-	if r.ours, err = streamsOf(p, r.planner.feed); err != nil {
+	if r.ours, err = streamsOf(p); err != nil {
 		return nil, err
 	}
 	for _, name := range o.accept {
@@ -141,8 +138,10 @@ func (b *books) conclude(ctx context.Context, p *config.Pipeline, r *run, c *con
 	if outcome != nil {
 		message = outcome.Error()
 	}
-	record, err := r.record.End(statusOf(code), code, c.calls(), message, b.clock())
-	result := synced{Record: record, Published: r.published, Left: c.callsLeft()}
+	record, err := r.record.End(runs.Record{
+		Status: statusOf(code), ExitCode: code, Calls: c.calls(), Message: message, Left: c.callsLeft(), Ended: b.clock(),
+	})
+	result := synced{Record: record, Published: r.published}
 	outcome = errors.Join(outcome, err, r.warehouse.Close())
 	b.log.InfoContext(ctx, "run ended", "run_id", r.id, "pipeline", p.Name(), "status", record.Status, "calls", record.Calls)
 	return result, outcome
@@ -204,12 +203,13 @@ func (e *notInPipeline) Error() string {
 	return fmt.Sprintf("stream %s is not in pipeline %s", e.stream, e.pipeline)
 }
 
-func streamsOf(p *config.Pipeline, deletions *extract.Stream) (func(string) bool, error) {
+// streamsOf tells the streams that a pipeline reads, its deletions among them.
+func streamsOf(p *config.Pipeline) (func(string) bool, error) {
 	choices, err := p.Choices(catalogue)
 	if err != nil {
 		return nil, err
 	}
-	names := map[string]bool{deletions.Name: true}
+	names := map[string]bool{exactonline.Deletions().Name: true}
 	for _, c := range choices {
 		names[c.Stream.Name] = true
 	}

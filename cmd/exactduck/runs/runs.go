@@ -46,7 +46,9 @@ type Record struct {
 	ExitCode int       `json:"exit_code"`
 	Calls    int       `json:"calls"`
 	Message  string    `json:"message,omitempty"`
-	Streams  []Stream  `json:"streams"`
+	// Left is how many calls of the day each scope had left when the run ended, as far as known.
+	Left    map[string]int `json:"calls_left,omitempty"`
+	Streams []Stream       `json:"streams"`
 }
 
 // Totals adds up what the streams of a run did.
@@ -97,12 +99,13 @@ func (w *Writer) Stream(s Stream) error {
 	return w.append(event{Stream: &s})
 }
 
-// End notes how the run ended, closes the file and returns the whole record.
-func (w *Writer) End(status string, exitCode, calls int, message string, at time.Time) (Record, error) {
+// End notes how the run ended, which end says but for the streams, closes the file and returns the
+// whole record.
+func (w *Writer) End(end Record) (Record, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	r := w.record
-	r.Status, r.ExitCode, r.Calls, r.Message, r.Ended = status, exitCode, calls, message, at
+	r.Status, r.ExitCode, r.Calls, r.Message, r.Left, r.Ended = end.Status, end.ExitCode, end.Calls, end.Message, end.Left, end.Ended
 	w.record = r
 	line := r
 	line.Streams = nil

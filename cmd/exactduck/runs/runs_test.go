@@ -34,7 +34,7 @@ func TestRecordIsReadableWhileItGrows(t *testing.T) {
 	if growing.Status != "running" || growing.PID != os.Getpid() || len(growing.Streams) != 2 {
 		t.Errorf("while running the record says %+v", growing)
 	}
-	ended, err := w.End("done", 0, 5, "", began.Add(time.Minute))
+	ended, err := w.End(Record{Status: "done", Calls: 5, Left: map[string]int{"1": 4995}, Ended: began.Add(time.Minute)})
 	if err != nil {
 		t.Fatal(err)
 	}
