@@ -76,7 +76,7 @@ func keys(t reflect.Type) []string {
 	}
 	var found []string
 	for f := range t.Fields() {
-		if f := f; f.Tag.Get("yaml") != "" {
+		if f.Tag.Get("yaml") != "" {
 			found = append(append(found, f.Tag.Get("yaml")), keys(f.Type)...)
 		}
 	}
