@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/pkg/browser"
+	"github.com/urfave/cli/v2"
+
+	"exactduck/auth"
+)
+
+func loginCommand(connection cli.Flag) command {
+	return command{
+		name: "auth login", usage: "log in at Exact Online, in a browser",
+		help: `
+Prints an address, opens it in a browser when somebody is at the terminal, and takes whichever comes
+first: the browser that comes back to this machine (when the redirect URL leads here), or the address
+that the browser ended at, or the bare code, pasted as a line. A code works once and for three minutes.
+
+   exactduck auth login
+   exactduck auth login --no-browser       over ssh: open the address elsewhere, paste what it ends at
+
+Exit codes: 0 logged in, 2 the app registration or what was pasted is not right, 4 access was not
+granted, 5 the token server cannot be reached.`,
+		flags: []cli.Flag{
+			connection,
+			&cli.BoolFlag{Name: "no-browser", Usage: "print the address and open nothing", EnvVars: env("no-browser")},
+		},
+		do: doLogin,
+	}
+}
+
+func doLogin(ctx context.Context, k *call) (*view, error) {
+	name, err := k.connectionName()
+	if err != nil {
+		return nil, err
+	}
+	l, err := k.login(name)
+	if err != nil {
+		return nil, err
+	}
+	o := auth.LoginOptions{Options: l.options(k), Input: k.in, Announce: k.announce, Reject: k.reject}
+	if !k.Bool("no-browser") && terminal(k.err) {
+		o.OpenBrowser = func(url string) error { return k.openBrowser(ctx, url) }
+	}
+	status, err := auth.Login(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return &view{data: loginStatus{name, status}, text: func(out io.Writer) {
+		fmt.Fprintf(out, "logged in at %s\nthe login lapses at %s unless it is used before: every sync uses it\n\nnext, type:\n  exactduck sync\n",
+			status.Host, minute(status.ExpiresAt))
+	}}, nil
+}
+
+// announce tells the person what to do. The address stands on a line of its own.
+func (k *call) announce(p auth.Prompt) {
+	fmt.Fprintf(k.err, "Open this address in a browser and log in:\n\n%s\n\n", p.URL)
+	switch {
+	case p.Listening && p.TLS:
+		fmt.Fprintf(k.err, `The browser will come back to %s, which is this program. Before that it
+warns that nobody vouches for the certificate: this program has just made it, for this login
+only. Choose "Advanced" and go on. If the page does not open, paste its address here:
+`, p.Redirect)
+	case p.Listening:
+		fmt.Fprintf(k.err, "The browser will come back to %s, which is this program. If the page\ndoes not open, paste its address here:\n", p.Redirect)
+	default:
+		if p.ListenProblem != nil {
+			fmt.Fprintf(k.err, "This program cannot wait for the browser to come back: %v.\n", p.ListenProblem)
+		}
+		fmt.Fprintf(k.err, "The browser will end at a page that begins with %s; it may look\nbroken. Paste its address here:\n", p.Redirect)
+	}
+}
+
+func (k *call) reject(err error) {
+	fmt.Fprintf(k.err, "That will not do: %v\n", err)
+}
+
+// openBrowser does not wait: some openers stay until the browser is closed.
+func (k *call) openBrowser(ctx context.Context, url string) error {
+	browser.Stdout, browser.Stderr = io.Discard, io.Discard
+	go func() {
+		if err := browser.OpenURL(url); err != nil {
+			k.log.DebugContext(ctx, "could not open a browser", "error", err)
+		}
+	}()
+	return nil
+}
