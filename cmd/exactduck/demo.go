@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"text/template"
 	"time"
 
@@ -254,8 +255,11 @@ func (d *demo) syncAndAsk(ctx context.Context) (*view, error) {
 }
 
 func (d *demo) farewell() {
-	fmt.Fprintf(d.story, `
-Go on in %s:
+	fmt.Fprintln(d.story)
+	if self, err := os.Executable(); err == nil && strings.Contains(self, "go-build") {
+		fmt.Fprintln(d.story, "go install ./cmd/exactduck makes this program the command exactduck.")
+	}
+	fmt.Fprintf(d.story, `Go on in %s:
   exactduck sandbox                       serves the companies (leave it running in another terminal)
   exactduck sync                          brings what changed; nothing has, yet
   curl -X POST '%s/_sandbox/change?entity=crm/Accounts&insert=3&update=5&delete=1'

@@ -12,20 +12,35 @@ import (
 	"testing"
 	"time"
 
+	"exactduck/cmd/exactduck/config"
+	"exactduck/extract/sandbox"
 	"exactduck/load"
 	"exactduck/schema"
 )
 
-// equal holds the published tables against the truth of the sandbox, column by column. except
-// names streams whose deletions may still be outstanding: their tables may hold rows too many.
+// comparison is of a published file with the books that it is a copy of.
+type comparison struct {
+	t         *testing.T
+	published string
+	pipeline  *config.Pipeline
+	sandbox   *sandbox.Sandbox
+}
+
 func (w *world) equal(except ...string) {
 	w.t.Helper()
-	reader, err := load.OpenReader(w.t.Context(), w.published())
+	comparison{w.t, w.published(), w.pipeline(), w.sandbox}.equal(except...)
+}
+
+// equal holds the published tables against the truth of the sandbox, column by column. except
+// names streams whose deletions may still be outstanding: their tables may hold rows too many.
+func (w comparison) equal(except ...string) {
+	w.t.Helper()
+	reader, err := load.OpenReader(w.t.Context(), w.published)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	defer reader.Close()
-	choices, err := w.pipeline().Choices(catalogue)
+	choices, err := w.pipeline.Choices(catalogue)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -36,7 +51,7 @@ func (w *world) equal(except ...string) {
 			truth := map[string]map[string]any{}
 			for _, v := range slices.Backward(c.Stream.Variants) { // the cheap variant's word counts last
 				for _, record := range w.sandbox.Records(division, v.Name) {
-					k := keyOf(table, strconv.Itoa(division), func(name string) string { return text(record[name]) })
+					k := keyOf(table, strconv.Itoa(division), func(name string) string { return textOf(record[name]) })
 					if truth[k] == nil {
 						truth[k] = map[string]any{}
 					}
@@ -49,7 +64,7 @@ func (w *world) equal(except ...string) {
 }
 
 // same compares one division of one table.
-func (w *world) same(t *schema.Table, division string, stored map[string]map[string]any, truth map[string]map[string]any, more bool) {
+func (w comparison) same(t *schema.Table, division string, stored map[string]map[string]any, truth map[string]map[string]any, more bool) {
 	w.t.Helper()
 	have := map[string]map[string]any{}
 	for k, row := range stored {
@@ -94,8 +109,8 @@ func tableRows(t *testing.T, r *load.Reader, table *schema.Table) map[string]map
 		for i, c := range answer.Columns {
 			row[c.Name] = values[i]
 		}
-		row["_division"] = text(row["_division"])
-		k := keyOf(table, row["_division"].(string), func(name string) string { return text(row[name]) })
+		row["_division"] = textOf(row["_division"])
+		k := keyOf(table, row["_division"].(string), func(name string) string { return textOf(row[name]) })
 		if rows[k] != nil {
 			t.Errorf("%s: row %s is there twice", table.FullName(), k)
 		}
@@ -112,7 +127,7 @@ func keyOf(t *schema.Table, division string, value func(string) string) string {
 	return strings.Join(parts, "|")
 }
 
-func text(v any) string {
+func textOf(v any) string {
 	switch v := v.(type) {
 	case nil:
 		return ""
@@ -140,16 +155,16 @@ func sameValue(have, want any) bool {
 		return have == nil && want == nil
 	}
 	if _, ok := want.(json.Number); ok {
-		a, errA := strconv.ParseFloat(text(have), 64)
-		b, errB := strconv.ParseFloat(text(want), 64)
+		a, errA := strconv.ParseFloat(textOf(have), 64)
+		b, errB := strconv.ParseFloat(textOf(want), 64)
 		return errA == nil && errB == nil && math.Abs(a-b) < 1e-7
 	}
 	if b, ok := have.(bool); ok {
 		return b == want || want == map[bool]int64{true: 1, false: 0}[b]
 	}
 	if at, ok := want.(time.Time); ok {
-		got, err := time.Parse("2006-01-02 15:04:05.999999", strings.Replace(text(have), "T", " ", 1))
+		got, err := time.Parse("2006-01-02 15:04:05.999999", strings.Replace(textOf(have), "T", " ", 1))
 		return err == nil && got.Equal(at)
 	}
-	return text(have) == text(want)
+	return textOf(have) == textOf(want)
 }
