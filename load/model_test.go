@@ -182,7 +182,7 @@ func (m *model) dump() (lines []string) {
 // every result and every cursor with what the model says, after each of them. It applies some of
 // the spools twice, and closes and opens the warehouse in between.
 func TestModel(t *testing.T) {
-	rounds := 60
+	rounds := 40
 	if os.Getenv("EXACTDUCK_LONG") != "" {
 		rounds = 3000
 	}
