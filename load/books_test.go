@@ -256,4 +256,3 @@ func (b *books) expectResult(applied []Applied, want ...string) {
 		b.t.Errorf("result (-want +got):\n%s", d)
 	}
 }
-
