@@ -50,9 +50,6 @@ func (e *StoreError) Error() string {
 	if e.Err != nil {
 		text += ": " + e.Err.Error()
 	}
-	if e.Advice != "" {
-		text += " (" + e.Advice + ")"
-	}
 	return text
 }
 

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -59,6 +61,9 @@ var faults = []fault{
 	{as[*load.Unnameable], exitUsage, say("give the file under to: duckdb: another name")},
 	{as[*load.Foreign], exitUsage, say("move that file away, or publish to another one under to: in pipelines.yaml")},
 
+	{is(auth.ErrAppRefused), exitUsage, loginHint},
+	{is(auth.ErrCode), exitUsage, say(`run "exactduck auth login" again, and paste the whole address that the browser ends at`)},
+
 	{as[*auth.LoginError], exitLogin, loginHint},
 	{is(auth.ErrLoginRequired), exitLogin, say(`run "exactduck auth login"`)},
 	{is(extract.ErrUnauthorized), exitLogin, say(`run "exactduck auth login"`)},
@@ -66,11 +71,14 @@ var faults = []fault{
 	{as[*load.Newer], exitMachine, say("install the newer exactduck that wrote it")},
 	{as[*load.Damaged], exitMachine, damagedHint},
 	{as[*spool.Damaged], exitMachine, say("delete that file; its read is made again")},
-	{as[*auth.StoreError], exitMachine, say("")},
+	{as[*auth.StoreError], exitMachine, storeHint},
 	{is(syscall.ENOSPC, syscall.EDQUOT), exitMachine, say("free some space and run again; nothing is lost")},
 	{is(fs.ErrPermission, syscall.EROFS), exitMachine, say("check who owns that folder and what may write to it")},
-	{as[*fs.PathError], exitMachine, say("")},
-	{is(fs.ErrNotExist, syscall.EIO), exitMachine, say("check that the file is there and can be read")},
+	{is(fs.ErrNotExist), exitMachine, say("check that path: something on it is not there")},
+	{is(syscall.ENOTDIR, syscall.EISDIR, syscall.EEXIST), exitMachine, say("check that path: a file stands where a folder is needed, or the other way round")},
+	{is(syscall.EIO), exitMachine, say("the disk cannot be read or written; look into the log of the system")},
+	{as[*fs.PathError], exitMachine, say("check that path")},
+	{as[*os.LinkError], exitMachine, say("check these paths")},
 
 	{as[*load.Busy], exitBusy, say("wait for the other run, or let this one wait with --wait")},
 
@@ -84,10 +92,12 @@ var faults = []fault{
 	{as[*extract.Blocked], exitPartial, say("wait until then: Exact blocks an endpoint after ten errors within an hour")},
 	{as[*exactonline.Undated], exitPartial, say("leave since out for this stream")},
 	{as[*extract.Refused], exitPartial, say("check the rights of the user and the scopes of the app, or leave the stream out")},
-	{as[*load.TypeChange], exitPartial, say("")},
+	{is(extract.ErrBreaker), exitPartial, say("run again in an hour: Exact blocks an endpoint after ten errors within one")},
+	{is(extract.ErrResume), exitPartial, say("run again: the read begins anew")},
+	{as[*load.TypeChange], exitPartial, say("the rows before must be read again: exactduck sync --full-refresh --streams NAME")},
 	{as[*extract.Malformed], exitPartial, say("run again; if it stays, please report it")},
 	{is(extract.ErrForeignHost), exitPartial, say("nothing was sent there; check base_url")},
-	{as[*partial], exitPartial, say("")},
+	{as[*partial], exitPartial, say("run again; what was read is kept")},
 }
 
 // as matches an error type anywhere in the tree of an error.
@@ -175,6 +185,11 @@ func loginHint(err error) string {
 		return `run "exactduck auth login" again and use the newest link`
 	}
 	return `run "exactduck auth login"`
+}
+
+func storeHint(err error) string {
+	e := find[*auth.StoreError](err)
+	return cmp.Or(e.Advice, "check "+e.Path+" and the folder that it is in")
 }
 
 func damagedHint(err error) string {

@@ -201,8 +201,8 @@ func TestSecrets(t *testing.T) {
 		{"file:nowhere", "", "7:20: connections.books.client_secret: cannot read " + filepath.Join(dir, "nowhere") + ": no such file"},
 		{"file:empty", "", "it holds no text"},
 		{"file:.", "", "it is not a file"},
-		{"${NOT_SET}", "", "7:20: connections.books.client_secret: the variable NOT_SET: is not set"},
-		{"${BLANK}", "", "the variable BLANK: is not set"},
+		{"${NOT_SET}", "", "7:20: connections.books.client_secret: the variable NOT_SET is not set"},
+		{"${BLANK}", "", "the variable BLANK is not set"},
 	} {
 		text := strings.Replace(minimal, "${EXACT_CLIENT_SECRET}", test.secret, 1)
 		c, err := config.Parse([]byte(text), filepath.Join(dir, "pipelines.yaml"), catalogue)

@@ -56,11 +56,11 @@ type SecretError struct {
 }
 
 func (e *SecretError) Error() string {
-	what := "cannot read " + e.File
+	what := "cannot read " + e.File + ":"
 	if e.Variable != "" {
 		what = "the variable " + e.Variable
 	}
-	return fmt.Sprintf("%s:%d:%d: %s: %s: %v", e.Path, e.Line, e.Column, e.Key, what, e.Err)
+	return fmt.Sprintf("%s:%d:%d: %s: %s %v", e.Path, e.Line, e.Column, e.Key, what, e.Err)
 }
 
 func (e *SecretError) Unwrap() error { return e.Err }
