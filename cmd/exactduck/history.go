@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -24,6 +25,9 @@ func (r *run) recorded(ctx context.Context, outcome error) error {
 	return r.store(ctx, now, r.spent())
 }
 
+// recordsKept is how many records of runs stay on disk.
+const recordsKept = 1000
+
 // missing stores the records that the warehouse has not seen. A run that is said to be running is
 // not: this one holds the lock.
 func (r *run) missing(ctx context.Context) error {
@@ -35,7 +39,13 @@ func (r *run) missing(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, path := range paths {
+	for i, path := range paths {
+		if len(paths)-i > recordsKept { // the warehouse has it for good
+			if err := os.Remove(path); err != nil {
+				return err
+			}
+			continue
+		}
 		id := strings.TrimSuffix(filepath.Base(path), ".ndjson")
 		if id <= last.ID || id == r.id {
 			continue

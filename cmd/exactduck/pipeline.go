@@ -62,21 +62,29 @@ func (b *books) sync(ctx context.Context, p *config.Pipeline, o syncOptions) (sy
 	if err != nil {
 		return synced{}, err
 	}
+	record, err := runs.Create(b.records(), runs.Record{ID: runID(b.clock()), Pipeline: p.Name(), Started: b.clock()})
+	if err != nil {
+		return synced{}, err
+	}
+	r := &run{record: record, warehouse: warehouse, calls: func() int { return 0 }}
 	c, err := b.dial(ctx, p.From, anyDivision(cursors))
-	if err != nil {
-		return synced{}, err
+	if err == nil {
+		err = b.prepare(r, p, o, choices, cursors, c)
 	}
-	r, err := b.prepare(p, o, choices, warehouse, cursors, c)
-	if err != nil {
-		return synced{}, err
+	if err == nil {
+		err = b.watched(ctx, r, c)
 	}
+	return b.conclude(ctx, r, err)
+}
+
+// watched makes the run while somebody may follow it.
+func (b *books) watched(ctx context.Context, r *run, c *connection) error {
 	if b.watch != nil {
 		tell, done := b.watch(c.left)
 		defer done()
 		r.tell = tell
 	}
-	err = r.do(ctx)
-	return b.conclude(ctx, p, r, c, err)
+	return r.do(ctx)
 }
 
 func (b *books) open(ctx context.Context, p *config.Pipeline, wait bool) (*load.Warehouse, error) {
@@ -98,31 +106,24 @@ func anyDivision(cursors []load.Cursor) schema.Scope {
 }
 
 // prepare puts a run together.
-func (b *books) prepare(p *config.Pipeline, o syncOptions, choices []*config.Choice,
-	warehouse *load.Warehouse, cursors []load.Cursor, c *connection,
-) (*run, error) {
-	r := &run{
-		id: runID(b.clock()), source: c.source, warehouse: warehouse, choices: choices,
-		planner: b.planner(p, o, cursors), spools: b.spools(p), accept: map[string]bool{}, soft: p.Soft(),
-		calls: c.calls, spent: c.spent, records: b.records(), clock: b.clock, log: b.log,
-	}
+func (b *books) prepare(r *run, p *config.Pipeline, o syncOptions, choices []*config.Choice, cursors []load.Cursor, c *connection) error {
+	r.id, r.clock, r.log, r.records, r.spools = r.record.Record().ID, b.clock, b.log, b.records(), b.spools(p)
+	r.source, r.calls, r.spent, r.callsLeft = c.source, c.calls, c.spent, c.callsLeft
+	r.choices, r.planner, r.soft, r.accept = choices, b.planner(p, o, cursors), p.Soft(), map[string]bool{}
 	r.target = load.Target{DuckDB: p.To.DuckDB, Parquet: p.To.Parquet, Keep: 2, RunID: r.id}
 	r.places = func(ctx context.Context, s extract.Source) ([]extract.Place, error) {
 		return places(ctx, s, p, o.divisions)
 	}
-	var err error
-	if r.ours, err = streamsOf(p); err != nil {
-		return nil, err
-	}
 	for _, name := range o.accept {
 		stream, _, err := exactonline.Lookup(name)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		r.accept[stream.Name] = true
 	}
-	r.record, err = runs.Create(b.records(), runs.Record{ID: r.id, Pipeline: p.Name(), Started: b.clock()})
-	return r, err
+	var err error
+	r.ours, err = streamsOf(p)
+	return err
 }
 
 func (b *books) planner(p *config.Pipeline, o syncOptions, cursors []load.Cursor) *planner {
@@ -132,19 +133,18 @@ func (b *books) planner(p *config.Pipeline, o syncOptions, cursors []load.Cursor
 }
 
 // conclude writes down how the run ended.
-func (b *books) conclude(ctx context.Context, p *config.Pipeline, r *run, c *connection, outcome error) (synced, error) {
-	code := exitCode(outcome)
-	message := ""
-	if outcome != nil {
-		message = outcome.Error()
+func (b *books) conclude(ctx context.Context, r *run, outcome error) (synced, error) {
+	end := runs.Record{ExitCode: exitCode(outcome), Calls: r.calls(), Ended: b.clock()}
+	end.Status = statusOf(end.ExitCode)
+	if r.callsLeft != nil {
+		end.Left = r.callsLeft()
 	}
-	record, err := r.record.End(runs.Record{
-		Status: statusOf(code), ExitCode: code, Calls: c.calls(), Message: message, Left: c.callsLeft(), Ended: b.clock(),
-	})
-	result := synced{Record: record, Published: r.published}
-	outcome = errors.Join(outcome, err, r.warehouse.Close())
-	b.log.InfoContext(ctx, "run ended", "run_id", r.id, "pipeline", p.Name(), "status", record.Status, "calls", record.Calls)
-	return result, outcome
+	if outcome != nil {
+		end.Message = outcome.Error()
+	}
+	record, err := r.record.End(end)
+	b.log.InfoContext(ctx, "run ended", "run_id", record.ID, "pipeline", record.Pipeline, "status", record.Status, "calls", record.Calls)
+	return synced{Record: record, Published: r.published}, errors.Join(outcome, err, r.warehouse.Close())
 }
 
 func statusOf(code int) string {

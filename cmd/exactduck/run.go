@@ -30,6 +30,7 @@ type run struct {
 	target    load.Target
 	calls     func() int          // calls made so far
 	spent     func() []load.Calls // and where
+	callsLeft func() map[string]int
 	records   string              // where the records of runs lie
 
 	clock  func() time.Time
