@@ -22,7 +22,7 @@ func TestProblemsAreNamedWithTheirPlace(t *testing.T) {
 	for _, test := range []struct{ name, old, replacement, want, hint string }{
 		{"unknown key", "region:", "regoin:", `5:5: unknown key "regoin"`, "did you mean region?"},
 		{"unknown key at the top", "version: 1", "version: 1\nstate_dri: x", `2:1: unknown key "state_dri"`, "did you mean state_dir?"},
-		{"unknown key of a stream", "[crm/Accounts]", "[{stream: crm/Accounts, snce: 2020-01-01}]", `10:37: unknown key "snce"`, "did you mean since?"},
+		{"unknown key of a stream", "[crm/Accounts]", "[{stream: crm/Accounts, snce: 2020-01-01}]", `10:38: unknown key "snce"`, "did you mean since?"},
 		{"duplicate key", "region: nl", "region: nl\n    region: be", `6:5: YAML syntax: mapping key "region" already defined at [5:5]`, ""},
 		{"second document", "pipelines:\n", "pipelines:\n  x:\n---\nversion: 1\npipelines:\n", "10:1: a second document begins here", "--config"},
 		{"wrong type", "version: 1", "version: one", "1:10: wrong kind of value: a whole number is expected here", ""},
@@ -54,7 +54,7 @@ func TestProblemsAreNamedWithTheirPlace(t *testing.T) {
 		{"no such variant", "[crm/Accounts]", "[standard/sync/CRM/Accounts]", "10:15: pipelines.nightly.streams[1].stream: there is no stream", ""},
 		{"no streams", "streams: [crm/Accounts]", "streams: []", "10:5: pipelines.nightly.streams: there is none", ""},
 		{"stream twice", "[crm/Accounts]", "[crm/Accounts, CRM/accounts]", "10:29: pipelines.nightly.streams[2]: crm/Accounts is in this pipeline already, at line 10", ""},
-		{"bad date", "[crm/Accounts]", "[{stream: crm/Accounts, since: 2020-13-01}]", `10:44: pipelines.nightly.streams[1].since: "2020-13-01" is no date`, ""},
+		{"bad date", "[crm/Accounts]", "[{stream: crm/Accounts, since: 2020-13-01}]", `10:45: pipelines.nightly.streams[1].since: "2020-13-01" is no date`, ""},
 		{"unknown column", "[crm/Accounts]", "[{stream: crm/Accounts, exclude_columns: [Nmae]}]", `there is no column "Nmae"`, "did you mean Name?"},
 		{"key column", "[crm/Accounts]", "[{stream: crm/Accounts, exclude_columns: [id]}]", "id is part of the key or the cursor of crm/Accounts", ""},
 		{"cursor column", "[crm/Accounts]", "[{stream: crm/*, exclude_columns: [Timestamp]}]", "Timestamp is part of the key or the cursor", ""},
