@@ -60,7 +60,9 @@ type Variant struct {
 	Table    *schema.Table
 	Cursor   Cursor
 	PageSize int
-	Dated    bool // its rows say when they were modified, so that a read can begin at a date
+	// Dated names the column that says when a row was modified, so that a read can begin at a
+	// date; "": none does.
+	Dated string
 }
 
 // Read is one pass over a variant in a scope.

@@ -202,6 +202,9 @@ func (a *application) shapeOf(g []*portion) shape {
 	for _, c := range h.Table.Columns {
 		s.spooled = append(s.spooled, c.Name)
 	}
+	if h.Mode == spool.Sweep && s.has(h.Dated) {
+		s.dated = h.Dated
+	}
 	return s
 }
 

@@ -193,6 +193,20 @@ func TestSweep(t *testing.T) {
 	b.expect("cursor", "SELECT run_id, sweep_spool, rows, swept_at::TIMESTAMP::VARCHAR FROM _exactduck.cursors", "r3|s1|5|2026-11-21 04:01:00")
 }
 
+// What was written while or shortly before a sweep was made is no miss: the next read brings it.
+func TestSweepTellsMissesFromNews(t *testing.T) {
+	b := newBooks(t)
+	b.apply("r1", read{table: items, scope: "7", mode: spool.Merge, rows: [][]any{{"A", 1, "known", 0}}})
+	b.tick()
+	at := func(ago time.Duration) int { return int(b.moment.Add(-ago).UnixMicro()) }
+	dated := items.Select(func(name string) bool { return name == "Changed" })
+	keys := [][]any{{"A", 1, at(0)}, {"B", 1, at(time.Minute)}, {"C", 1, at(23 * time.Hour)}, {"D", 1, at(25 * time.Hour)}, {"E", 1, nil}}
+	b.expectResult(b.apply("r2", read{table: dated, scope: "7", mode: spool.Sweep, rows: keys, dated: "Changed", began: b.moment}),
+		"read 5 inserted 0 updated 0 deleted 0 missed 2")
+	b.expectResult(b.apply("r3", read{table: items.Keys(), scope: "7", mode: spool.Sweep, rows: keysOf(keys), began: b.moment}),
+		"read 5 inserted 0 updated 0 deleted 0 missed 4")
+}
+
 func TestSoftDeletionAndRevival(t *testing.T) {
 	b := newBooks(t)
 	soft := func(run string, reads ...read) []Applied {

@@ -93,6 +93,7 @@ type read struct {
 	accept bool
 	next   schema.Position
 	tell   func(*schema.Page)
+	dated  string
 }
 
 func (b *books) spool(r read) *spool.File {
@@ -105,7 +106,7 @@ func (b *books) spool(r read) *spool.File {
 	}
 	f, err := spool.Create(filepath.Join(b.dir, "spool"), spool.Header{
 		ID: r.id, Stream: r.table.Service + "/" + r.table.Name, Variant: "v", Fingerprint: "f", Epoch: "e", RunID: "spooling",
-		Scope: r.scope, Table: r.table, Mode: r.mode, Began: r.began, HistoryFrom: "2020-01-01",
+		Scope: r.scope, Table: r.table, Mode: r.mode, Began: r.began, HistoryFrom: "2020-01-01", Dated: r.dated,
 	})
 	if err != nil {
 		b.t.Fatal(err)

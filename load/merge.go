@@ -47,6 +47,9 @@ func (a *application) meet(ctx context.Context, s shape, g []*portion) error {
 	} else if s.version != "" {
 		columns = append(columns, s.version)
 	}
+	if s.dated != "" {
+		columns = append(columns, s.dated)
+	}
 	err := a.reading(g, columns, nil, func(pages int64) error {
 		_, err := a.exec(ctx, "read keys", s.createNewest(), pages)
 		return err

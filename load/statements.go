@@ -38,6 +38,7 @@ type shape struct {
 	scope         string
 	key           []string
 	version       string   // empty where content decides
+	dated         string   // of a sweep: the column that says when a row was modified; empty: none
 	stored        []field  // the source's own columns, in the order of the table
 	spooled       []string // those of them that the spool has
 	mode          spool.Mode
@@ -113,6 +114,9 @@ func (s shape) createNewest() string {
 	}
 	if s.byContent() {
 		columns = append(columns, "hash("+s.content("")+") AS content")
+	}
+	if s.dated != "" {
+		columns = append(columns, identifier(s.dated)+" AS dated")
 	}
 	return "CREATE TEMP TABLE newest AS FROM (SELECT " + strings.Join(columns, ", ") + `
 FROM exactduck_pages(?))
@@ -195,6 +199,18 @@ var dropPart = []string{
 const countMerged = `SELECT s.part, count(*) FILTER (m.ordinal IS NULL), count(*) FILTER (NOT m.stays)
 FROM temp.newest s LEFT JOIN (SELECT ordinal, bool_and(stays) AS stays FROM temp.met GROUP BY ordinal) m ON m.ordinal = s.ordinal
 GROUP BY s.part`
+
+// countMissed counts, by part, the swept rows that are not, or only as an older version, in the
+// table. Rows that may just have been written are no miss: they came after the last read. A day
+// covers the difference between the clocks, whatever zone the source's is in.
+func (s shape) countMissed() string {
+	if s.dated == "" {
+		return countMerged
+	}
+	return strings.Replace(countMerged, "\nGROUP BY", `
+JOIN temp.part p ON p.part = s.part WHERE s.dated IS NULL OR s.dated < (p.began AT TIME ZONE 'UTC') - INTERVAL 1 DAY
+GROUP BY`, 1)
+}
 
 // selectWanted lists the places of the spooled rows that are to be stored.
 const selectWanted = "SELECT s.ordinal FROM temp.newest s ANTI JOIN (SELECT ordinal FROM temp.met WHERE stays) m ON m.ordinal = s.ordinal"

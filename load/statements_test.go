@@ -39,7 +39,11 @@ func TestStatements(t *testing.T) {
 		if s.mode == spool.Replace || s.mode == spool.Sweep {
 			list = append(list, s.createGone(), countGone)
 		}
-		list = append(list, countMerged)
+		if s.mode == spool.Sweep {
+			list = append(list, s.countMissed())
+		} else {
+			list = append(list, countMerged)
+		}
 		if s.mode != spool.Sweep {
 			list = append(list, selectWanted, s.deleteReplaced())
 		}
@@ -51,6 +55,8 @@ func TestStatements(t *testing.T) {
 		}
 		return list
 	}
+	dated := of(versioned, spool.Sweep, false)
+	dated.dated = "Modified"
 	grave := grave{service: "crm", name: "Accounts", scope: "_division", key: "ID", version: "Timestamp", entity: 2}
 	cases := map[string][]string{
 		"merge_version":   merged(of(versioned, spool.Merge, false)),
@@ -58,6 +64,7 @@ func TestStatements(t *testing.T) {
 		"replace_version": merged(of(versioned, spool.Replace, false)),
 		"replace_soft":    merged(of(composite, spool.Replace, true)),
 		"sweep":           merged(of(versioned, spool.Sweep, false)),
+		"sweep_dated":     merged(dated),
 		"sweep_soft":      merged(of(composite, spool.Sweep, true)),
 		"rewrite":         {keyless.countStored(), keyless.sumStored(), keyless.sumSpooled(), keyless.deletePart(), keyless.insertWanted()},
 		"bury":            {grave.createGone("_division", false), shape{service: "crm", name: "Accounts"}.removeGone()},

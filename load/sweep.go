@@ -14,7 +14,7 @@ func (a *application) sweep(ctx context.Context, s shape, g []*portion, have map
 	if err := a.miss(ctx, s, g, have); err != nil {
 		return err
 	}
-	err := a.each(ctx, "count missed rows", countMerged, nil, func(rows *sql.Rows) error {
+	err := a.each(ctx, "count missed rows", s.countMissed(), nil, func(rows *sql.Rows) error {
 		var number int
 		var unknown, older int64
 		err := rows.Scan(&number, &unknown, &older)

@@ -33,7 +33,7 @@ type Options struct {
 	Prefix string
 	Clock  func() time.Time // nil: time.Now
 	Log    *slog.Logger     // nil: nothing is logged
-	Memory string           // DuckDB's memory_limit; "" is "256MB"
+	Memory string           // DuckDB's memory_limit; "" is "192MB"
 	// Threads is how many threads DuckDB uses; 0 is one, which needs the least memory.
 	Threads int
 	// Wait says to wait for another run's lock as long as the context lives.
@@ -97,7 +97,7 @@ func newWarehouse(o Options) (*Warehouse, error) {
 		w.log = slog.New(slog.DiscardHandler)
 	}
 	if w.memory == "" {
-		w.memory = "256MB"
+		w.memory = "192MB"
 	}
 	return w, nil
 }

@@ -133,7 +133,7 @@ func newStream(name string, endpoints []*Endpoint) *extract.Stream {
 			Table:    newTable(name, e, types, deletedAs(endpoints)),
 			Cursor:   cursorOf(e),
 			PageSize: e.PageSize,
-			Dated:    e.Has("Modified"),
+			Dated:    datedBy(e),
 		})
 	}
 	return s
@@ -159,6 +159,14 @@ func cursorOf(e *Endpoint) extract.Cursor {
 		return extract.Modified
 	}
 	return extract.Whole
+}
+
+// datedBy is the column that says when a record was modified.
+func datedBy(e *Endpoint) string {
+	if e.Has(modifiedName) {
+		return modifiedName
+	}
+	return ""
 }
 
 var scopeColumn = schema.Column{Name: "_division", Type: schema.Integer}

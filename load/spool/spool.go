@@ -59,7 +59,9 @@ type Header struct {
 	Mode        Mode            `json:"mode"`
 	From        schema.Position `json:"from"`
 	HistoryFrom string          `json:"history_from"`
-	Began       time.Time       `json:"began"`
+	// Dated names the column that says when a row was modified; "": none does.
+	Dated string    `json:"dated,omitempty"`
+	Began time.Time `json:"began"`
 }
 
 const (
