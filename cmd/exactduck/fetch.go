@@ -95,7 +95,7 @@ func (r *run) spool(ctx context.Context, t *task) error {
 		if err != nil {
 			return err
 		}
-		if err := r.keep(t, page); err != nil {
+		if err := r.keep(ctx, t, page); err != nil {
 			return err
 		}
 		r.say(t)
@@ -106,20 +106,27 @@ func (r *run) spool(ctx context.Context, t *task) error {
 	return nil
 }
 
-func (r *run) keep(t *task, page *schema.Page) (err error) {
+// keep writes a page to disk.
+func (r *run) keep(ctx context.Context, t *task, page *schema.Page) (err error) {
+	log := r.log.With("stream", t.choice.Stream.Name, "scope", t.place.Scope)
 	if t.file == nil {
-		t.file, err = spool.Create(r.spools, t.header(r.id))
-		if err != nil {
+		log.DebugContext(ctx, "beginning spool", "mode", t.mode)
+		if t.file, err = spool.Create(r.spools, t.header(r.id)); err != nil {
 			return err
 		}
 	}
-	return t.file.Append(page)
+	log.DebugContext(ctx, "spooling page", "rows", page.Rows)
+	if err := t.file.Append(page); err != nil {
+		return err
+	}
+	log.DebugContext(ctx, "spooled page", "pages", t.file.Pages())
+	return nil
 }
 
 func (t *task) header(run string) spool.Header {
 	return spool.Header{
 		Stream: t.choice.Stream.Name, Scope: t.place.Scope, Variant: t.variant.Name, Table: t.table, Mode: t.mode,
-		Fingerprint: t.fingerprint, Epoch: t.place.Epoch, RunID: run, From: t.from, HistoryFrom: t.historyFrom, Began: t.began,
+		Fingerprint: t.fingerprint, Epoch: t.place.Epoch, RunID: run, Dated: t.variant.Dated, From: t.from, HistoryFrom: t.historyFrom, Began: t.began,
 	}
 }
 

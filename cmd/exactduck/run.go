@@ -133,6 +133,7 @@ func (r *run) settle(ctx context.Context, t *task, a load.Applied) error {
 	if a.Suspect != nil {
 		t.err = a.Suspect
 	}
+	r.log.DebugContext(ctx, "removing spool", "stream", t.choice.Stream.Name, "scope", t.place.Scope)
 	if err := t.file.Remove(); err != nil {
 		return err
 	}
