@@ -62,6 +62,20 @@ var damage = regexp.MustCompile(`not a valid DuckDB database file|[Cc]orrupt|[Cc
 	`Serialization Error|Failed to deserialize|database file has been truncated|Could not read enough bytes|` +
 	`Failure while replaying WAL`)
 
+// spoken is how DuckDB says what the operating system told it. It limits its temporary files to the
+// room on the disk, and then runs against its own limit.
+var spoken = []struct {
+	words string
+	errno syscall.Errno
+}{
+	{"No space left on device", syscall.ENOSPC},
+	{"max_temp_directory_size", syscall.ENOSPC},
+	{"Disk quota exceeded", syscall.EDQUOT},
+	{"Read-only file system", syscall.EROFS},
+	{"Permission denied", syscall.EACCES},
+	{"Input/output error", syscall.EIO},
+}
+
 var conflicting = regexp.MustCompile(`Conflicting lock is held in .*\(PID (\d+)\)`)
 
 // fileError gives an error of DuckDB, which is only text, the type that says what is wrong with
@@ -71,12 +85,9 @@ func fileError(path string, err error) error {
 		return nil
 	}
 	text := err.Error()
-	for errno, words := range map[syscall.Errno]string{
-		syscall.ENOSPC: "No space left on device", syscall.EDQUOT: "Disk quota exceeded",
-		syscall.EROFS: "Read-only file system", syscall.EACCES: "Permission denied", syscall.EIO: "Input/output error",
-	} {
-		if strings.Contains(text, words) && !errors.Is(err, errno) {
-			return fmt.Errorf("%w: %w", err, errno)
+	for _, known := range spoken {
+		if strings.Contains(text, known.words) && !errors.Is(err, known.errno) {
+			return fmt.Errorf("%w: %w", err, known.errno)
 		}
 	}
 	if m := conflicting.FindStringSubmatch(text); m != nil {
