@@ -260,10 +260,18 @@ func (d *demo) farewell() {
 		fmt.Fprintln(d.story, "go install ./cmd/exactduck makes this program the command exactduck.")
 	}
 	fmt.Fprintf(d.story, `Go on in %s:
-  exactduck sandbox                       serves the companies (leave it running in another terminal)
+  %-39s serves the companies (leave it running in another terminal)
   exactduck sync                          brings what changed; nothing has, yet
   curl -X POST '%s/_sandbox/change?entity=crm/Accounts&insert=3&update=5&delete=1'
   exactduck sync && exactduck status
   exactduck query "FROM crm.Accounts LIMIT 5"
-`, d.dir, d.url)
+`, d.dir, d.sandboxLine(), d.url)
+}
+
+// sandboxLine is how to serve the companies again where pipelines.yaml expects them.
+func (d *demo) sandboxLine() string {
+	if address := strings.TrimPrefix(d.url, "http://"); address != sandboxAddress {
+		return "exactduck sandbox --listen " + address
+	}
+	return "exactduck sandbox"
 }

@@ -58,6 +58,7 @@ var faults = []fault{
 	{as[*exactonline.UnknownStream], exitUsage, say(`"exactduck endpoints" lists the streams`)},
 	{as[*exactonline.NotPullable], exitUsage, say(`"exactduck endpoints" lists the streams`)},
 	{as[*exactonline.NoVariant], exitUsage, say("leave the prefix out, or use one that the stream has")},
+	{as[*queryError], exitUsage, queryHint},
 	{as[*load.Unnameable], exitUsage, say("give the file under to: duckdb: another name")},
 	{as[*load.Foreign], exitUsage, say("move that file away, or publish to another one under to: in pipelines.yaml")},
 
@@ -72,8 +73,11 @@ var faults = []fault{
 	{as[*load.Damaged], exitMachine, damagedHint},
 	{as[*spool.Damaged], exitMachine, say("delete that file; its read is made again")},
 	{as[*auth.StoreError], exitMachine, storeHint},
+	{as[*listenError], exitMachine, listenHint},
 	{is(syscall.ENOSPC, syscall.EDQUOT), exitMachine, say("free some space and run again; nothing is lost")},
 	{is(fs.ErrPermission, syscall.EROFS), exitMachine, say("check who owns that folder and what may write to it")},
+	{as[*stateError], exitMachine, say("another sandbox may be using that file, or it is no state of a sandbox: name another one with --state")},
+	{as[*engineError], exitMachine, say("ask for less at once, or free some memory and disk space")},
 	{is(fs.ErrNotExist), exitMachine, say("check that path: something on it is not there")},
 	{is(syscall.ENOTDIR, syscall.EISDIR, syscall.EEXIST), exitMachine, say("check that path: a file stands where a folder is needed, or the other way round")},
 	{is(syscall.EIO), exitMachine, say("the disk cannot be read or written; look into the log of the system")},
@@ -198,7 +202,9 @@ func damagedHint(err error) string {
 }
 
 func shrinkHint(err error) string {
-	s := find[*load.Shrink](err)
-	return fmt.Sprintf("check the rights of the user at Exact; if it is true, run \"exactduck sync --accept-shrink %s\"",
-		strings.ReplaceAll(s.Table, ".", "/"))
+	name := "STREAM"
+	if of := find[*streamError](err); of != nil {
+		name = of.stream
+	}
+	return "check the rights of the user at Exact; if it is true, run \"exactduck sync --accept-shrink " + name + "\""
 }

@@ -1,3 +1,6 @@
 package main
 
-func lookCommands() []command { return nil }
+// lookCommands look at what is there and change nothing that a pipeline made.
+func lookCommands() []command {
+	return []command{divisionsCommand(), endpointsCommand(), queryCommand(), sandboxCommand()}
+}

@@ -109,7 +109,7 @@ func (p *planner) read(c *config.Choice, place extract.Place) *task {
 	t.why = p.reason(t, cursor, known && cursor.Complete)
 	switch t.why {
 	case whyFirst:
-		if full.Dated && p.since.After(t.since) {
+		if full.Dated != "" && p.since.After(t.since) {
 			t.since, t.historyFrom = p.since, day(p.since)
 		}
 	case whySince:
@@ -148,7 +148,7 @@ func (p *planner) reason(t *task, cursor load.Cursor, complete bool) string {
 		return whyDeletions
 	case t.variant.Cursor == extract.Whole:
 		return whyWhole
-	case !p.since.IsZero() && t.variant.Dated:
+	case !p.since.IsZero() && t.variant.Dated != "":
 		return whySince
 	}
 	return whyNews
@@ -252,7 +252,7 @@ func (p *planner) sweeps(tasks []*task) []*task {
 		}
 		s := &task{choice: t.choice, place: t.place, mode: spool.Sweep, why: whySweep, fingerprint: t.fingerprint}
 		s.variant = cheapest(t.choice.Stream, t.choice.Variant)
-		s.table = s.variant.Table.Keys()
+		s.table = s.variant.Table.Select(func(name string) bool { return name == s.variant.Dated })
 		reads = append(reads, s)
 	}
 	return reads

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"exactduck/cmd/exactduck/config"
+	"exactduck/extract"
+)
+
+func divisionsCommand() command {
+	return command{
+		name: "divisions", usage: "list the administrations that a login can reach",
+		help: `
+Asks Exact, which costs one call, or two when the connection names no division. An administration
+that is archived or blocked is read only where pipelines.yaml lists its code.
+
+   exactduck divisions
+   exactduck divisions --connection books --output json`,
+		flags: []cli.Flag{connectionFlag()},
+		do:    doDivisions,
+	}
+}
+
+func connectionFlag() cli.Flag {
+	return &cli.StringFlag{Name: "connection", Usage: "the `NAME` of a connection; needed when there are several", EnvVars: env("connection")}
+}
+
+// division is one administration, and the pipelines that read it.
+type division struct {
+	Code      string   `json:"code"`
+	Name      string   `json:"name"`
+	Active    bool     `json:"active"`
+	Epoch     string   `json:"epoch"` // changes when Exact numbers the records anew
+	Pipelines []string `json:"pipelines"`
+}
+
+func doDivisions(ctx context.Context, k *call) (*view, error) {
+	name, err := k.connectionName()
+	if err != nil {
+		return nil, err
+	}
+	c, err := k.dial(ctx, name, "")
+	if err != nil {
+		return nil, err
+	}
+	places, err := c.source.Places(ctx)
+	if err != nil {
+		return nil, err
+	}
+	divisions, warnings := readBy(k.cfg, name, places)
+	k.warnings = append(k.warnings, warnings...)
+	return &view{data: divisions, text: func(out io.Writer) { printDivisions(out, divisions) }}, nil
+}
+
+// readBy tells of every place which pipelines of a connection read it. Where a pipeline names one
+// that is not there, there is a warning.
+func readBy(cfg *config.Config, connection string, places []extract.Place) (divisions []division, warnings []string) {
+	divisions = make([]division, len(places))
+	for i, p := range places {
+		divisions[i] = division{Code: p.Code, Name: p.Name, Active: p.Active, Epoch: p.Epoch, Pipelines: []string{}}
+	}
+	for _, name := range cfg.PipelineNames() {
+		p := cfg.Pipelines[name]
+		if p.From != connection {
+			continue
+		}
+		for _, wanted := range p.Divisions {
+			chosen, err := config.Divisions{wanted}.Select(places)
+			if unknown, ok := errors.AsType[*config.UnknownDivision](err); ok {
+				warnings = append(warnings, fmt.Sprintf("pipeline %s reads division %q, which this login cannot reach", name, unknown.Division))
+			}
+			for _, place := range chosen {
+				i := slices.IndexFunc(places, func(p extract.Place) bool { return p.Scope == place.Scope })
+				if !slices.Contains(divisions[i].Pipelines, name) {
+					divisions[i].Pipelines = append(divisions[i].Pipelines, name)
+				}
+			}
+		}
+	}
+	return divisions, warnings
+}
+
+func printDivisions(out io.Writer, divisions []division) {
+	t := newTable(out, "division", "name", "active", "read by")
+	for _, d := range divisions {
+		active := "yes"
+		if !d.Active {
+			active = "no"
+		}
+		t.AppendRow([]any{d.Code, printable(d.Name), active, strings.Join(d.Pipelines, ", ")})
+	}
+	t.Render()
+}

@@ -1,0 +1,265 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"exactduck/cmd/exactduck/config"
+	"exactduck/extract/sandbox"
+)
+
+func sandboxCommand() command {
+	return command{
+		name: "sandbox", usage: "serve a simulated Exact Online on this machine",
+		help: `
+The same addresses, rules and refusals as the real one, over companies that do not exist. What is
+done in them, and who is logged in, is kept in the state file; in the folder of a demo that is the
+demo's. Ctrl-C stops it.
+
+   exactduck sandbox
+   exactduck sandbox --divisions 5 --scale 10 --seed 7 --state large.ndjson
+   curl -X POST 'http://127.0.0.1:8700/_sandbox/change?entity=crm/Accounts&insert=3&update=2&delete=1'
+   curl http://127.0.0.1:8700/_sandbox/calls`,
+		flags: sandboxFlags(),
+		do:    doSandbox,
+	}
+}
+
+// What shapes the companies, which a state file holds already.
+var shaping = []string{"divisions", "scale", "seed"}
+
+func sandboxFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "listen", Value: sandboxAddress, Usage: "`ADDRESS` on this machine; port 0 takes any that is free", EnvVars: env("listen")},
+		&cli.StringFlag{Name: "state", Value: sandboxState, Usage: "the `FILE` that keeps what happens; '' keeps nothing", EnvVars: env("state")},
+		&cli.IntFlag{Name: "divisions", Value: 2, Usage: "`NUMBER` of companies", EnvVars: env("divisions")},
+		&cli.Float64Flag{Name: "scale", Value: 1, Usage: "`FACTOR` for the number of records; at 1 the first company has about 2500 transaction lines", EnvVars: env("scale")},
+		&cli.Uint64Flag{Name: "seed", Usage: "`NUMBER` that all of it is made from", EnvVars: env("seed")},
+		&cli.DurationFlag{Name: "window", Value: time.Minute, Usage: "how long the minute of the minute limit is", EnvVars: env("window")},
+		&cli.IntFlag{Name: "minute-limit", Value: 60, Usage: "`CALLS` that a division may cost in a minute; 0: no limit", EnvVars: env("minute-limit")},
+		&cli.IntFlag{Name: "day-limit", Value: 5000, Usage: "`CALLS` that a division may cost in a day; 0: no limit", EnvVars: env("day-limit")},
+	}
+}
+
+// stopping is how long requests under way may take once the sandbox is to stop.
+const stopping = 500 * time.Millisecond
+
+func doSandbox(ctx context.Context, k *call) (*view, error) {
+	options, err := k.sandboxOptions()
+	if err != nil {
+		return nil, err
+	}
+	listener, err := listenHere(ctx, k.String("listen"))
+	if err != nil {
+		return nil, err
+	}
+	simulated, err := sandbox.New(options)
+	if err != nil {
+		return nil, errors.Join(&stateError{options.StateFile, err}, listener.Close())
+	}
+	return &view{raw: func(out io.Writer) error {
+		if err := k.introduce(out, newServed(simulated, listener, options.StateFile)); err != nil {
+			return errors.Join(err, listener.Close(), simulated.Close())
+		}
+		err := serve(ctx, listener, simulated, k.log)
+		if err == nil && !k.Bool("q") {
+			fmt.Fprintln(k.err, "the sandbox has stopped")
+		}
+		return errors.Join(err, simulated.Close())
+	}}, nil
+}
+
+func (k *call) sandboxOptions() (o sandbox.Options, err error) {
+	o = sandbox.Options{
+		Seed: k.Uint64("seed"), Divisions: k.Int("divisions"), Scale: k.Float64("scale"), Window: k.Duration("window"),
+		MinuteLimit: unlimited(k.Int("minute-limit")), DayLimit: unlimited(k.Int("day-limit")), Clock: k.clock, Log: k.log,
+	}
+	switch {
+	case o.Divisions < 1:
+		return o, &usageError{"--divisions must be at least 1", ""}
+	case !(o.Scale > 0) || math.IsInf(o.Scale, 0):
+		return o, &usageError{"--scale must be a number above 0", ""}
+	case o.Window <= 0:
+		return o, &usageError{"--window must be longer than nothing", "write it as 60s or 2s"}
+	}
+	if k.String("state") == "" {
+		return o, nil
+	}
+	if o.StateFile, err = filepath.Abs(k.String("state")); err != nil {
+		return o, err
+	}
+	if info, err := os.Stat(o.StateFile); err == nil && info.Size() > 0 {
+		for _, flag := range shaping {
+			if k.IsSet(flag) {
+				return o, &usageError{
+					fmt.Sprintf("%s holds companies already, which --%s cannot change", o.StateFile, flag),
+					"leave --" + flag + " out, or name another file with --state",
+				}
+			}
+		}
+	}
+	return o, nil
+}
+
+// unlimited turns what the flags call no limit into what the sandbox calls so.
+func unlimited(calls int) int {
+	if calls <= 0 {
+		return -1
+	}
+	return calls
+}
+
+// stateError says that the state file of a sandbox is of no use.
+type stateError struct {
+	path string
+	err  error
+}
+
+func (e *stateError) Error() string { return e.err.Error() }
+func (e *stateError) Unwrap() error { return e.err }
+
+// listenError says that the sandbox cannot listen where it should.
+type listenError struct {
+	address string
+	err     error
+}
+
+func (e *listenError) Error() string { return fmt.Sprintf("listen on %s: %v", e.address, e.err) }
+func (e *listenError) Unwrap() error { return e.err }
+
+func listenHint(err error) string {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return "another program, perhaps another sandbox, listens there: stop it, or take another port with --listen 127.0.0.1:0"
+	}
+	return "take another port with --listen 127.0.0.1:0"
+}
+
+// loopbackOnly refuses addresses that other machines can reach: the sandbox knows no strangers.
+func loopbackOnly(address string) error {
+	const hint = "write it like " + sandboxAddress
+	host, _, err := net.SplitHostPort(address)
+	switch {
+	case err != nil:
+		return &usageError{fmt.Sprintf("--listen %q is no address with a port", address), hint}
+	case !config.Loopback(host):
+		return &usageError{fmt.Sprintf("--listen %q is not on this machine alone, and the sandbox serves nobody else", address), hint}
+	}
+	return nil
+}
+
+func listenHere(ctx context.Context, address string) (net.Listener, error) {
+	if err := loopbackOnly(address); err != nil {
+		return nil, err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if _, badPort := errors.AsType[*net.AddrError](err); badPort {
+		return nil, &usageError{fmt.Sprintf("--listen %q has no port that there is", address), "write it like " + sandboxAddress}
+	}
+	if err != nil {
+		return nil, &listenError{address, reason(err)}
+	}
+	return listener, nil
+}
+
+// reason is the innermost error: the outer ones repeat the address.
+func reason(err error) error {
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err
+		}
+		err = inner
+	}
+}
+
+// serve answers requests until the context ends.
+func serve(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger) error {
+	server := &http.Server{
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+		BaseContext: func(net.Listener) context.Context { return ctx }, // ends what a fault makes wait
+		ErrorLog:    slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	stopped := make(chan error, 1)
+	stop := context.AfterFunc(ctx, func() {
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopping)
+		defer cancel()
+		err := server.Shutdown(grace)
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = server.Close()
+		}
+		stopped <- err
+	})
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if stop() {
+			return fmt.Errorf("serve the sandbox: %w", err)
+		}
+	}
+	return <-stopped
+}
+
+// served is where a sandbox is and how to log in to it.
+type served struct {
+	URL          string `json:"url"`
+	Divisions    []int  `json:"divisions"`
+	ClientID     string `json:"client_id"`
+	ClientSecret string `json:"client_secret"` // of no worth outside this sandbox
+	StateFile    string `json:"state_file,omitempty"`
+	Control      string `json:"control_url"`
+}
+
+func newServed(s *sandbox.Sandbox, listener net.Listener, state string) *served {
+	id, secret := s.Client()
+	url := "http://" + listener.Addr().String()
+	return &served{URL: url, Divisions: s.Divisions(), ClientID: id, ClientSecret: secret, StateFile: state, Control: url + "/_sandbox/"}
+}
+
+// introduce says what is served, before it is: a sandbox has no end at which to say it.
+func (k *call) introduce(out io.Writer, s *served) error {
+	if k.String("output") == "json" {
+		if code := k.showJSON(&view{data: s}, nil, 0); code != 0 {
+			return &listenError{s.URL, errors.New("nobody could be told")}
+		}
+		return nil
+	}
+	state := s.StateFile
+	if state == "" {
+		state = "nowhere: it is gone when the sandbox stops"
+	}
+	_, err := fmt.Fprintf(out, `a simulated Exact Online listens on %[1]s
+
+divisions      %[2]s
+kept in        %[3]s
+client id      %[4]s
+client secret  %[5]s   (opens nothing but this sandbox)
+
+To read from it, write into pipelines.yaml:
+
+connections:
+  sandbox:
+    type: exact-online
+    base_url: %[1]s
+    client_id: %[4]s
+    client_secret: %[5]s
+
+To work in its books, as people would (omit division: the first):
+
+  curl -X POST '%[6]schange?division=%[7]d&entity=crm/Accounts&insert=3&update=2&delete=1'
+  curl %[6]scalls
+
+Ctrl-C stops it.
+`, s.URL, strings.Trim(fmt.Sprint(s.Divisions), "[]"), state, s.ClientID, s.ClientSecret, s.Control, s.Divisions[0])
+	return err
+}
