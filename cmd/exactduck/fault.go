@@ -180,7 +180,11 @@ func divisionHint(err error) string {
 }
 
 func loginHint(err error) string {
-	switch find[*auth.LoginError](err).Cause {
+	e := find[*auth.LoginError](err)
+	if e == nil { // a bare auth.ErrAppRefused
+		return "check client_id, client_secret and redirect_url against the app registration"
+	}
+	switch e.Cause {
 	case auth.WrongClient:
 		return "check client_id and client_secret against the app registration, which is per region"
 	case auth.WrongRedirect:
