@@ -11,8 +11,8 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// question is one thing that a flag says, or a person at a terminal.
-type question struct {
+// setting is one thing that a flag says, or a person at a terminal.
+type setting struct {
 	flag, text, hint string
 	fallback         string // what Enter alone means
 	answer           *string
@@ -53,22 +53,22 @@ func (a *asker) line(ctx context.Context) (string, error) {
 }
 
 // all asks what has no answer yet, each until the answer will do.
-func (a *asker) all(ctx context.Context, questions []question) error {
-	for _, q := range questions {
-		for *q.answer == "" {
-			fmt.Fprintf(a.out, "%s (%s)\n[%s] ", q.text, q.hint, q.fallback)
+func (a *asker) all(ctx context.Context, settings []setting) error {
+	for _, x := range settings {
+		for *x.answer == "" {
+			fmt.Fprintf(a.out, "%s (%s)\n[%s] ", x.text, x.hint, x.fallback)
 			line, err := a.line(ctx)
 			if err != nil {
 				return err
 			}
 			if line == "" {
-				line = q.fallback
+				line = x.fallback
 			}
-			if err := q.check(line); err != nil {
+			if err := x.check(line); err != nil {
 				fmt.Fprintf(a.out, "%v\n", err)
 				continue
 			}
-			*q.answer = line
+			*x.answer = line
 		}
 	}
 	return nil

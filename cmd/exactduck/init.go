@@ -103,15 +103,15 @@ func (k *call) start(ctx context.Context) (*start, error) {
 		Region: k.String("region"), ClientID: k.String("client-id"), RedirectURL: k.String("redirect-url"),
 		Preset: k.String("preset"), DuckDB: k.String("duckdb"),
 	}
-	for _, q := range s.questions() {
-		if *q.answer != "" {
-			if err := q.check(*q.answer); err != nil {
-				return nil, &usageError{"--" + q.flag + ": " + err.Error(), q.hint}
+	for _, x := range s.settings() {
+		if *x.answer != "" {
+			if err := x.check(*x.answer); err != nil {
+				return nil, &usageError{"--" + x.flag + ": " + err.Error(), x.hint}
 			}
 		}
 	}
 	if !k.Bool("yes") && terminal(k.in) && terminal(k.err) {
-		return s, newAsker(k).all(ctx, s.questions())
+		return s, newAsker(k).all(ctx, s.settings())
 	}
 	if !k.Bool("yes") && (s.Region == "" || s.Preset == "") {
 		return nil, &usageError{
@@ -119,15 +119,15 @@ func (k *call) start(ctx context.Context) (*start, error) {
 			"exactduck init --region nl --preset finance, or --yes for the defaults",
 		}
 	}
-	for _, q := range s.questions() {
-		*q.answer = cmp.Or(*q.answer, q.fallback)
+	for _, x := range s.settings() {
+		*x.answer = cmp.Or(*x.answer, x.fallback)
 	}
 	return s, nil
 }
 
-func (s *start) questions() []question {
+func (s *start) settings() []setting {
 	list := func(words []string) string { return "one of " + strings.Join(words, " ") }
-	return []question{
+	return []setting{
 		{"region", "At which of Exact's sites are the books?", "use " + list(config.Regions()), startDefaults.Region, &s.Region, oneOf(config.Regions())},
 		{"client-id", "What is the client id of your app? It may be a ${VARIABLE}.", "copy it from the app registration", startDefaults.ClientID, &s.ClientID, plain},
 		{"redirect-url", "What is its redirect URL, to the letter?", "copy it from the app registration", startDefaults.RedirectURL, &s.RedirectURL, plain},
