@@ -101,7 +101,7 @@ func placesOf(s *extract.Stream, places []extract.Place) []extract.Place {
 
 func (p *planner) read(c *config.Choice, place extract.Place) *task {
 	cursor, known := p.cursors[streamScope{c.Stream.Name, place.Scope}]
-	full, more := ways(c, cursor.Variant)
+	full, more := ways(c, inquiryOf(cursor.Fingerprint).Variant)
 	t := &task{choice: c, place: place, variant: full, mode: spool.Replace, since: c.Since}
 	t.table = c.Table(full)
 	t.fingerprint = fingerprint(full, c)
@@ -188,19 +188,28 @@ func covers(wide, narrow *schema.Table) bool {
 	return !slices.ContainsFunc(narrow.Columns, func(c schema.Column) bool { return wide.Index(c.Name) < 0 })
 }
 
-// fingerprint says what was asked for, so that a cursor is never used for another question. It is
-// readable on purpose: the plan shows what differs.
+// inquiry is what was asked for, so that a cursor is never used for another question. Its text is the
+// fingerprint, readable on purpose. The variant is the one that reads everything, whichever brings
+// the changes.
+type inquiry struct {
+	Variant string   `json:"variant"`
+	Without []string `json:"without,omitempty"`
+	Since   string   `json:"since,omitempty"`
+	Numbers int      `json:"numbers"` // the rule by which doubles become amounts
+}
+
 func fingerprint(v *extract.Variant, c *config.Choice) string {
-	text, err := json.Marshal(struct {
-		Variant string   `json:"variant"`
-		Without []string `json:"without,omitempty"`
-		Since   string   `json:"since,omitempty"`
-		Numbers int      `json:"numbers"` // the rule by which doubles become amounts
-	}{v.Name, c.Exclude, day(c.Since), 1})
+	text, err := json.Marshal(inquiry{v.Name, c.Exclude, day(c.Since), 1})
 	if err != nil {
 		panic(err) // strings and numbers always marshal
 	}
 	return string(text)
+}
+
+// inquiryOf is what a fingerprint stands for; zero when it is none of ours.
+func inquiryOf(fingerprint string) (i inquiry) {
+	_ = json.Unmarshal([]byte(fingerprint), &i)
+	return i
 }
 
 func day(t time.Time) string {

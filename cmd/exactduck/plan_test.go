@@ -58,6 +58,11 @@ func TestPlanOfOneStream(t *testing.T) {
 			why: whyNews, mode: spool.Merge, variant: "cashflow/Payments",
 		},
 		{
+			name: "news after news by another variant", stream: "cashflow/Payments",
+			cursor: func(c *load.Cursor) { c.Variant = "cashflow/Payments" },
+			why:    whyNews, mode: spool.Merge, variant: "cashflow/Payments",
+		},
+		{
 			name: "first load there", stream: "cashflow/Payments", first: true,
 			why: whyFirst, mode: spool.Replace, variant: "bulk/Cashflow/Payments",
 		},

@@ -31,7 +31,7 @@ type run struct {
 	calls     func() int          // calls made so far
 	spent     func() []load.Calls // and where
 	callsLeft func() map[string]int
-	records   string              // where the records of runs lie
+	records   string // where the records of runs lie
 
 	clock  func() time.Time
 	log    *slog.Logger

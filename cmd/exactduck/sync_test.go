@@ -18,7 +18,7 @@ const mixed = `      - crm/Accounts
 
 // A night without changes costs one call per stream and division, and one for deletions and one
 // for Divisions; it moves no row and publishes nothing.
-func TestSecondSyncCostsTheMinimum(t *testing.T) {
+func TestQuietNightCostsTheMinimum(t *testing.T) {
 	w := newWorld(t, t.TempDir(), mixed, sandbox.Options{})
 	first := w.run(syncOptions{})
 	if sum := first.Totals(); sum.Inserted == 0 || sum.Inserted != sum.Rows || !first.Published.DuckDB || !first.Published.Parquet {
@@ -26,19 +26,26 @@ func TestSecondSyncCostsTheMinimum(t *testing.T) {
 	}
 	w.equal()
 	w.clock.advance(24 * time.Hour)
+	w.run(syncOptions{})
+	w.clock.advance(24 * time.Hour)
 	before := total(w.sandbox.Calls())
 	second := w.run(syncOptions{})
 	sum := second.Totals()
 	if sum.Inserted+sum.Updated+sum.Deleted != 0 || second.Published.DuckDB || second.Published.Parquet {
-		t.Errorf("the second sync moved rows: %+v, published %+v", sum, second.Published)
+		t.Errorf("a quiet night moved rows: %+v, published %+v", sum, second.Published)
 	}
 	tokens := 1 // the access token has long expired
 	pages := 0
 	for _, s := range second.Streams {
 		pages += s.Pages
 	}
+	for _, s := range second.Streams {
+		if s.Why != whyNews && s.Why != whyWhole {
+			t.Errorf("%s in %s is read because of %q", s.Stream, s.Scope, s.Why)
+		}
+	}
 	if calls := total(w.sandbox.Calls()) - before; calls != pages+1+tokens || second.Calls != pages+1 {
-		t.Errorf("the second sync made %d calls, counts %d, and read %d pages: %v", calls, second.Calls, pages, w.sandbox.Calls())
+		t.Errorf("a quiet night made %d calls, counts %d, and read %d pages: %v", calls, second.Calls, pages, w.sandbox.Calls())
 	}
 	w.equal()
 }
