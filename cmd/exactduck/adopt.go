@@ -49,7 +49,7 @@ func (r *run) adopted(ctx context.Context, mode spool.Mode, tasks []*task) []*ta
 // its stream; one that its own task cannot use goes.
 func (r *run) place(ctx context.Context, file *spool.File, tasks []*task) error {
 	h := file.Header()
-	wanted := r.ours(h.Stream)
+	wanted := r.ours(h.Stream) && !r.settled(h)
 	for _, t := range tasks {
 		if t.choice.Stream.Name != h.Stream || t.place.Scope != h.Scope {
 			continue
@@ -72,7 +72,7 @@ func (r *run) place(ctx context.Context, file *spool.File, tasks []*task) error 
 func (r *run) useful(t *task, h spool.Header) bool {
 	cursor := r.planner.cursors[streamScope{h.Stream, h.Scope}]
 	switch {
-	case t.file != nil, h.Epoch != t.place.Epoch, h.ID == cursor.Spool, (h.Mode == spool.Sweep) != (t.mode == spool.Sweep):
+	case t.file != nil, h.Epoch != t.place.Epoch, r.settled(h), (h.Mode == spool.Sweep) != (t.mode == spool.Sweep):
 		return false
 	case h.Mode == spool.Window:
 		return t.mode == spool.Window && h.HistoryFrom == t.historyFrom
@@ -80,6 +80,15 @@ func (r *run) useful(t *task, h spool.Header) bool {
 		return t.mode == spool.Merge && h.From == cursor.Position
 	}
 	return h.Mode == spool.Sweep || h.Began.After(cursor.ReadAt)
+}
+
+// settled tells that the warehouse has applied the spool, or has been swept since it was begun.
+func (r *run) settled(h spool.Header) bool {
+	cursor := r.planner.cursors[streamScope{h.Stream, h.Scope}]
+	if h.Mode == spool.Sweep {
+		return h.ID == cursor.SweepSpool || h.Began.Before(cursor.SweptAt)
+	}
+	return h.ID == cursor.Spool
 }
 
 // take makes the task the one that the spool was begun for.
@@ -93,6 +102,9 @@ func (t *task) take(file *spool.File) {
 	for _, v := range t.choice.Stream.Variants {
 		if v.Name == h.Variant && v.Name != t.variant.Name {
 			t.variant = v
+			if h.Mode == spool.Replace {
+				t.variant, _ = bothWays(t.choice.Stream, v)
+			}
 		}
 	}
 }

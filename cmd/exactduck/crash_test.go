@@ -57,12 +57,13 @@ var situations = []situation{
 	}},
 }
 
-// unswept are the streams of crashing that keep deleted rows unless a situation sweeps.
+// unswept are the streams of crashing that may keep deleted rows after a plain sync that follows
+// a run which was killed in the situation.
 func (s situation) unswept() []string {
-	if s.name == "what changed" || s.name == "moved division" {
-		return []string{"cashflow/Payments"}
+	if s.name == "first load" || s.name == "sweep" {
+		return nil
 	}
-	return nil
+	return []string{"cashflow/Payments"}
 }
 
 func (o *office) synced() {

@@ -273,8 +273,15 @@ func (o *office) equal(except ...string) {
 // tidy fails the test when runs have left anything behind that no run needs any more.
 func (o *office) tidy() {
 	o.t.Helper()
-	if left, err := spool.List(o.file("state/spool/nightly")); err != nil || len(left) > 0 {
-		o.t.Errorf("spools are left: %v, %v", left, err)
+	for _, path := range o.spooled() {
+		file, err := spool.Open(path)
+		if err != nil {
+			o.t.Fatal(err)
+		}
+		o.t.Errorf("a spool is left: %+v, whole: %v", file.Header(), file.Done())
+		if err := file.Close(); err != nil {
+			o.t.Error(err)
+		}
 	}
 	for _, pattern := range []string{".*", "*.wal", "lake/.*", "lake/runs/.*", "lake/*/.*", "state/*.adopting", "state/*.wal"} {
 		if left, err := filepath.Glob(o.file(pattern)); err != nil || len(left) > 0 {

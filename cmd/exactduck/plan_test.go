@@ -99,7 +99,7 @@ func TestPlanOfOneStream(t *testing.T) {
 			why: whyChoice, mode: spool.Replace, variant: "crm/Accounts",
 		},
 		{
-			name: "deletions gone", stream: "crm/Accounts", deletions: 56 * 24 * time.Hour,
+			name: "deletions gone", stream: "crm/Accounts", cursor: func(c *load.Cursor) { c.SweptAt = night.Add(-90 * 24 * time.Hour) }, deletions: 56 * 24 * time.Hour,
 			why: whyDeletions, mode: spool.Replace, variant: "sync/CRM/Accounts",
 		},
 		{
