@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -29,7 +30,7 @@ import (
 func TestStories(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"), RequireUniqueNames: true,
-		Setup: furnish,
+		Setup: func(env *testscript.Env) error { return furnish(t.Context(), env) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "sandbox": openSandbox, "fill": fill, "authorize": authorize, "ahead": ahead,
 			"steer": steer, "vary": vary, "mount": mount, "login-file": loginFile, "mangle": mangle,
@@ -45,24 +46,27 @@ func TestStories(t *testing.T) {
 
 // stage is what one story plays on.
 type stage struct {
-	ahead  atomic.Int64 // of the real clock
+	ctx    context.Context // of the test
+	ahead  atomic.Int64    // of the real clock
 	secret string
 }
 
-func furnish(env *testscript.Env) error {
-	port, err := freePort()
+func on(ts *testscript.TestScript) *stage { return ts.Value("stage").(*stage) }
+
+func furnish(ctx context.Context, env *testscript.Env) error {
+	port, err := freePort(ctx)
 	if err != nil {
 		return err
 	}
-	env.Values["stage"] = new(stage)
+	env.Values["stage"] = &stage{ctx: ctx}
 	env.Vars = append(env.Vars,
 		"XDG_STATE_HOME="+filepath.Join(env.WorkDir, ".state"), "NO_COLOR=1",
 		fmt.Sprintf("REDIRECT_URL=http://127.0.0.1:%d/callback", port))
 	return nil
 }
 
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func freePort(ctx context.Context) (int, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, err
 	}
@@ -72,7 +76,7 @@ func freePort() (int, error) {
 
 // openSandbox starts a simulated Exact Online with one small company.
 func openSandbox(ts *testscript.TestScript, _ bool, _ []string) {
-	st := ts.Value("stage").(*stage)
+	st := on(ts)
 	simulated, err := sandbox.New(sandbox.Options{
 		Seed: 1, Divisions: 1, Scale: 0.02, MinuteLimit: -1, DayLimit: -1,
 		Clock: func() time.Time { return time.Now().Add(time.Duration(st.ahead.Load())) },
@@ -109,7 +113,7 @@ func vary(ts *testscript.TestScript, _ bool, args []string) {
 func ahead(ts *testscript.TestScript, _ bool, args []string) {
 	d, err := time.ParseDuration(args[0])
 	ts.Check(err)
-	total := ts.Value("stage").(*stage).ahead.Add(int64(d))
+	total := on(ts).ahead.Add(int64(d))
 	ts.Setenv(childTime, time.Duration(total).String())
 }
 
@@ -134,7 +138,7 @@ func ended(ts *testscript.TestScript, want string, err error, stdout, stderr str
 	if failed != (code != 0) || failed && !strings.Contains(stderr, "\nhint: ") {
 		ts.Fatalf("exit code %d needs an error line and a hint, and 0 needs none", code)
 	}
-	if secret := ts.Value("stage").(*stage).secret; secret != "" && strings.Contains(stdout+stderr, secret) {
+	if secret := on(ts).secret; secret != "" && strings.Contains(stdout+stderr, secret) {
 		ts.Fatalf("the client secret is shown")
 	}
 }
@@ -157,7 +161,7 @@ var answers = map[string]func(address string) string{
 // program prints, lets the app in, and either follows the browser back ("browser") or pastes
 // something, see answers. Its arguments are the exit code, the way, and the command line.
 func authorize(ts *testscript.TestScript, _ bool, args []string) {
-	cmd := exec.Command("exactduck", args[2:]...)
+	cmd := exec.CommandContext(on(ts).ctx, "exactduck", args[2:]...)
 	cmd.Dir = ts.MkAbs(".")
 	for _, name := range []string{"PATH", "HOME", "XDG_STATE_HOME", "EXACT_CLIENT_ID", "EXACT_CLIENT_SECRET", childTime} {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
@@ -190,8 +194,7 @@ func authorize(ts *testscript.TestScript, _ bool, args []string) {
 // letIn is a person who logs in and lets the app in; it returns where the browser is sent.
 func letIn(ts *testscript.TestScript, page string) string {
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	r, err := client.Get(page + "&auto=1")
-	ts.Check(err)
+	r := send(ts, client, http.MethodGet, page+"&auto=1")
 	defer r.Body.Close()
 	if r.StatusCode != http.StatusFound {
 		ts.Fatalf("the login page answered %s", r.Status)
@@ -202,15 +205,20 @@ func letIn(ts *testscript.TestScript, page string) string {
 // visit is the browser coming back; like a person it goes on past the warning of the certificate.
 func visit(ts *testscript.TestScript, address string) {
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
-	r, err := client.Get(address)
+	ts.Check(send(ts, client, http.MethodGet, address).Body.Close())
+}
+
+func send(ts *testscript.TestScript, client *http.Client, method, address string) *http.Response {
+	req, err := http.NewRequestWithContext(on(ts).ctx, method, address, nil)
 	ts.Check(err)
-	ts.Check(r.Body.Close())
+	r, err := client.Do(req)
+	ts.Check(err)
+	return r
 }
 
 // steer does something to the company: "steer change?entity=crm/Accounts&insert=3".
 func steer(ts *testscript.TestScript, _ bool, args []string) {
-	r, err := http.Post(ts.Getenv("SANDBOX_URL")+"/_sandbox/"+args[0], "text/plain", nil)
-	ts.Check(err)
+	r := send(ts, http.DefaultClient, http.MethodPost, ts.Getenv("SANDBOX_URL")+"/_sandbox/"+args[0])
 	defer r.Body.Close()
 	if r.StatusCode != http.StatusOK {
 		ts.Fatalf("the sandbox answered %s", r.Status)
@@ -241,12 +249,12 @@ func mangle(ts *testscript.TestScript, _ bool, files []string) {
 func mount(ts *testscript.TestScript, _ bool, args []string) {
 	dir := ts.MkAbs(args[0])
 	ts.Check(os.MkdirAll(dir, 0o700))
-	ts.Check(tmpfs(dir, args[1]))
-	ts.Defer(func() { _ = exec.Command("umount", "--lazy", dir).Run() })
+	ts.Check(tmpfs(on(ts).ctx, dir, args[1]))
+	ts.Defer(func() { _ = exec.CommandContext(context.Background(), "umount", "--lazy", dir).Run() })
 }
 
-func tmpfs(dir, size string) error {
-	return exec.Command("mount", "-t", "tmpfs", "-o", "size="+size, "tmpfs", dir).Run()
+func tmpfs(ctx context.Context, dir, size string) error {
+	return exec.CommandContext(ctx, "mount", "-t", "tmpfs", "-o", "size="+size, "tmpfs", dir).Run()
 }
 
 // mayMount tells whether this process may mount, which takes a privileged one.
@@ -256,8 +264,8 @@ var mayMount = sync.OnceValue(func() bool {
 		return false
 	}
 	defer os.Remove(dir)
-	if tmpfs(dir, "64k") != nil {
+	if tmpfs(context.Background(), dir, "64k") != nil {
 		return false
 	}
-	return exec.Command("umount", dir).Run() == nil
+	return exec.CommandContext(context.Background(), "umount", dir).Run() == nil
 })
