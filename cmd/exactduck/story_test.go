@@ -93,7 +93,10 @@ func openSandbox(ts *testscript.TestScript, _ bool, _ []string) {
 
 // fill writes the addresses of this story into files.
 func fill(ts *testscript.TestScript, _ bool, files []string) {
-	words := strings.NewReplacer("SANDBOX_URL", ts.Getenv("SANDBOX_URL"), "REDIRECT_URL", ts.Getenv("REDIRECT_URL"))
+	redirect := ts.Getenv("REDIRECT_URL")
+	words := strings.NewReplacer(
+		"SANDBOX_URL", ts.Getenv("SANDBOX_URL"), "REDIRECT_URL", redirect,
+		"REDIRECT_TLS", strings.Replace(redirect, "http:", "https:", 1))
 	for _, name := range files {
 		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(words.Replace(ts.ReadFile(name))), 0o600))
 	}
