@@ -139,7 +139,8 @@ func (r *run) fallBack(ctx context.Context, t *task) bool {
 	next := t.choice.Stream.Variants[at+1]
 	r.log.WarnContext(ctx, "variant refused, trying the next", "stream", t.choice.Stream.Name, "scope", t.place.Scope,
 		"variant", t.variant.Name, "next", next.Name, "error", t.err)
-	t.variant, t.table, t.fingerprint = next, t.choice.Table(next), fingerprint(next, t.choice)
+	t.variant, _ = bothWays(t.choice.Stream, next)
+	t.table, t.fingerprint = t.choice.Table(next), fingerprint(next, t.choice)
 	return true
 }
 

@@ -53,11 +53,11 @@ func (e *partial) Unwrap() []error {
 }
 
 // outcome is nil when everything was read, or one error that tells of every failure.
-func (r *run) outcome(tasks []*task) error {
+func (r *run) outcome() error {
 	if len(r.failures) == 0 {
 		return nil
 	}
-	return &partial{failures: r.failures, of: len(tasks)}
+	return &partial{failures: r.failures, of: r.reads}
 }
 
 func postponed(err error) bool {

@@ -109,7 +109,9 @@ func (p *planner) read(c *config.Choice, place extract.Place) *task {
 	t.why = p.reason(t, cursor, known && cursor.Complete)
 	switch t.why {
 	case whyFirst:
-		if full.Dated != "" && p.since.After(t.since) {
+		if known { // it has been loaded before, and has to be again
+			p.keepHistory(t, cursor)
+		} else if full.Dated != "" && p.since.After(t.since) {
 			t.since, t.historyFrom = p.since, day(p.since)
 		}
 	case whySince:
@@ -117,20 +119,17 @@ func (p *planner) read(c *config.Choice, place extract.Place) *task {
 	case whyNews:
 		t.mode, t.variant, t.from, t.historyFrom = spool.Merge, more, cursor.Position, cursor.HistoryFrom
 	default:
-		if known && c.Since.IsZero() && !p.full {
-			t.since, t.historyFrom = historyOf(cursor)
-		}
+		p.keepHistory(t, cursor)
 	}
 	return t
 }
 
-// historyOf keeps a reload within the history that the first load began with.
-func historyOf(c load.Cursor) (time.Time, string) {
+// keepHistory keeps a reload within the history that the first load began with.
+func (p *planner) keepHistory(t *task, c load.Cursor) {
 	since, err := time.Parse(time.DateOnly, c.HistoryFrom)
-	if err != nil {
-		return time.Time{}, ""
+	if err == nil && t.choice.Since.IsZero() && !p.full {
+		t.since, t.historyFrom = since, c.HistoryFrom
 	}
-	return since, c.HistoryFrom
 }
 
 func (p *planner) reason(t *task, cursor load.Cursor, complete bool) string {
@@ -144,7 +143,7 @@ func (p *planner) reason(t *task, cursor load.Cursor, complete bool) string {
 		return whyChoice
 	case versioned && cursor.Epoch != t.place.Epoch:
 		return whyMoved
-	case t.table.Entity != 0 && p.deletionsLost(t.place):
+	case t.table.Entity != 0 && p.deletionsLost(t.place, cursor):
 		return whyDeletions
 	case t.variant.Cursor == extract.Whole:
 		return whyWhole
@@ -154,9 +153,14 @@ func (p *planner) reason(t *task, cursor load.Cursor, complete bool) string {
 	return whyNews
 }
 
-func (p *planner) deletionsLost(place extract.Place) bool {
-	cursor, known := p.cursors[streamScope{p.feed.Name, place.Scope}]
-	return known && p.now.Sub(cursor.ReadAt) > deletionsKept
+// deletionsLost reports that some deletions can be learnt neither from the log, as far as it goes
+// back, nor from the last time that all rows were read.
+func (p *planner) deletionsLost(place extract.Place, cursor load.Cursor) bool {
+	known := p.cursors[streamScope{p.feed.Name, place.Scope}].ReadAt // zero: never read
+	if cursor.SweptAt.After(known) {
+		known = cursor.SweptAt
+	}
+	return p.now.Sub(known) > deletionsKept
 }
 
 // ways picks the variant for reading everything and the one for reading what changed. They differ
@@ -171,10 +175,15 @@ func ways(c *config.Choice, last string) (full, more *extract.Variant) {
 			full = v
 		}
 	}
+	return bothWays(c.Stream, full)
+}
+
+// bothWays does so for a variant that is settled.
+func bothWays(s *extract.Stream, full *extract.Variant) (begun, more *extract.Variant) {
 	if full.Cursor != extract.Whole {
 		return full, full
 	}
-	for _, v := range c.Stream.Variants {
+	for _, v := range s.Variants {
 		if v.Cursor == extract.Modified && covers(v.Table, full.Table) {
 			begun := *full // a full read that ends in a cursor which v can go on from
 			begun.Cursor = extract.Modified
@@ -259,8 +268,11 @@ func (p *planner) sweeps(tasks []*task) []*task {
 		if p.now.Sub(cursor.SweptAt) < p.sweepEvery {
 			continue
 		}
-		s := &task{choice: t.choice, place: t.place, mode: spool.Sweep, why: whySweep, fingerprint: t.fingerprint}
-		s.variant = cheapest(t.choice.Stream, t.choice.Variant)
+		s := &task{
+			choice: t.choice, place: t.place, mode: spool.Sweep, why: whySweep,
+			fingerprint: t.fingerprint, historyFrom: cursor.HistoryFrom,
+		}
+		s.variant = cheapest(t.choice, inquiryOf(cursor.Fingerprint).Variant)
 		s.table = s.variant.Table.Select(func(name string) bool { return name == s.variant.Dated })
 		reads = append(reads, s)
 	}
@@ -268,9 +280,11 @@ func (p *planner) sweeps(tasks []*task) []*task {
 }
 
 // cheapest is the variant with the largest pages: a sweep needs nothing but keys, which all have.
-func cheapest(s *extract.Stream, forced *extract.Variant) *extract.Variant {
-	if forced != nil {
-		return forced
+// Those before the one that the rows were first read with were refused then.
+func cheapest(c *config.Choice, begun string) *extract.Variant {
+	if c.Variant != nil {
+		return c.Variant
 	}
-	return slices.MaxFunc(s.Variants, func(a, b *extract.Variant) int { return a.PageSize - b.PageSize })
+	from := slices.IndexFunc(c.Stream.Variants, func(v *extract.Variant) bool { return v.Name == begun })
+	return slices.MaxFunc(c.Stream.Variants[max(from, 0):], func(a, b *extract.Variant) int { return a.PageSize - b.PageSize })
 }

@@ -39,6 +39,7 @@ type run struct {
 	tell   func(progress) // called from several goroutines; may be nil
 
 	left      []*spool.File // spools of earlier runs that await their turn
+	reads     int           // that were to be made
 	failures  []error
 	published load.Published
 }
@@ -65,7 +66,7 @@ func (r *run) do(ctx context.Context) error {
 			return err
 		}
 	}
-	outcome := r.outcome(tasks)
+	outcome := r.outcome()
 	if err := r.recorded(ctx, outcome); err != nil {
 		return err
 	}
@@ -78,6 +79,7 @@ func (r *run) do(ctx context.Context) error {
 // read makes the reads and applies each table as soon as all its places are in. It returns an
 // error only for what must end the run; what failed for one stream is kept in r.failures.
 func (r *run) read(ctx context.Context, tasks []*task) error {
+	r.reads += len(tasks)
 	waiting, ready := map[string]int{}, map[string][]*task{}
 	for _, t := range tasks {
 		waiting[t.batch()]++

@@ -18,7 +18,7 @@ var syncTimestampTable = &schema.Table{Columns: []schema.Column{{Name: "TimeStam
 // does not answer, everything is read and what is too old left out: an empty answer may mean that
 // there is nothing so new, or that the user lacks a right.
 func (p *pass) findFloor(ctx context.Context) error {
-	if p.asked || p.since == "" || p.read.Variant.Cursor != extract.Versioned || p.endpoint.SyncTimestamp == "" {
+	if p.asked || p.since == "" || p.from.From > 0 || p.read.Variant.Cursor != extract.Versioned || p.endpoint.SyncTimestamp == "" {
 		return nil
 	}
 	p.asked = true

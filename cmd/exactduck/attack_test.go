@@ -1,0 +1,225 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"exactduck/cmd/exactduck/runs"
+	"exactduck/extract"
+	"exactduck/extract/exactonline"
+	"exactduck/extract/sandbox"
+	"exactduck/load"
+)
+
+const day24 = 24 * time.Hour
+
+// lines are what a run's record says of a stream, by mode.
+func lines(s synced, stream string) (found []runs.Stream) {
+	for _, l := range s.Streams {
+		if l.Stream == stream {
+			found = append(found, l)
+		}
+	}
+	return found
+}
+
+// A stream that was first read by its cheap variant, which has no cursor, goes on with the dearer
+// one night after night; it is not read whole again.
+func TestCheapFirstLoadIsNotRepeated(t *testing.T) {
+	w := newWorld(t, t.TempDir(), "      - cashflow/Payments", sandbox.Options{})
+	w.run(syncOptions{})
+	for range 3 {
+		w.clock.advance(day24)
+		for _, l := range lines(w.run(syncOptions{}), "cashflow/Payments") {
+			if l.Mode != "merge" {
+				t.Errorf("%s of %s because of %q", l.Mode, l.Variant, l.Why)
+			}
+		}
+	}
+	w.equal()
+}
+
+// Where the cheapest variants are refused, a first load falls back, and the nights after it go on
+// from there.
+func TestFallbackLasts(t *testing.T) {
+	for _, tc := range []struct {
+		stream string
+		forbid []string
+	}{
+		{"crm/Contacts", []string{"sync/CRM/Contacts"}},
+		{"crm/Contacts", []string{"sync/CRM/Contacts", "bulk/CRM/Contacts"}},
+		{"crm/Accounts", []string{"sync/CRM/Accounts"}},
+		{"cashflow/Payments", []string{"bulk/Cashflow/Payments"}},
+	} {
+		t.Run(tc.stream, func(t *testing.T) {
+			w := newWorld(t, t.TempDir(), "      - "+tc.stream, sandbox.Options{Scale: 0.3})
+			for _, path := range tc.forbid {
+				if err := w.sandbox.Forbid(path); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.run(syncOptions{})
+			for range 10 {
+				w.clock.advance(day24)
+				if err := w.sandbox.Change(sandbox.Change{Entity: tc.stream, Insert: 1, Update: 2}); err != nil {
+					t.Fatal(err)
+				}
+				w.clock.advance(time.Hour)
+				for _, l := range lines(w.run(syncOptions{}), tc.stream) {
+					if l.Mode == "replace" {
+						t.Errorf("%s of %s because of %q", l.Mode, l.Variant, l.Why)
+					}
+				}
+			}
+			w.equal()
+		})
+	}
+}
+
+// broken runs a sync during which something goes wrong.
+func (w *world) broken(o syncOptions, f sandbox.Fault) error {
+	w.t.Helper()
+	w.sandbox.Fault(f)
+	_, err := w.sync(w.t.Context(), w.pipeline(), o)
+	w.sandbox.ClearFaults()
+	if err == nil {
+		w.t.Fatal("nothing went wrong")
+	}
+	return err
+}
+
+// A full refresh that broke off is finished by the next run without being asked again, and leaves
+// a cursor that the runs after it can go on from.
+func TestBrokenRefreshLeavesACursor(t *testing.T) {
+	w := newWorld(t, t.TempDir(), "      - cashflow/Payments", sandbox.Options{Scale: 20})
+	w.run(syncOptions{})
+	w.clock.advance(day24)
+	w.broken(syncOptions{full: true}, sandbox.Fault{Path: "bulk/Cashflow/Payments", Nth: 2, Times: -1, Kind: sandbox.ServerError})
+	for range 3 {
+		w.clock.advance(day24)
+		w.run(syncOptions{})
+	}
+	w.equal()
+}
+
+// A window that broke off must not bring back, weeks later, what rows were when it began.
+func TestStaleWindowIsNotApplied(t *testing.T) {
+	w := newWorld(t, t.TempDir(), "      - cashflow/Payments", sandbox.Options{Scale: 1})
+	w.run(syncOptions{})
+	since := syncOptions{since: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)}
+	w.clock.advance(day24)
+	w.broken(since, sandbox.Fault{Path: "cashflow/Payments", Nth: 2, Times: -1, Kind: sandbox.ServerError})
+	for range 3 {
+		w.clock.advance(day24)
+		if err := w.sandbox.Change(sandbox.Change{Entity: "cashflow/Payments", Update: 30}); err != nil {
+			t.Fatal(err)
+		}
+		w.clock.advance(time.Hour)
+		w.run(syncOptions{})
+		w.equal()
+	}
+	w.clock.advance(day24)
+	w.run(since)
+	w.equal()
+}
+
+// A stream with a limited history is swept without being taken for one that missed rows.
+func TestSweepRespectsHistory(t *testing.T) {
+	w := newWorld(t, t.TempDir(), "      - {stream: cashflow/Payments, since: 2026-06-01}", sandbox.Options{Scale: 2})
+	w.run(syncOptions{})
+	for range 10 {
+		w.clock.advance(day24)
+		for _, l := range lines(w.run(syncOptions{}), "cashflow/Payments") {
+			if l.Mode == "replace" {
+				t.Errorf("read again because of %q", l.Why)
+			}
+		}
+	}
+}
+
+// The same with a history that the command line began.
+func TestSweepRespectsHistoryOfFirstRun(t *testing.T) {
+	w := newWorld(t, t.TempDir(), "      - cashflow/Payments", sandbox.Options{Scale: 2})
+	w.run(syncOptions{since: time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)})
+	for range 10 {
+		w.clock.advance(day24)
+		for _, l := range lines(w.run(syncOptions{}), "cashflow/Payments") {
+			if l.Mode == "replace" {
+				t.Errorf("read again because of %q", l.Why)
+			}
+		}
+	}
+}
+
+// A limited history costs nothing beside the read itself, night after night.
+func TestSinceCostsNoExtraCalls(t *testing.T) {
+	w := newWorld(t, t.TempDir(), `      - {stream: financial/TransactionLines, since: 2026-06-01}
+      - {stream: cashflow/Payments, since: 2026-06-01}`, sandbox.Options{})
+	w.run(syncOptions{})
+	w.clock.advance(day24)
+	second := w.run(syncOptions{})
+	pages := 0
+	for _, s := range second.Streams {
+		pages += s.Pages
+	}
+	if second.Calls != pages+1 {
+		t.Errorf("%d calls for %d pages: %v", second.Calls, pages, w.sandbox.Calls())
+	}
+}
+
+// Only when every read of a run found the source down is it the source that is down.
+func TestDeletionsAloneAreNotTheSource(t *testing.T) {
+	w := newWorld(t, t.TempDir(), "      - crm/Accounts", sandbox.Options{Divisions: 1})
+	err := w.broken(syncOptions{}, sandbox.Fault{Path: "sync/Deleted", Times: -1, Kind: sandbox.ServerError})
+	if code := exitCode(err); code != exitPartial {
+		t.Errorf("code %d: %v", code, err)
+	}
+}
+
+// As long as the deletions cannot be read, nothing is read again for their sake more than once in
+// the time that they are kept; when they come back, no deletion has been overlooked.
+func TestDeletionsThatFailForMonths(t *testing.T) {
+	w := newWorld(t, t.TempDir(), "      - crm/Contacts", sandbox.Options{Scale: 0.3})
+	if err := w.sandbox.Forbid("sync/Deleted"); err != nil {
+		t.Fatal(err)
+	}
+	reloads := 0
+	for range 20 {
+		result, err := w.sync(t.Context(), w.pipeline(), syncOptions{})
+		if exitCode(err) != exitPartial {
+			t.Fatalf("code %d: %v", exitCode(err), err)
+		}
+		for _, l := range lines(result, "crm/Contacts") {
+			if l.Mode == "replace" {
+				reloads++
+			}
+		}
+		if err := w.sandbox.Change(sandbox.Change{Entity: "crm/Contacts", Delete: 1}); err != nil {
+			t.Fatal(err)
+		}
+		w.clock.advance(7 * day24)
+	}
+	if want := 2 * (1 + 20*7/55); reloads > want {
+		t.Errorf("%d whole reads in 20 weeks", reloads)
+	}
+	if err := w.sandbox.Allow("sync/Deleted"); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.advance(day24)
+	w.run(syncOptions{})
+	w.equal()
+}
+
+// A stream that has to be read again is read as far back as before, whatever the command line asks
+// of streams that were never read.
+func TestReadingAgainKeepsHistory(t *testing.T) {
+	c := chosen(t, "crm/Accounts")
+	june := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
+	for _, history := range []string{"", "2024-01-01"} {
+		p := newPlanner(night, []load.Cursor{held(c, func(c *load.Cursor) { c.Complete, c.HistoryFrom = false, history })}, exactonline.Deletions())
+		p.since = june
+		if task := p.read(c, extract.Place{Scope: "1", Epoch: "e"}); task.historyFrom != history || day(task.since) != history {
+			t.Errorf("history from %q is read again from %q, since %v", history, task.historyFrom, task.since)
+		}
+	}
+}
