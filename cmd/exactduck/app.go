@@ -118,7 +118,7 @@ func asUsage(err error) error {
 func (a *app) leaf(c command, code *int) *cli.Command {
 	return &cli.Command{
 		Name: c.name, Usage: c.usage, ArgsUsage: c.args, Description: strings.TrimSpace(c.help), HideHelpCommand: true,
-		Flags: append(c.flags, commonFlags(c.formats)...), OnUsageError: onUsage, UseShortOptionHandling: true,
+		Flags: append(c.flags, commonFlags(c.formats)...), OnUsageError: onUsage,
 		Action: func(context *cli.Context) error {
 			*code = a.perform(context, c)
 			return nil
@@ -200,8 +200,11 @@ func (k *call) configuration() (*config.Config, error) {
 }
 
 func (a *app) unknown(c *cli.Context, family string, known []string) error {
-	if !c.Args().Present() {
+	switch {
+	case !c.Args().Present() && family == c.App.Name:
 		return cli.ShowAppHelp(c)
+	case !c.Args().Present():
+		return cli.ShowSubcommandHelp(c)
 	}
 	name := c.Args().First()
 	hint := fmt.Sprintf(`"%s --help" lists the commands`, family)

@@ -8,8 +8,12 @@ import (
 )
 
 // sorted puts the flags of a command line before its arguments, where the library wants them, so
-// that people may write them in any order. What follows "--" is left alone.
+// that people may write them in any order. What follows "--" is left alone,
+// and so is a line that a shell wants completed.
 func sorted(args []string) []string {
+	if len(args) > 0 && args[len(args)-1] == "--generate-bash-completion" {
+		return args
+	}
 	depth, flags := commandOf(args)
 	var before, after []string
 	for i := depth; i < len(args); i++ {
