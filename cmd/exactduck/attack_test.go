@@ -223,3 +223,36 @@ func TestReadingAgainKeepsHistory(t *testing.T) {
 		}
 	}
 }
+
+// Some addresses need a division: one that has been out of reach for long is not the one to use.
+func TestDivisionReadLastIsAskedThrough(t *testing.T) {
+	held := []load.Cursor{
+		{Scope: shared, ReadAt: night}, {Scope: "1", ReadAt: night.Add(-day24)}, {Scope: "2", ReadAt: night.Add(-time.Hour)},
+	}
+	if got := anyDivision(held); got != "2" {
+		t.Errorf("asking through %q", got)
+	}
+	if got := anyDivision(held[:1]); got != "" {
+		t.Errorf("asking through %q", got)
+	}
+}
+
+// A stream that is refused costs one call a night, not another one to look for news in it.
+func TestRefusedStreamCostsOneCall(t *testing.T) {
+	w := newWorld(t, t.TempDir(), "      - crm/Accounts\n      - general/Currencies", sandbox.Options{Divisions: 1})
+	if err := w.sandbox.Forbid("general/Currencies"); err != nil {
+		t.Fatal(err)
+	}
+	for night := range 4 {
+		before := w.sandbox.Calls()
+		if _, err := w.sync(t.Context(), w.pipeline(), syncOptions{}); exitCode(err) != exitPartial {
+			t.Fatal(err)
+		}
+		for path, n := range w.sandbox.Calls() {
+			if n -= before[path]; night > 0 && n > 1 {
+				t.Errorf("%d calls of %s", n, path)
+			}
+		}
+		w.clock.advance(day24)
+	}
+}

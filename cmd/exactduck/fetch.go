@@ -171,10 +171,13 @@ func (r *run) discover(ctx context.Context, tasks []*task) {
 func (r *run) properties(ctx context.Context, t *task) []string {
 	known, err := r.warehouse.Discovery(ctx, t.choice.Stream.Name)
 	if err == nil && r.clock().Sub(known.At) >= discoverEvery {
-		known.At = r.clock()
-		known.Properties, err = r.source.Discover(ctx, t.place.Scope, t.variant)
-		if err == nil {
-			err = r.warehouse.Discover(ctx, r.id, t.choice.Stream.Name, t.table, known)
+		var found []string
+		if found, err = r.source.Discover(ctx, t.place.Scope, t.variant); err == nil {
+			known.Properties = found
+		}
+		if err == nil || refused(err) { // who is refused today should not ask every night
+			known.At = r.clock()
+			err = errors.Join(err, r.warehouse.Discover(ctx, r.id, t.choice.Stream.Name, t.table, known))
 		}
 	}
 	if err != nil { // the rows can be read all the same; the next run looks again

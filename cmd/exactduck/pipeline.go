@@ -94,15 +94,16 @@ func (b *books) open(ctx context.Context, p *config.Pipeline, wait bool) (*load.
 	})
 }
 
-// anyDivision is a division that has been read before: some addresses need one, and asking which
-// there are costs a call.
-func anyDivision(cursors []load.Cursor) schema.Scope {
+// anyDivision is the division that was read last: some addresses need one, and asking which there
+// are costs a call. One that is out of reach by now is not read any more.
+func anyDivision(cursors []load.Cursor) (last schema.Scope) {
+	var at time.Time
 	for _, c := range cursors {
-		if c.Scope != shared {
-			return c.Scope
+		if c.Scope != shared && (last == "" || c.ReadAt.After(at)) {
+			last, at = c.Scope, c.ReadAt
 		}
 	}
-	return ""
+	return last
 }
 
 // prepare puts a run together.

@@ -86,7 +86,31 @@ const (
 
 // Places lists the divisions that the user granted to the app, by number. The epoch is made of the
 // two dates after which Exact gives every record another Timestamp.
+//
+// They are asked for through one of them. When that one is out of bounds by now, the one that the
+// user has open serves.
 func (s *Source) Places(ctx context.Context) ([]extract.Place, error) {
+	places, err := s.places(ctx)
+	var refused *extract.Refused
+	if errors.As(err, &refused) && slices.Contains([]int{403, 404}, refused.Status) && s.forget(s.config.Division) {
+		s.log.WarnContext(ctx, "the division to ask through cannot be used any more, asking through another", "division", s.config.Division)
+		return s.places(ctx)
+	}
+	return places, err
+}
+
+// forget lets go of the division to put into addresses, unless it is another one or none.
+func (s *Source) forget(division schema.Scope) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if division == "" || s.division != division {
+		return false
+	}
+	s.division = ""
+	return true
+}
+
+func (s *Source) places(ctx context.Context) ([]extract.Place, error) {
 	var places []extract.Place
 	columns := []string{"Code", "Description", "Status", "BlockingStatus", moved, linked}
 	for row, err := range s.rows(ctx, divisionStream, columns) {

@@ -115,3 +115,20 @@ func TestLanguages(t *testing.T) {
 		}
 	}
 }
+
+// A division that was taken away must not keep us from the others.
+func TestPlacesThroughAnotherDivision(t *testing.T) {
+	e := &exact{clock: at(noon), answer: func(path, _ string) (int, string) {
+		switch {
+		case path == "/api/v1/current/Me":
+			return 200, list("", me)
+		case strings.HasPrefix(path, "/api/v1/124132/"):
+			return 200, list("", `{"Code":124132,"Status":1}`)
+		}
+		return 403, refusal("Forbidden")
+	}}
+	places, err := e.source(t, func(c *Config) { c.Division = "99" }).Places(t.Context())
+	if err != nil || len(places) != 1 || len(e.asked) != 3 {
+		t.Errorf("places are %v, %v after %q", places, err, e.asked)
+	}
+}
