@@ -132,7 +132,7 @@ func factsOf(s *extract.Stream) *streamFacts {
 	for _, v := range s.Variants {
 		e := exactonline.EndpointOf(v)
 		f.Variants = append(f.Variants, variantOf(v, e))
-		for _, scope := range strings.Fields(e.OAuthScope) {
+		for scope := range strings.FieldsSeq(e.OAuthScope) {
 			if !slices.Contains(f.OAuthScopes, scope) {
 				f.OAuthScopes = append(f.OAuthScopes, scope)
 			}
@@ -235,14 +235,10 @@ func (f *streamFacts) print(out io.Writer) {
 }
 
 func (f *streamFacts) printVariants(out io.Writer) {
-	t := newTable(out, "variant", "kind", "rows a call", "cursor", "parameters")
+	t := newTable(out, "variant", "kind", "rows a call", "cursor", "OAuth scope")
 	t.SetColumnConfigs([]table.ColumnConfig{{Number: 3, Align: pretty.AlignRight, AlignHeader: pretty.AlignRight}})
 	for _, v := range f.Variants {
-		var parameters []string
-		for _, p := range v.Parameters {
-			parameters = append(parameters, p.Name)
-		}
-		t.AppendRow([]any{v.Name, v.Kind, v.RowsPerCall, v.Cursor, strings.Join(parameters, ", ")})
+		t.AppendRow([]any{v.Name, v.Kind, v.RowsPerCall, v.Cursor, v.OAuthScope})
 	}
 	t.Render()
 }

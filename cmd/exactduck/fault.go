@@ -76,7 +76,7 @@ var faults = []fault{
 	{as[*listenError], exitMachine, listenHint},
 	{is(syscall.ENOSPC, syscall.EDQUOT), exitMachine, say("free some space and run again; nothing is lost")},
 	{is(fs.ErrPermission, syscall.EROFS), exitMachine, say("check who owns that folder and what may write to it")},
-	{as[*stateError], exitMachine, say("another sandbox may be using that file, or it is no state of a sandbox: name another one with --state")},
+	{as[*stateError], exitMachine, stateHint},
 	{as[*engineError], exitMachine, say("ask for less at once, or free some memory and disk space")},
 	{is(fs.ErrNotExist), exitMachine, say("check that path: something on it is not there")},
 	{is(syscall.ENOTDIR, syscall.EISDIR, syscall.EEXIST), exitMachine, say("check that path: a file stands where a folder is needed, or the other way round")},

@@ -225,15 +225,15 @@ func judged(ctx context.Context, err error) error {
 	return &queryError{text: text, more: strings.TrimSpace(more)}
 }
 
+// forbidden are DuckDB's words for what a reader of one file must not do.
+var forbidden = []string{"in read-only mode", "disabled by configuration", "disabled through configuration", "configuration has been locked"}
+
 // queryHint shows the line and the place that DuckDB points to.
 func queryHint(err error) string {
 	e := find[*queryError](err)
 	var lines []string
-	for _, words := range []string{"read-only", "external access", "file system operations are disabled", "configuration has been locked"} {
-		if strings.Contains(e.text, words) {
-			lines = append(lines, "query only reads, and only the published file")
-			break
-		}
+	if slices.ContainsFunc(forbidden, func(words string) bool { return strings.Contains(e.text, words) }) {
+		lines = append(lines, "query only reads, and only the published file")
 	}
 	if e.more != "" {
 		lines = append(lines, strings.Split(e.more, "\n")...)

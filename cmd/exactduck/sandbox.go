@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"math"
 	"net"
@@ -89,9 +90,9 @@ func (k *call) sandboxOptions() (o sandbox.Options, err error) {
 	}
 	switch {
 	case o.Divisions < 1:
-		return o, &usageError{"--divisions must be at least 1", ""}
+		return o, &usageError{"--divisions must be at least 1", "leave it out for 2"}
 	case !(o.Scale > 0) || math.IsInf(o.Scale, 0):
-		return o, &usageError{"--scale must be a number above 0", ""}
+		return o, &usageError{"--scale must be a number above 0", "leave it out for 1"}
 	case o.Window <= 0:
 		return o, &usageError{"--window must be longer than nothing", "write it as 60s or 2s"}
 	}
@@ -131,6 +132,13 @@ type stateError struct {
 func (e *stateError) Error() string { return e.err.Error() }
 func (e *stateError) Unwrap() error { return e.err }
 
+func stateHint(err error) string {
+	if errors.Is(err, fs.ErrNotExist) {
+		return "make its folder first, or name another file with --state"
+	}
+	return "another sandbox may be using that file, or it is no state of a sandbox: name another one with --state"
+}
+
 // listenError says that the sandbox cannot listen where it should.
 type listenError struct {
 	address string
@@ -165,7 +173,7 @@ func listenHere(ctx context.Context, address string) (net.Listener, error) {
 		return nil, err
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
-	if _, badPort := errors.AsType[*net.AddrError](err); badPort {
+	if as[*net.AddrError](err) || as[*net.DNSError](err) { // a port beyond the last one; one by a name unheard of
 		return nil, &usageError{fmt.Sprintf("--listen %q has no port that there is", address), "write it like " + sandboxAddress}
 	}
 	if err != nil {
@@ -228,12 +236,16 @@ func newServed(s *sandbox.Sandbox, listener net.Listener, state string) *served 
 
 // introduce says what is served, before it is: a sandbox has no end at which to say it.
 func (k *call) introduce(out io.Writer, s *served) error {
-	if k.String("output") == "json" {
-		if code := k.showJSON(&view{data: s}, nil, 0); code != 0 {
-			return &listenError{s.URL, errors.New("nobody could be told")}
-		}
-		return nil
+	if k.String("output") != "json" {
+		return s.print(out)
 	}
+	if code := k.showJSON(&view{data: s}, nil, 0); code != 0 {
+		return &listenError{s.URL, errors.New("nobody could be told")}
+	}
+	return nil
+}
+
+func (s *served) print(out io.Writer) error {
 	state := s.StateFile
 	if state == "" {
 		state = "nowhere: it is gone when the sandbox stops"
