@@ -317,6 +317,12 @@ func (k *checker) target(at path, p *Pipeline) {
 	}
 }
 
+// stemOf is the name by which DuckDB knows a file.
+func stemOf(path string) string {
+	stem, _, _ := strings.Cut(filepath.Base(path), ".")
+	return strings.ToLower(stem)
+}
+
 // schemas are the names that the file of a warehouse must not have.
 func (k *checker) schemas(prefix string) []string {
 	names := map[string]bool{
@@ -335,9 +341,15 @@ func (k *checker) schemas(prefix string) []string {
 func (k *checker) warehouses() {
 	owner := make(map[string]string)  // of a stream in a warehouse: the pipeline
 	prefix := make(map[string]string) // of a warehouse: the connection of a prefix
+	file := make(map[string]string)   // of a name: the path
 	for _, name := range k.config.PipelineNames() {
 		p := k.config.Pipelines[name]
 		at := path{"pipelines", name}
+		if other, taken := file[stemOf(p.To.DuckDB)]; taken && other != p.To.DuckDB {
+			k.report(at.to("to", "duckdb"), "call one of the two otherwise", "%s and %s would share one working database, which is named after them",
+				other, p.To.DuckDB)
+		}
+		file[stemOf(p.To.DuckDB)] = p.To.DuckDB
 		schemas := k.config.Connections[p.From].SchemaPrefix
 		here := p.To.DuckDB + "\x00" + strings.ToLower(schemas)
 		if other, taken := prefix[here]; taken && other != p.From {

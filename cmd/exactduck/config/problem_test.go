@@ -69,6 +69,11 @@ func TestProblemsAreNamedWithTheirPlace(t *testing.T) {
 		{"name of a schema", "warehouse.duckdb", "crm.duckdb", "11:18: pipelines.nightly.to.duckdb: a file called crm cannot hold a schema called crm", ""},
 		{"name of a schema of DuckDB", "warehouse.duckdb", "Temp.duckdb", "a file called Temp cannot hold", ""},
 		{
+			"one name, two files", "[crm/Accounts]\n    to: {duckdb: warehouse.duckdb}",
+			"[crm/Accounts]\n    to: {duckdb: warehouse.duckdb}\n  second:\n    streams: [crm/Contacts]\n    to: {duckdb: other/Warehouse.db}",
+			"14:18: pipelines.second.to.duckdb: ", "otherwise",
+		},
+		{
 			"one stream, two pipelines", "[crm/Accounts]\n    to: {duckdb: warehouse.duckdb}",
 			"[crm/Accounts]\n    to: {duckdb: warehouse.duckdb}\n  second:\n    streams: [crm/*]\n    to: {duckdb: ./warehouse.duckdb}",
 			"13:5: pipelines.second.streams: crm/Accounts is in pipeline nightly too", "two files",
