@@ -42,13 +42,12 @@ func printAnswer(out io.Writer, rows *load.Answer) error {
 		}
 		_ = a.add(row) // never fails
 	}
-	a.print(out)
+	a.print(out, terminal(out))
 	return nil
 }
 
-// print writes the answer as a table, whose long values are cut on a terminal and nowhere else.
-func (a *answer) print(out io.Writer) {
-	cut := terminal(out)
+// print writes the answer as a table; long values can be cut, which only a terminal asks for.
+func (a *answer) print(out io.Writer, cut bool) {
 	header := make([]any, len(a.Columns))
 	configs := make([]table.ColumnConfig, len(a.Columns))
 	for i, c := range a.Columns {

@@ -89,7 +89,7 @@ func TestAnswerAsTable(t *testing.T) {
 		},
 	}
 	var out bytes.Buffer
-	a.print(&out)
+	a.print(&out, false)
 	long := strings.Repeat("é", 300)
 	want := "   amount     n  text" + strings.Repeat(" ", 297) + "\n" + strings.Repeat("─", 318) + "\n" +
 		`     1.50  NULL  x\x1b[31m\ny\u202e` + strings.Repeat(" ", 300-18) + " \n" +

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -48,13 +50,24 @@ func (k *call) show(v *view, err error) int {
 		return k.showJSON(v, err, code)
 	}
 	if v != nil && v.text != nil {
-		v.text(k.out)
+		err = errors.Join(err, k.write(v.text))
+		code = exitCode(err)
 	}
 	k.warn()
 	if err != nil {
 		k.complain(err, code)
 	}
 	return code
+}
+
+// write prints a text and notices when it does not arrive.
+func (k *call) write(text func(io.Writer)) error {
+	w := bufio.NewWriter(k.out)
+	text(w)
+	if err := w.Flush(); err != nil {
+		return fmt.Errorf("write the result: %w", err)
+	}
+	return nil
 }
 
 func (k *call) showJSON(v *view, err error, code int) int {

@@ -69,7 +69,7 @@ func doQuery(ctx context.Context, k *call) (*view, error) {
 	if k.String("output") == "table" {
 		k.remark(len(a.Rows))
 	}
-	return &view{data: a, text: func(out io.Writer) { a.print(out) }}, nil
+	return &view{data: a, text: func(out io.Writer) { a.print(out, terminal(k.out)) }}, nil
 }
 
 // sql is the text to run.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -187,6 +188,24 @@ func TestQueryCannotWrite(t *testing.T) {
 	for _, name := range []string{"out.csv", "out", "new.duckdb", "books.duckdb.wal"} {
 		if _, err := os.Stat(filepath.Join(dir, name)); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s is there: %v", name, err)
+		}
+	}
+}
+
+// full is a disk without space.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+// A result that does not arrive is an error, whatever its format.
+func TestQueryNoticesThatNothingArrives(t *testing.T) {
+	_, _, file := publishedBooks(t)
+	for _, format := range []string{"table", "csv", "json"} {
+		var stderr bytes.Buffer
+		a := newApp(strings.NewReader(""), full{}, &stderr)
+		code := execute(t.Context(), a, []string{"exactduck", "query", "--output", format, "--duckdb", file, "SELECT 1"})
+		if code != exitMachine || !strings.Contains(stderr.String(), "error: ") {
+			t.Errorf("%s: exit code %d, %s", format, code, &stderr)
 		}
 	}
 }

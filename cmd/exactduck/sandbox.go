@@ -49,7 +49,7 @@ func sandboxFlags() []cli.Flag {
 		&cli.IntFlag{Name: "divisions", Value: 2, Usage: "`NUMBER` of companies", EnvVars: env("divisions")},
 		&cli.Float64Flag{Name: "scale", Value: 1, Usage: "`FACTOR` for the number of records; at 1 the first company has about 2500 transaction lines", EnvVars: env("scale")},
 		&cli.Uint64Flag{Name: "seed", Usage: "`NUMBER` that all of it is made from", EnvVars: env("seed")},
-		&cli.DurationFlag{Name: "window", Value: time.Minute, Usage: "how long the minute of the minute limit is", EnvVars: env("window")},
+		&cli.DurationFlag{Name: "window", Value: time.Minute, Usage: "`DURATION` of the minute of the minute limit", EnvVars: env("window")},
 		&cli.IntFlag{Name: "minute-limit", Value: 60, Usage: "`CALLS` that a division may cost in a minute; 0: no limit", EnvVars: env("minute-limit")},
 		&cli.IntFlag{Name: "day-limit", Value: 5000, Usage: "`CALLS` that a division may cost in a day; 0: no limit", EnvVars: env("day-limit")},
 	}
