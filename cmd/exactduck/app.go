@@ -239,11 +239,12 @@ func (a *app) fail(err error) int {
 }
 
 func (a *app) complain(err error, code int) {
-	if errors.Is(err, context.Canceled) && code == exitInterrupted {
-		fmt.Fprintln(a.err, "interrupted; nothing is lost, the next run goes on from here")
+	if code == exitInterrupted && errors.Is(err, context.Canceled) {
+		fmt.Fprintln(a.err, "interrupted; nothing is lost")
 		return
 	}
-	fmt.Fprintln(a.err, "error:", err)
+	what, _, _ := strings.Cut(err.Error(), "\n") // DuckDB goes on with advice of its own
+	fmt.Fprintln(a.err, "error:", what)
 	for line := range strings.SplitSeq(hint(err), "\n") {
 		if line != "" {
 			fmt.Fprintln(a.err, "hint:", line)

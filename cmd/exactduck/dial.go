@@ -60,7 +60,14 @@ func (k *call) dial(ctx context.Context, name string, division schema.Scope) (*c
 	if err != nil {
 		return nil, err
 	}
+	before, err := auth.ReadStatus(ctx, l.store, k.clock())
+	if err != nil {
+		return nil, err
+	}
 	if err := transport.Fresh(ctx); err != nil {
+		if warning := loginWarning(before); warning != "" {
+			k.warnings = append(k.warnings, warning)
+		}
 		return nil, err
 	}
 	c := k.cfg.Connections[name]

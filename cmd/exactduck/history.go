@@ -51,6 +51,9 @@ func (r *run) missing(ctx context.Context) error {
 			continue
 		}
 		record, err := runs.Read(path)
+		if err == nil && record.ID == "" {
+			continue // it was killed before it could write its first line
+		}
 		if err != nil || record.ID != id {
 			r.log.WarnContext(ctx, "a run's record cannot be read", "path", path, "error", err)
 			continue

@@ -73,6 +73,9 @@ func doStatus(ctx context.Context, k *call) (*view, error) {
 		if s.Logins[name], err = auth.ReadStatus(ctx, l.store, k.clock()); err != nil {
 			return nil, err
 		}
+		if warning := loginWarning(s.Logins[name]); warning != "" {
+			k.warnings = append(k.warnings, warning)
+		}
 	}
 	records, err := lastRecords(b.records())
 	if err != nil {

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -120,17 +119,35 @@ func syncAll(ctx context.Context, b *books, pipelines []*config.Pipeline, o sync
 	}
 	v := &view{data: results, text: func(out io.Writer) {
 		for _, r := range results {
-			r.print(out)
+			if len(r.Streams) > 0 {
+				r.print(out)
+			}
 		}
 	}}
 	if len(results) == 1 {
 		v.runID = results[0].ID
 	}
-	if len(failures) == 1 {
+	switch len(failures) {
+	case 0:
+		return v, nil
+	case 1:
 		return v, failures[0]
 	}
-	return v, errors.Join(failures...)
+	return v, several(failures)
 }
+
+// several are the failures of several pipelines.
+type several []error
+
+func (e several) Error() string {
+	words := make([]string, len(e))
+	for i, err := range e {
+		words[i], _, _ = strings.Cut(err.Error(), "\n")
+	}
+	return fmt.Sprintf("%d pipelines failed: %s", len(e), strings.Join(words, "; "))
+}
+
+func (e several) Unwrap() []error { return e }
 
 // print is the summary of a run.
 func (s synced) print(out io.Writer) {
