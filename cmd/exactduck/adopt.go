@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"slices"
 	"time"
 
+	"exactduck/extract"
 	"exactduck/load/spool"
 )
 
@@ -107,4 +109,34 @@ func (t *task) take(file *spool.File) {
 			}
 		}
 	}
+	// Row versions come in order: a read by them that goes on ends with the latest changes.
+	t.stale = file.Done() || t.variant.Cursor != extract.Versioned
+}
+
+// behind are the reads of what changed since an earlier run began the reads among tasks that are
+// applied by now: behind them the tables are what a read of this run would have made of them. What
+// has no cursor is left to the next run.
+func (r *run) behind(ctx context.Context, tasks []*task) []*task {
+	tasks = slices.DeleteFunc(slices.Clone(tasks), func(t *task) bool { return !t.stale || !t.done || t.err != nil })
+	if len(tasks) == 0 {
+		return nil
+	}
+	cursors, err := r.warehouse.Cursors(ctx)
+	if err != nil {
+		r.failures = append(r.failures, err)
+		return nil
+	}
+	p := newPlanner(r.planner.now, cursors, r.planner.feed)
+	var reads []*task
+	for _, t := range tasks {
+		next := p.deletionRead(t.place)
+		if t.choice.Stream != p.feed {
+			next = p.read(t.choice, t.place)
+		}
+		if next.why == whyNews {
+			next.also, next.behind = t.also, t
+			reads = append(reads, next)
+		}
+	}
+	return reads
 }

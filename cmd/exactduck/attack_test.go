@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -255,4 +256,56 @@ func TestRefusedStreamCostsOneCall(t *testing.T) {
 		}
 		w.clock.advance(day24)
 	}
+}
+
+// What changed between a run that broke off and the next one is there after the next one.
+func TestResumedReadIsUpToDate(t *testing.T) {
+	for _, tc := range []struct{ stream, path string }{
+		{"cashflow/Payments", "bulk/Cashflow/Payments"},
+		{"crm/Accounts", "sync/CRM/Accounts"},
+	} {
+		t.Run(tc.stream, func(t *testing.T) {
+			w := newWorld(t, t.TempDir(), "      - "+tc.stream, sandbox.Options{Scale: 12})
+			w.broken(syncOptions{}, sandbox.Fault{Path: tc.path, Nth: 2, Times: -1, Kind: sandbox.ServerError})
+			w.resumed(tc.stream)
+		})
+	}
+}
+
+// The same when the read was whole and what died was the run, before it could apply it; the
+// deletions are read as far as well.
+func TestAppliedLateIsUpToDate(t *testing.T) {
+	w := newWorld(t, t.TempDir(), "      - cashflow/Payments\n      - crm/Accounts", sandbox.Options{Divisions: 2})
+	w.run(syncOptions{})
+	second := textOf(w.sandbox.Divisions()[1])
+	for _, path := range []string{"/cashflow/Payments", "/sync/CRM/Accounts", "/sync/Deleted"} {
+		w.clock.advance(day24)
+		ctx, kill := context.WithCancel(t.Context())
+		w.sandbox.Fault(sandbox.Fault{Path: second + path, Kind: sandbox.Nothing, Delay: time.Second, Then: func() {
+			time.AfterFunc(300*time.Millisecond, kill)
+		}})
+		if _, err := w.sync(ctx, w.pipeline(), syncOptions{}); exitCode(err) != exitInterrupted {
+			t.Fatal(err)
+		}
+		w.sandbox.ClearFaults()
+		for _, stream := range []string{"crm/Accounts", "cashflow/Payments"} {
+			w.resumed(stream)
+		}
+	}
+}
+
+// resumed changes a stream and syncs.
+func (w *world) resumed(stream string) {
+	w.t.Helper()
+	w.clock.advance(time.Hour)
+	change := sandbox.Change{Entity: stream, Update: 100, Insert: 20}
+	if stream == "crm/Accounts" {
+		change.Update, change.Delete = 20, 2
+	}
+	if err := w.sandbox.Change(change); err != nil {
+		w.t.Fatal(err)
+	}
+	w.clock.advance(time.Hour)
+	w.run(syncOptions{})
+	w.equal()
 }

@@ -78,7 +78,7 @@ func (r *run) again(ctx context.Context, t *task) error {
 	if err := t.file.Remove(); err != nil {
 		return err
 	}
-	t.file = nil
+	t.file, t.stale = nil, false
 	return r.spool(ctx, t)
 }
 

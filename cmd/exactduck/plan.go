@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"exactduck/cmd/exactduck/config"
+	"exactduck/cmd/exactduck/runs"
 	"exactduck/extract"
 	"exactduck/load"
 	"exactduck/load/spool"
@@ -32,12 +33,15 @@ type task struct {
 	fingerprint string
 	why         string
 
-	also  []string    // properties beside the table's columns
-	file  *spool.File // nil until a page is to be kept
-	began time.Time
-	done  bool // the file holds the whole read
-	calls int
-	err   error
+	also   []string    // properties beside the table's columns
+	stale  bool        // an earlier run has read some of it, and does not know what changed since
+	behind *task       // the stale read that this one follows
+	said   runs.Stream // in the record, once it is applied
+	file   *spool.File // nil until a page is to be kept
+	began  time.Time
+	done   bool // the file holds the whole read
+	calls  int
+	err    error
 }
 
 func (t *task) firstLoad() bool { return t.why == whyFirst }

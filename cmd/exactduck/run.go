@@ -56,9 +56,15 @@ func (r *run) do(ctx context.Context) error {
 		return err
 	}
 	r.discover(ctx, tasks)
+	var deletions []*task
 	steps := []func() []*task{
 		func() []*task { return tasks },
-		func() []*task { return r.adopted(ctx, spool.Merge, r.planner.deletionReads(tasks)) },
+		func() []*task { return r.behind(ctx, tasks) },
+		func() []*task {
+			deletions = r.adopted(ctx, spool.Merge, r.planner.deletionReads(tasks))
+			return deletions
+		},
+		func() []*task { return r.behind(ctx, deletions) },
 		func() []*task { return r.adopted(ctx, spool.Sweep, r.planner.sweeps(tasks)) },
 	}
 	for _, step := range steps {
@@ -141,7 +147,11 @@ func (r *run) settle(ctx context.Context, t *task, a load.Applied) error {
 	}
 	s := r.line(t)
 	s.Status, s.Ended = "done", r.clock()
-	s.Inserted, s.Updated, s.Deleted, s.Missed = a.Inserted, a.Updated, a.Deleted, a.Missed
+	s.Inserted += a.Inserted
+	s.Updated += a.Updated
+	s.Deleted += a.Deleted
+	s.Missed += a.Missed
+	t.said = s
 	if t.err != nil {
 		s.Status, s.Error = "suspect_shrink", t.err.Error()
 		r.failures = append(r.failures, &streamError{t.choice.Stream.Name, t.place.Scope, t.err})
@@ -183,6 +193,10 @@ func (r *run) line(t *task) runs.Stream {
 	}
 	if t.file != nil {
 		s.Pages, s.Rows = t.file.Pages(), t.file.Rows()
+	}
+	if b := t.behind; b != nil && b.mode == t.mode { // they share a line
+		s.Pages, s.Rows = s.Pages+b.said.Pages, s.Rows+b.said.Rows
+		s.Inserted, s.Updated, s.Deleted = b.said.Inserted, b.said.Updated, b.said.Deleted
 	}
 	return s
 }
