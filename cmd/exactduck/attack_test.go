@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -308,4 +311,61 @@ func (w *world) resumed(stream string) {
 	w.clock.advance(time.Hour)
 	w.run(syncOptions{})
 	w.equal()
+}
+
+// A doubt about the login is none about the variant.
+func TestUnauthorizedIsNoReasonToFallBack(t *testing.T) {
+	w := newWorld(t, t.TempDir(), "      - crm/Accounts", sandbox.Options{Divisions: 1})
+	err := w.broken(syncOptions{}, sandbox.Fault{Path: "sync/CRM/Accounts", Times: -1, Kind: sandbox.Unauthorized})
+	if code := exitCode(err); code != exitLogin {
+		t.Errorf("code %d: %v", code, err)
+	}
+	for path, n := range w.sandbox.Calls() {
+		if strings.Contains(path, "bulk/CRM/Accounts") && n > 0 {
+			t.Errorf("%d calls of %s", n, path)
+		}
+	}
+}
+
+// A pipeline of another warehouse that is running has not been killed, and is no run of this one.
+func TestRunsOfOtherWarehousesAreTheirs(t *testing.T) {
+	w := newWorld(t, t.TempDir(), "      - crm/Accounts", sandbox.Options{Divisions: 1})
+	other, err := runs.Create(w.records(), runs.Record{ID: "20261120T000000Z-aaaa", Pipeline: "elsewhere", Started: w.clock.time()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.End(runs.Record{})
+	w.run(syncOptions{})
+	reader, err := load.OpenReader(t.Context(), w.published())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	answer, err := reader.Query(t.Context(), "SELECT status FROM _exactduck.runs WHERE pipeline = 'elsewhere'")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Close()
+	for row := range answer.Rows() {
+		t.Errorf("a run of another pipeline is %v here", row)
+	}
+}
+
+// A disk that takes no more pages ends the run: no call is spent on what cannot be kept.
+func TestFullDiskEndsTheRun(t *testing.T) {
+	w := newWorld(t, t.TempDir(), changing, sandbox.Options{Divisions: 2})
+	if err := os.MkdirAll(filepath.Dir(w.spools(w.pipeline())), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	w.sandbox.Fault(sandbox.Fault{Path: "/crm/", Then: func() {
+		_ = os.RemoveAll(w.spools(w.pipeline()))
+		_ = os.WriteFile(w.spools(w.pipeline()), nil, 0o600)
+	}})
+	_, err := w.sync(t.Context(), w.pipeline(), syncOptions{})
+	if code := exitCode(err); code != exitMachine {
+		t.Errorf("code %d: %v", code, err)
+	}
+	if n := total(w.sandbox.Calls()); n > 22+2 {
+		t.Errorf("%d calls: %v", n, w.sandbox.Calls())
+	}
 }

@@ -96,7 +96,7 @@ func (r *run) spool(ctx context.Context, t *task) error {
 			return err
 		}
 		if err := r.keep(ctx, t, page); err != nil {
-			return err
+			return &unkept{err}
 		}
 		r.say(t)
 	}
@@ -191,8 +191,17 @@ func refused(err error) bool {
 	return errors.As(err, &e)
 }
 
+// unkept says that a page could not be written down: the calls for others would be wasted too.
+type unkept struct{ err error }
+
+func (e *unkept) Error() string { return fmt.Sprintf("keep a page: %v", e.err) }
+
+func (e *unkept) Unwrap() error { return e.err }
+
 // concernsAll tells the causes that end every read from those that end one.
-func concernsAll(err error) bool { return isLogin(err) || errors.Is(err, context.Canceled) }
+func concernsAll(err error) bool {
+	return isLogin(err) || errors.Is(err, context.Canceled) || as[*unkept](err)
+}
 
 // isLogin reports an error of the login: no other call of it will fare better.
 func isLogin(err error) bool {

@@ -58,6 +58,9 @@ func (r *run) missing(ctx context.Context) error {
 			r.log.WarnContext(ctx, "a run's record cannot be read", "path", path, "error", err)
 			continue
 		}
+		if !r.related(record.Pipeline) {
+			continue
+		}
 		if record.Status == "running" {
 			record.Status = "killed"
 		}

@@ -111,6 +111,10 @@ func (b *books) prepare(r *run, p *config.Pipeline, o syncOptions, choices []*co
 	r.id, r.clock, r.log, r.records, r.spools = r.record.Record().ID, b.clock, b.log, b.records(), b.spools(p)
 	r.source, r.calls, r.spent, r.callsLeft = c.source, c.calls, c.spent, c.callsLeft
 	r.choices, r.planner, r.soft, r.accept = choices, b.planner(p, o, cursors), p.Soft(), map[string]bool{}
+	r.related = func(name string) bool {
+		other := b.config.Pipelines[name]
+		return other != nil && other.To.DuckDB == p.To.DuckDB
+	}
 	r.target = load.Target{DuckDB: p.To.DuckDB, Parquet: p.To.Parquet, Keep: 2, RunID: r.id}
 	r.places = func(ctx context.Context, s extract.Source) ([]extract.Place, error) {
 		return places(ctx, s, p, o.divisions)

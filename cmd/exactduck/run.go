@@ -25,6 +25,7 @@ type run struct {
 	places    func(context.Context, extract.Source) ([]extract.Place, error) // those that the pipeline reads
 	spools    string                                                         // where they lie
 	ours      func(stream string) bool                                       // a stream of this pipeline
+	related   func(pipeline string) bool                                     // one into the same warehouse
 	accept    map[string]bool                                                // streams whose shrinking is believed
 	soft      bool
 	target    load.Target
