@@ -153,7 +153,7 @@ func TestShrinkGuard(t *testing.T) {
 				}
 				continue
 			}
-			if *a.Suspect != (Shrink{"crm.Accounts", "7", int64(c.have), int64(c.have - c.left)}) || a.Deleted != 0 {
+			if *a.Suspect != (Shrink{"crm.Accounts", "crm/Accounts", "7", int64(c.have), int64(c.have - c.left)}) || a.Deleted != 0 {
 				t.Errorf("%s: %+v", mode, a.Suspect)
 			}
 			b.expect("rows stay", "SELECT count(*) FROM crm.Accounts WHERE _division = 7 AND _run_id = 'r1'", fmt.Sprint(c.have))

@@ -90,7 +90,7 @@ func (m *model) apply(r read, versioned bool, rows []came) (a Applied) {
 		}
 	}
 	if (have > 0 && live == have || live > 100 && 5*live > have) && !r.accept {
-		a.Suspect = &Shrink{Table: r.table.FullName(), Scope: r.scope, Have: have, Gone: live}
+		a.Suspect = &Shrink{Table: r.table.FullName(), Stream: r.table.Service + "/" + r.table.Name, Scope: r.scope, Have: have, Gone: live}
 		return a
 	}
 	m.remove(gone, &a)

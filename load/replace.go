@@ -12,6 +12,7 @@ import (
 // that were taken away look like tables that were emptied.
 type Shrink struct {
 	Table      string
+	Stream     string // as people name it
 	Scope      schema.Scope
 	Have, Gone int64 // rows before, and of them those that the read did not bring
 }
@@ -27,7 +28,7 @@ func (a *application) believe(s shape, p *portion, have, gone int64) bool {
 	if !all && !many || p.Accept || s.service == ownSchema {
 		return true
 	}
-	p.result.Suspect = &Shrink{Table: s.fullName(), Scope: p.header.Scope, Have: have, Gone: gone}
+	p.result.Suspect = &Shrink{Table: s.fullName(), Stream: p.header.Stream, Scope: p.header.Scope, Have: have, Gone: gone}
 	return false
 }
 

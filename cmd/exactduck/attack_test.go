@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -367,5 +368,16 @@ func TestFullDiskEndsTheRun(t *testing.T) {
 	}
 	if n := total(w.sandbox.Calls()); n > 22+2 {
 		t.Errorf("%d calls: %v", n, w.sandbox.Calls())
+	}
+}
+
+// The hint names the stream that shrank, and no other that failed as well.
+func TestShrinkHintNamesTheStreamThatShrank(t *testing.T) {
+	err := errors.Join(&partial{of: 3, failures: []error{
+		&streamError{"crm/Contacts", "1", &extract.Refused{Status: 403}},
+		&streamError{"system/Users", "1", &load.Shrink{Table: "uk_exact_system.Users", Stream: "system/Users", Have: 9, Gone: 9}},
+	}}, errors.New("another pipeline failed"))
+	if text := hint(err); !strings.Contains(text, "--accept-shrink system/Users") {
+		t.Error(text)
 	}
 }

@@ -206,9 +206,6 @@ func damagedHint(err error) string {
 }
 
 func shrinkHint(err error) string {
-	name := "STREAM"
-	if of := find[*streamError](err); of != nil {
-		name = of.stream
-	}
-	return "check the rights of the user at Exact; if it is true, run \"exactduck sync --accept-shrink " + name + "\""
+	return "check the rights of the user at Exact; if it is true, run \"exactduck sync --accept-shrink " +
+		find[*load.Shrink](err).Stream + "\""
 }
