@@ -87,10 +87,10 @@ func TestKilledRunsLeaveNoTrace(t *testing.T) {
 	}
 	points := onceEach(dice, told)
 	for i, s := range situations {
-		points[i] = append(points[i], some(dice, rounds(4, 400), len(told[i]))...)
+		points[i] = append(points[i], some(dice, rounds(1, 400), len(told[i]))...)
 		var chains [][]int
 		for range rounds(2, 100) {
-			chains = append(chains, some(dice, 3, len(told[i])))
+			chains = append(chains, some(dice, 4, len(told[i])))
 		}
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
