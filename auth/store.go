@@ -69,9 +69,12 @@ func DefaultDir() (string, error) {
 }
 
 // File is a [Store] in one file of mode 0600, replaced atomically and locked through a file
-// beside it. On network file systems the lock is only as good as their flock.
+// beside it. On network file systems the lock is only as good as their flock. Plain or encrypted,
+// a login has the same path and lock: two configurations that disagree about the form still share
+// one login.
 type File struct {
 	path  string
+	form  form
 	write func(path string, content []byte) error
 	log   *slog.Logger
 	turn  chan struct{} // one holder in this process, so that flock is not polled among goroutines
@@ -80,11 +83,27 @@ type File struct {
 // NewFile returns the store of one host and client id in dir, which is made, with mode 0700,
 // when it is first needed. Nothing is read or written yet. log may be nil.
 func NewFile(dir, host, clientID string, log *slog.Logger) *File {
+	return newFile(dir, host, clientID, plain{}, log)
+}
+
+// NewEncryptedFile is [NewFile] for a login that takes key to read. A plain one that is there is
+// encrypted when it is first read.
+func NewEncryptedFile(dir, host, clientID string, key *Key, log *slog.Logger) *File {
+	return newFile(dir, host, clientID, encrypted{key}, log)
+}
+
+// NewDecryptedFile is [NewFile] for a login that was encrypted with key: it is written plain when
+// it is first read.
+func NewDecryptedFile(dir, host, clientID string, key *Key, log *slog.Logger) *File {
+	return newFile(dir, host, clientID, plain{key}, log)
+}
+
+func newFile(dir, host, clientID string, as form, log *slog.Logger) *File {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
 	return &File{
-		path: filepath.Join(dir, fileName(host, clientID)), write: replaceFile, log: log,
+		path: filepath.Join(dir, fileName(host, clientID)), form: as, write: replaceFile, log: log,
 		turn: make(chan struct{}, 1),
 	}
 }
@@ -180,29 +199,76 @@ type fileSlot struct {
 
 func (s *fileSlot) Load() (State, error) {
 	f := s.file
-	about, err := os.Stat(f.path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return State{}, nil
-	case err != nil:
-		return State{}, f.problem("cannot be read", "", err)
-	case !about.Mode().IsRegular():
-		return State{}, f.problem("is not a regular file", "move it away and log in again", nil)
-	case about.Mode().Perm()&0o077 != 0:
-		return State{}, f.problem("can be read by others", "chmod 600 "+f.path, nil)
+	raw, err := f.read()
+	if raw == nil || err != nil {
+		return State{}, err
 	}
-	raw, err := os.ReadFile(f.path)
+	content, own, err := f.form.open(raw)
 	if err != nil {
-		return State{}, f.problem("cannot be read", "chmod 600 "+f.path+", as the user who owns it", err)
+		return State{}, f.unopened(err)
 	}
-	state, err := Unmarshal(raw)
+	state, err := Unmarshal(content)
 	switch {
 	case errors.Is(err, errNewer):
 		return State{}, f.problem("cannot be read", "update this program", err)
 	case err != nil:
-		return State{}, f.problem("is damaged", "mv "+f.path+" "+f.path+".damaged, then log in again", err)
+		return State{}, f.unopened(err)
+	}
+	if !own {
+		s.convert(content)
 	}
 	return state, nil
+}
+
+// convert writes a login that was read in the other form in this one. When that fails, the login
+// can still be used, and the next Save converts it.
+func (s *fileSlot) convert(content []byte) {
+	f := s.file
+	f.log.DebugContext(s.ctx, "converting login", "path", f.path)
+	raw, err := f.form.seal(content)
+	if err == nil {
+		err = f.persist(raw)
+	}
+	if err != nil {
+		f.log.WarnContext(s.ctx, "could not write the login in the form of token_store", "path", f.path, "error", err)
+		return
+	}
+	f.log.DebugContext(s.ctx, "converted login", "path", f.path)
+}
+
+// read returns what the file holds; nil without a file.
+func (f *File) read() ([]byte, error) {
+	about, err := os.Stat(f.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, f.problem("cannot be read", "", err)
+	case !about.Mode().IsRegular():
+		return nil, f.problem("is not a regular file", "move it away and log in again", nil)
+	case about.Mode().Perm()&0o077 != 0:
+		return nil, f.problem("can be read by others", "chmod 600 "+f.path, nil)
+	}
+	raw, err := os.ReadFile(f.path)
+	if err != nil {
+		return nil, f.problem("cannot be read", "chmod 600 "+f.path+", as the user who owns it", err)
+	}
+	if raw == nil {
+		raw = []byte{}
+	}
+	return raw, nil
+}
+
+// unopened says what to do about a file whose content makes no sense.
+func (f *File) unopened(err error) *StoreError {
+	away := "mv " + f.path + " " + f.path
+	switch {
+	case errors.Is(err, errEncrypted):
+		return f.problem("is encrypted", "write token_key: below the connection, with token_store: encrypted-file to go on so, or file to decrypt it", nil)
+	case errors.Is(err, errWrongKey):
+		return f.problem("was encrypted with another key", "give token_key the key that it was encrypted with; if that is lost, "+away+".lost, then log in again", nil)
+	}
+	return f.problem("is damaged", away+".damaged, then log in again", err)
 }
 
 // Save refuses to replace a file that Load refuses: what is in it may still be rescued by hand.
@@ -211,9 +277,13 @@ func (s *fileSlot) Save(state State) error {
 	if _, err := s.Load(); err != nil {
 		return err
 	}
-	raw, err := Marshal(state)
+	content, err := Marshal(state)
 	if err != nil {
 		return err
+	}
+	raw, err := f.form.seal(content)
+	if err != nil {
+		return f.problem("cannot be written", "", err)
 	}
 	f.log.DebugContext(s.ctx, "saving login", "path", f.path, "token", state.Now.fingerprint(),
 		"attempt", state.Attempt != nil)
