@@ -40,6 +40,15 @@ Exit codes: 0 it is fresh, 4 a person must log in, 5 the token server cannot be 
 Removes the login file. At Exact the login lapses after 30 days; to end it there at once, withdraw the
 app's access in the app centre.`,
 		},
+		{
+			name: "auth key", usage: "make a key for token_store: encrypted-file", do: doAuthKey,
+			help: `
+   (umask 077; exactduck auth key > exactduck.key)       then token_key: file:exactduck.key
+
+Keep the key where backups of the login do not go, and a copy of it in a safe place: without it an
+encrypted login is lost, and a person must log in again. To replace it, put a new key on the first
+line of the file and remove the old one after the next refresh.`,
+		},
 	}
 }
 
@@ -216,4 +225,15 @@ func doAuthLogout(ctx context.Context, k *call) (*view, error) {
 		return nil, err
 	}
 	return &view{data: data, text: func(out io.Writer) { fmt.Fprintf(out, "forgot the login at %s\n", l.app.Host) }}, nil
+}
+
+func doAuthKey(context.Context, *call) (*view, error) {
+	key, err := auth.NewKey()
+	if err != nil {
+		return nil, err
+	}
+	return &view{
+		data: map[string]string{"token_key": string(key)},
+		text: func(out io.Writer) { fmt.Fprintln(out, string(key)) },
+	}, nil
 }

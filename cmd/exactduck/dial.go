@@ -42,7 +42,34 @@ func (k *call) login(name string) (*login, error) {
 		}
 	}
 	app := auth.App{Host: c.BaseURL, ClientID: id, ClientSecret: auth.Secret(secret), RedirectURL: c.RedirectURL}
-	return &login{app, auth.NewFile(dir, c.BaseURL, id, k.log)}, nil
+	store, err := k.store(name, dir, id)
+	if err != nil {
+		return nil, err
+	}
+	return &login{app, store}, nil
+}
+
+// store is where a login lives, in the form that token_store says.
+func (k *call) store(name, dir, id string) (*auth.File, error) {
+	c := k.cfg.Connections[name]
+	text, err := k.cfg.TokenKey(name, k.getenv)
+	if err != nil {
+		return nil, err
+	}
+	if text == "" {
+		return auth.NewFile(dir, c.BaseURL, id, k.log), nil
+	}
+	key, err := auth.ParseKey(auth.Secret(text))
+	if err != nil {
+		return nil, &usageError{
+			fmt.Sprintf("connections.%s.token_key is %v", name, err),
+			`"exactduck auth key" makes one; what is encrypted already needs the key that it was encrypted with`,
+		}
+	}
+	if c.TokenStore == config.PlainFile {
+		return auth.NewDecryptedFile(dir, c.BaseURL, id, key, k.log), nil
+	}
+	return auth.NewEncryptedFile(dir, c.BaseURL, id, key, k.log), nil
 }
 
 // options are what the auth package needs to use the login.

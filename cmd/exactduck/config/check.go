@@ -121,6 +121,7 @@ func (k *checker) connection(name string, c *Connection) {
 		}
 	}
 	k.redirect(at.to("redirect_url"), c.RedirectURL)
+	k.tokens(at, c)
 	if c.Language != "" && !language.MatchString(c.Language) {
 		k.report(at.to("language"), "write it like nl or en-GB", "%q is no language", c.Language)
 	}
@@ -132,6 +133,25 @@ func (k *checker) connection(name string, c *Connection) {
 	}
 	if c.SchemaPrefix != "" && !identifier.MatchString(c.SchemaPrefix) {
 		k.report(at.to("schema_prefix"), "write it like second_", "%q cannot begin the name of a schema", c.SchemaPrefix)
+	}
+}
+
+// tokens checks how the login is kept.
+func (k *checker) tokens(at path, c *Connection) {
+	store, key := at.to("token_store"), at.to("token_key")
+	const write = "write token_key: ${EXACT_TOKEN_KEY} or file:PATH"
+	switch problem := c.TokenKey.problem(); {
+	case c.TokenStore != "" && c.TokenStore != PlainFile && c.TokenStore != EncryptedFile:
+		k.report(store, "write token_store: file or token_store: encrypted-file", "there is no token store %q", c.TokenStore)
+	case c.TokenKey == "" && c.TokenStore == EncryptedFile:
+		k.report(key, write+`; "exactduck auth key" makes a key`, "is missing")
+	case c.TokenKey == "":
+	case problem != nil:
+		k.report(key, write, "%v", problem)
+	case c.TokenKey.literal():
+		k.report(key, write, "must not be written into this file: it would lie beside what it locks")
+	case c.TokenStore == "":
+		k.report(key, "write token_store: encrypted-file, or token_store: file to decrypt what is encrypted", "is of no use without token_store")
 	}
 }
 

@@ -47,6 +47,16 @@ type Connection struct {
 	// RedirectURL is the redirect URL of that app, to the letter. Default
 	// https://localhost:8585/callback.
 	RedirectURL string `yaml:"redirect_url"`
+	// TokenStore is how the login is kept: file (default), which only its owner may read, or
+	// encrypted-file, which takes token_key to read as well. The login that is there is converted
+	// when it is next used; the way back to file takes token_key once more. Every configuration
+	// that shares the login must say the same.
+	TokenStore string `yaml:"token_store"`
+	// TokenKey is the key of an encrypted login: an age identity, AGE-SECRET-KEY-1…, as "exactduck
+	// auth key" makes. ${VARIABLE} or file:PATH, and never the key itself. Required with
+	// encrypted-file. Of several keys, on lines of their own in one file, the first encrypts and
+	// all decrypt. Without its key a login is lost.
+	TokenKey Secret `yaml:"token_key"`
 	// Language is the language of the columns that hold descriptions (nl, en-GB). Default: that of
 	// the user who logged in. What is loaded keeps its language until it changes at the source.
 	Language string `yaml:"language"`
@@ -108,6 +118,12 @@ type Target struct {
 	// Parquet is a directory that holds the same tables as Parquet files. Default: none.
 	Parquet string `yaml:"parquet"`
 }
+
+// The values of token_store.
+const (
+	PlainFile     = "file"
+	EncryptedFile = "encrypted-file"
+)
 
 // The defaults that the fields of [Connection] and [Pipeline] speak of.
 const (

@@ -76,6 +76,16 @@ func (c *Config) Credentials(connection string, lookup func(string) (string, boo
 	return id, secret, err
 }
 
+// TokenKey finds the key of the login of a connection; "" when it names none. Errors are of type
+// *[SecretError].
+func (c *Config) TokenKey(connection string, lookup func(string) (string, bool)) (string, error) {
+	key := c.Connections[connection].TokenKey
+	if key == "" {
+		return "", nil
+	}
+	return c.resolve(connection, "token_key", key, lookup)
+}
+
 func (c *Config) resolve(connection, key string, s Secret, lookup func(string) (string, bool)) (string, error) {
 	at := c.source.value("connections", connection, key)
 	failure := &SecretError{
