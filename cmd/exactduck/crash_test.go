@@ -89,8 +89,8 @@ func TestKilledRunsLeaveNoTrace(t *testing.T) {
 	for i, s := range situations {
 		points[i] = append(points[i], some(dice, rounds(1, 400), len(told[i]))...)
 		var chains [][]int
-		for range rounds(2, 100) {
-			chains = append(chains, some(dice, 4, len(told[i])))
+		for range rounds(1, 100) {
+			chains = append(chains, some(dice, 5, len(told[i])))
 		}
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()

@@ -15,6 +15,7 @@ import (
 // A full disk under the state directory ends a run with what to do. Nothing is lost by it: with
 // room again the next run ends where an undisturbed one would have.
 func TestFullDiskLosesNothing(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, crashing, sandbox.Options{Divisions: 1, Scale: 0.1})
 	disk := t.TempDir()
 	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=64m"); err != nil {

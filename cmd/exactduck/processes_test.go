@@ -132,6 +132,7 @@ func (o *office) readOnce(more int) {
 // When the calls of the day are used up in the middle, what is complete is published, and the next
 // days go on at the page.
 func TestUsedUpDaysGoOnTheNextDay(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, slow, sandbox.Options{Divisions: 1, Scale: 0.5, DayLimit: 8})
 	midnight := o.now().Truncate(24 * time.Hour)
 	for days := 1; ; days++ {
@@ -166,6 +167,7 @@ const revocable = `      - cashflow/Payments
 // Rights that are taken away look like empty tables. No row goes before somebody says that it is
 // true, in the words of the hint.
 func TestRevokedRightsTakeNoRows(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, revocable, sandbox.Options{Divisions: 1, Scale: 0.1})
 	o.synced()
 	held := o.rows()

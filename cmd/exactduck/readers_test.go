@@ -127,6 +127,7 @@ func look(source string, questions []struct{ what, query string }, first ...stri
 // While night after night is published, readers of the file and of the dataset never fail and
 // never see two nights at once.
 func TestReadersSeeOneNightAtATime(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, coherent, sandbox.Options{Divisions: 1, Scale: 0.1})
 	o.synced()
 	reader := o.process()
