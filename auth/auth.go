@@ -4,7 +4,7 @@
 //
 // Begin with [New], which makes an http.RoundTripper whose requests carry a fresh access token,
 // and [Login], which gets the first pair of tokens. [File] is where they live; [ReadStatus] tells
-// how they are.
+// how they are; [Export] and [Import] move them to another machine.
 //
 // The rules, which hold across processes:
 //
@@ -274,6 +274,8 @@ func (t *Transport) load(slot Slot) (State, error) {
 		return s, &LoginError{Host: t.app.Host, Cause: NoLogin}
 	case s.Host != t.app.Host || subtle.ConstantTimeCompare([]byte(s.ClientID), []byte(t.app.ClientID)) == 0:
 		return s, &LoginError{Host: t.app.Host, Cause: OtherLogin}
+	case s.Sealed != nil:
+		return s, &LoginError{Host: t.app.Host, Cause: Sealed, Moved: s.Sealed}
 	case s.Broken != nil:
 		return s, s.Broken.err(t.app.Host)
 	}

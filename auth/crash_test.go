@@ -29,22 +29,36 @@ func child() int {
 	kill, _ := strconv.Atoi(os.Getenv("AUTH_KILL"))
 	log := slog.New(&killer{at: kill})
 	host := os.Getenv("AUTH_HOST")
-	tr, err := auth.New(auth.Options{
+	o := auth.Options{
 		App:   auth.App{Host: host, ClientID: clientID, ClientSecret: clientSecret},
 		Store: auth.NewFile(os.Getenv("AUTH_DIR"), host, clientID, log),
 		Clock: func() time.Time { return now }, Log: log, Command: "child", RetryWait: time.Millisecond,
-	})
-	if err != nil {
-		return 2
 	}
-	if _, err := get(context.Background(), tr, host+"/api/v1/current/Me"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		if errors.Is(err, auth.ErrLoginRequired) {
-			return 4
+	switch file := os.Getenv("AUTH_BUNDLE"); os.Getenv("AUTH_DO") {
+	case "export":
+		_, err = auth.Export(context.Background(), o, file, bundlePassphrase)
+	case "import":
+		_, err = auth.Import(context.Background(), o, file, bundlePassphrase, false)
+	default:
+		var tr *auth.Transport
+		if tr, err = auth.New(o); err == nil {
+			_, err = get(context.Background(), tr, host+"/api/v1/current/Me")
 		}
-		return 5
 	}
-	return 0
+	return ended(err)
+}
+
+// ended is the exit code of a child.
+func ended(err error) int {
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, auth.ErrLoginRequired):
+		fmt.Fprintln(os.Stderr, err)
+		return 4
+	}
+	fmt.Fprintln(os.Stderr, err)
+	return 5
 }
 
 // killer ends its process as kill -9 does, at one of its records.
@@ -79,9 +93,10 @@ func (s *site) command(ctx context.Context, kill int) *exec.Cmd {
 
 // spawn runs a child to its end. It returns its exit code, -1 when it was killed, and the
 // last thing it said.
-func (s *site) spawn(t *testing.T, kill int) (code int, last string) {
+func (s *site) spawn(t *testing.T, kill int, env ...string) (code int, last string) {
 	t.Helper()
 	cmd := s.command(t.Context(), kill)
+	cmd.Env = append(cmd.Env, env...)
 	var out strings.Builder
 	cmd.Stderr = &out
 	err := cmd.Run()

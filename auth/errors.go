@@ -29,6 +29,7 @@ const (
 	Unclear       Cause = "unclear"        // refused for a reason that we do not know
 	AccessRefused Cause = "access_refused" // the API refuses an access token that is not old
 	Denied        Cause = "denied"         // the person, or the server, said no at the login page
+	Sealed        Cause = "sealed"         // exported to another machine
 	WrongState    Cause = "wrong_state"    // the redirect does not belong to this login
 	WrongClient   Cause = "wrong_client"   // client id or secret
 	WrongRedirect Cause = "wrong_redirect" // redirect URL
@@ -45,6 +46,7 @@ var explanations = map[Cause]string{
 	Unclear:       "the token server refused without saying why",
 	AccessRefused: "the API refuses an access token that should be valid",
 	Denied:        "access was not granted at the login page",
+	Sealed:        "it was exported to be used on another machine, and is not used here any more",
 	WrongState:    "the address does not belong to this login (its state differs): use the one that this login ended at",
 	WrongClient:   "the server does not accept the client id or the client secret",
 	WrongRedirect: "the redirect URL is not the one of the app registration",
@@ -60,12 +62,16 @@ type LoginError struct {
 	Cause  Cause
 	Detail string    // the server's own words, when it had any
 	Sent   time.Time // with AnswerLost: when the refresh was sent
+	Moved  *Move     // with Sealed: where to
 }
 
 func (e *LoginError) Error() string {
 	text := "login at " + e.Host + ": " + e.Cause.Explain()
 	if !e.Sent.IsZero() {
 		text += " (it was sent at " + e.Sent.UTC().Format(time.RFC3339) + ")"
+	}
+	if e.Moved != nil {
+		text += " (to " + e.Moved.File + ", at " + e.Moved.At.UTC().Format(time.RFC3339) + ")"
 	}
 	if e.Detail != "" {
 		text += "; the server says: " + e.Detail

@@ -60,6 +60,7 @@ func leaks(text string) (found []string) {
 }
 
 func TestMain(m *testing.M) {
+	auth.Weaken()
 	if os.Getenv("AUTH_CHILD") != "" {
 		os.Exit(child())
 	}

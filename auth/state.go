@@ -25,6 +25,11 @@ type State struct {
 	NotBefore  time.Time
 	LoggedInAt time.Time
 	Calls      Calls
+	// Sealed says that the login was exported: it is not used here any more. Its tokens stay, so
+	// that it can be exported again.
+	Sealed *Move
+	// Imported is the bundle that the login came in; nil when somebody logged in here.
+	Imported *Move
 }
 
 // Token is what the token server hands out: an access token and the refresh token that
@@ -107,6 +112,8 @@ type stored struct {
 	Broken     *Broken      `json:"broken,omitempty"`
 	NotBefore  time.Time    `json:"not_before,omitzero"`
 	Calls      Calls        `json:"token_calls,omitzero"`
+	Sealed     *Move        `json:"sealed,omitempty"`   // since version 2
+	Imported   *Move        `json:"imported,omitempty"` // since version 2
 }
 
 type storedToken struct {
@@ -118,7 +125,8 @@ type storedToken struct {
 	By         Process   `json:"by"`
 }
 
-const storedVersion = 1
+// storedVersion is what is written. Version 1 knew no moves, and is read too.
+const storedVersion = 2
 
 // Marshal writes a state in the form that stores keep, secrets in clear: for implementers of
 // [Store] only.
@@ -126,7 +134,7 @@ func Marshal(s State) ([]byte, error) {
 	out, err := json.MarshalIndent(stored{
 		Version: storedVersion, Host: s.Host, ClientID: s.ClientID, LoggedInAt: s.LoggedInAt,
 		Now: s.Now.store(), Previous: s.Previous.store(), Attempt: s.Attempt, Broken: s.Broken,
-		NotBefore: s.NotBefore, Calls: s.Calls,
+		NotBefore: s.NotBefore, Calls: s.Calls, Sealed: s.Sealed, Imported: s.Imported,
 	}, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("encode login: %w", err)
@@ -155,7 +163,7 @@ func Unmarshal(raw []byte) (State, error) {
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return State{}, errors.New("something follows the JSON of the login")
 	}
-	if s.Version != storedVersion {
+	if s.Version < 1 || s.Version > storedVersion {
 		return State{}, errors.New("no version in the JSON of the login")
 	}
 	if (s.Now != nil && s.Now.Refresh == "") || (s.Previous != nil && s.Previous.Refresh == "") {
@@ -164,7 +172,7 @@ func Unmarshal(raw []byte) (State, error) {
 	return State{
 		Host: s.Host, ClientID: s.ClientID, LoggedInAt: s.LoggedInAt,
 		Now: s.Now.token(), Previous: s.Previous.token(), Attempt: s.Attempt, Broken: s.Broken,
-		NotBefore: s.NotBefore, Calls: s.Calls,
+		NotBefore: s.NotBefore, Calls: s.Calls, Sealed: s.Sealed, Imported: s.Imported,
 	}, nil
 }
 

@@ -31,6 +31,9 @@ type Status struct {
 	RefreshedAt time.Time `json:"last_refresh_at,omitzero"`
 	// Unanswered is a refresh whose outcome is not known: the next one finds out.
 	Unanswered *Attempt `json:"unanswered,omitempty"`
+	// Sealed is where the login was exported to, and Imported the bundle that it came in.
+	Sealed   *Move `json:"sealed,omitempty"`
+	Imported *Move `json:"imported,omitempty"`
 }
 
 // ReadStatus reads the status of the login in store at now. No login is no error.
@@ -48,6 +51,7 @@ func (s State) Status(now time.Time) Status {
 	st := Status{
 		Host: s.Host, ClientID: s.ClientID, LoggedInAt: s.LoggedInAt,
 		CallsToday: s.Calls.On(now), CallsLeft: max(0, MaxCalls-s.Calls.On(now)), Unanswered: s.Attempt,
+		Sealed: s.Sealed, Imported: s.Imported,
 	}
 	if s.Now == nil {
 		st.Cause, st.Problem = NoLogin, NoLogin.Explain()
@@ -60,6 +64,9 @@ func (s State) Status(now time.Time) Status {
 	st.DaysLeft = max(0, int(st.ExpiresAt.Sub(now)/(24*time.Hour)))
 	st.RefreshedBy, st.RefreshedAt = s.Now.By, s.Now.ObtainedAt
 	switch {
+	case s.Sealed != nil:
+		gone := &LoginError{Host: s.Host, Cause: Sealed, Moved: s.Sealed}
+		st.LoggedIn, st.Cause, st.Problem = false, Sealed, gone.Error()
 	case s.Broken != nil:
 		st.LoggedIn, st.Cause, st.Problem = false, s.Broken.Cause, s.Broken.err(s.Host).Error()
 	case !now.Before(st.ExpiresAt):

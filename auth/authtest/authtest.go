@@ -48,6 +48,8 @@ func full() auth.State {
 		Attempt:   &auth.Attempt{Pair: "ab12", First: at, Last: at.Add(time.Minute), Tries: 2, Outcome: "answered HTTP 500", By: by},
 		Broken:    &auth.Broken{Cause: auth.Reused, Detail: "Old refresh token used.", At: at, Sent: at},
 		NotBefore: at.Add(time.Hour), LoggedInAt: at, Calls: auth.Calls{Day: "2026-11-21", Count: 7},
+		Sealed:   &auth.Move{ID: "SEALED", At: at, File: "/media/usb/login.age", By: by},
+		Imported: &auth.Move{ID: "IMPORTED", At: at, File: "login.age", By: by},
 	}
 }
 
