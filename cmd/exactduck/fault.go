@@ -63,16 +63,18 @@ var faults = []fault{
 	{as[*load.Foreign], exitUsage, say("move that file away, or publish to another one under to: in pipelines.yaml")},
 
 	{is(auth.ErrAppRefused), exitUsage, loginHint},
+	{func(err error) bool { b := find[*auth.BundleError](err); return b != nil && b.Person }, exitUsage, bundleHint},
 	{is(auth.ErrCode), exitUsage, say(`run "exactduck auth login" again, and paste the whole address that the browser ends at`)},
 
 	{as[*auth.LoginError], exitLogin, loginHint},
 	{is(auth.ErrLoginRequired), exitLogin, say(`run "exactduck auth login"`)},
-	{is(extract.ErrUnauthorized), exitLogin, say(`run "exactduck auth login"`)},
+	{is(extract.ErrUnauthorized), exitLogin, explained(`run "exactduck auth login"`)},
 
 	{as[*load.Newer], exitMachine, say("install the newer exactduck that wrote it")},
 	{as[*load.Damaged], exitMachine, damagedHint},
 	{as[*spool.Damaged], exitMachine, say("delete that file; its read is made again")},
 	{as[*auth.StoreError], exitMachine, storeHint},
+	{as[*auth.BundleError], exitMachine, bundleHint},
 	{as[*listenError], exitMachine, listenHint},
 	{is(syscall.ENOSPC, syscall.EDQUOT), exitMachine, say("free some space and run again; nothing is lost")},
 	{is(fs.ErrPermission, syscall.EROFS), exitMachine, say("check who owns that folder and what may write to it")},
@@ -86,8 +88,8 @@ var faults = []fault{
 
 	{as[*load.Busy], exitBusy, say("wait for the other run, or let this one wait with --wait")},
 
-	{as[*auth.UnavailableError], exitSource, say("the login is kept; run again later")},
-	{as[*extract.Unreachable], exitSource, say("run again later; what was read is kept")},
+	{as[*auth.UnavailableError], exitSource, say("the login is kept; run again later. Should Exact have renewed it and the answer be lost, the next run says so")},
+	{as[*extract.Unreachable], exitSource, explained("run again later; what was read is kept")},
 
 	{as[*extract.QuotaError], exitQuota, say("run again after that; the run goes on where it stopped")},
 	{as[*auth.BudgetError], exitQuota, say("run again after that")},
@@ -95,7 +97,7 @@ var faults = []fault{
 	{as[*load.Shrink], exitPartial, shrinkHint},
 	{as[*extract.Blocked], exitPartial, say("wait until then: Exact blocks an endpoint after ten errors within an hour")},
 	{as[*exactonline.Undated], exitPartial, say("leave since out for this stream")},
-	{as[*extract.Refused], exitPartial, say("check the rights of the user and the scopes of the app, or leave the stream out")},
+	{as[*extract.Refused], exitPartial, explained("check the rights of the user and the scopes of the app, or leave the stream out")},
 	{is(extract.ErrBreaker), exitPartial, say("run again in an hour: Exact blocks an endpoint after ten errors within one")},
 	{is(extract.ErrResume), exitPartial, say("run again: the read begins anew")},
 	{as[*load.TypeChange], exitPartial, say("the rows before must be read again: exactduck sync --full-refresh --streams NAME")},
@@ -186,19 +188,38 @@ func loginHint(err error) string {
 	}
 	switch e.Cause {
 	case auth.WrongClient:
-		return "check client_id and client_secret against the app registration, which is per region"
+		return "check client_id and client_secret against the app registration, and region or base_url: was the app registered in another region than " + e.Host + "?"
+	case auth.Reused, auth.BrokenChain:
+		return "run \"exactduck auth login\"; so that it does not happen again give every installation an app registration of its own,\n" +
+			"and move a login with \"exactduck auth export\" and \"auth import\", not by copying its file"
+	case auth.Unclear:
+		return "check client_id and client_secret against the app registration, then run \"exactduck auth login\""
 	case auth.WrongRedirect:
 		return "redirect_url must be the app registration's, to the letter"
 	case auth.WrongState, auth.Denied:
 		return `run "exactduck auth login" again and use the newest link`
+	case auth.Sealed:
+		return `use the machine that imported it; here, "exactduck auth import" of its bundle takes it back, if nobody else has imported it, and "exactduck auth login" begins a new one`
 	}
 	return `run "exactduck auth login"`
+}
+
+// explained is what is known of the answer of the API that an error is about.
+func explained(otherwise string) func(error) string {
+	return func(err error) string {
+		if e, ok := exactonline.Explain(err); ok {
+			return e.Means + "\n" + e.Do
+		}
+		return otherwise
+	}
 }
 
 func storeHint(err error) string {
 	e := find[*auth.StoreError](err)
 	return cmp.Or(e.Advice, "check "+e.Path+" and the folder that it is in")
 }
+
+func bundleHint(err error) string { return find[*auth.BundleError](err).Advice }
 
 func damagedHint(err error) string {
 	return fmt.Sprintf("move %s away and run again: the published file, if there is one, takes its place, else everything is loaded anew",
