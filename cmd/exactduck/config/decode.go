@@ -14,7 +14,9 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 )
 
 // largest is far beyond any honest configuration; the parser's work grows with what it is given.
@@ -63,11 +65,22 @@ func Parse(text []byte, path string, c Catalogue) (*Config, error) {
 	return config, nil
 }
 
-func decode(text []byte, src *source) (*Config, *Problem) {
+// decode fills a Config and src.body. The library panics on some malformed texts, as fuzzing shows;
+// they are problems like any other.
+func decode(text []byte, src *source) (config *Config, problem *Problem) {
+	defer func() {
+		if recover() != nil {
+			config, problem = nil, &Problem{Line: 1, Column: 1, Message: "this is not YAML that can be understood"}
+		}
+	}()
 	if !utf8.Valid(text) || bytes.IndexByte(text, 0) >= 0 {
 		return nil, &Problem{Line: 1, Column: 1, Message: "this is not UTF-8 text"}
 	}
-	file, err := parser.ParseBytes(text, 0)
+	tokens := lexer.Tokenize(string(text))
+	if problem := tooDeep(tokens); problem != nil {
+		return nil, problem
+	}
+	file, err := parser.Parse(tokens, 0)
 	if err != nil {
 		return nil, yamlProblem(err)
 	}
@@ -75,13 +88,49 @@ func decode(text []byte, src *source) (*Config, *Problem) {
 	if problem != nil {
 		return nil, problem
 	}
+	if tag := firstTag(body); tag != nil {
+		return nil, tag
+	}
 	src.body = body
-	config := new(Config)
+	config = new(Config)
 	decoder := yaml.NewDecoder(strings.NewReader(""), yaml.Strict())
 	if err := decoder.DecodeFromNodeContext(context.Background(), body, config); err != nil {
 		return nil, yamlProblem(err)
 	}
 	return config, nil
+}
+
+// deepest is far deeper than the format goes. The parser takes memory with the square of the depth.
+const deepest = 100
+
+// tooDeep finds brackets in brackets, indentation and lists of lists beyond reason.
+func tooDeep(tokens token.Tokens) *Problem {
+	brackets, line, openers := 0, 0, 0
+	for _, t := range tokens {
+		if t.Position.Line != line {
+			line, openers = t.Position.Line, 0
+			if brackets == 0 {
+				openers = t.Position.Column / 2
+			}
+		}
+		switch t.Type {
+		case token.MappingStartType, token.SequenceStartType:
+			brackets++
+		case token.MappingEndType, token.SequenceEndType:
+			brackets = max(brackets-1, 0)
+		case token.SequenceEntryType, token.MappingKeyType, token.AnchorType, token.TagType:
+			openers++
+		case token.MappingValueType:
+			if brackets == 0 {
+				openers++
+			}
+		}
+		if brackets > deepest || openers > deepest {
+			at := placeOf(t)
+			return &Problem{Line: at.line, Column: at.column, Message: "this is nested too deeply to be a configuration"}
+		}
+	}
+	return nil
 }
 
 // onlyDocument refuses what the decoder would pass over in silence.
@@ -116,6 +165,33 @@ func onlyDocument(file *ast.File) (ast.Node, *Problem) {
 	return nil, &Problem{
 		Line: at.line, Column: at.column, Message: "the file must begin with keys, such as version: 1",
 		Hint: `"exactduck init" in an empty directory writes an example`,
+	}
+}
+
+// tags finds the first YAML tag (!text) of a tree. No key needs one, and the decoder would follow
+// some and pass over others.
+type tags struct{ found *ast.TagNode }
+
+func (t *tags) Visit(n ast.Node) ast.Visitor {
+	if tag, ok := n.(*ast.TagNode); ok && t.found == nil {
+		t.found = tag
+	}
+	if t.found != nil {
+		return nil
+	}
+	return t
+}
+
+func firstTag(body ast.Node) *Problem {
+	var t tags
+	ast.Walk(&t, body)
+	if t.found == nil {
+		return nil
+	}
+	at := placeOf(t.found.Start)
+	return &Problem{
+		Line: at.line, Column: at.column, Message: fmt.Sprintf("the tag %q is not understood", t.found.Start.Value),
+		Hint: "remove it, or put the value in quotes",
 	}
 }
 

@@ -64,8 +64,6 @@ func child(node ast.Node, step any) (*token.Token, ast.Node) {
 	switch n := node.(type) {
 	case *ast.AnchorNode:
 		return child(n.Value, step)
-	case *ast.TagNode:
-		return child(n.Value, step)
 	case *ast.MappingNode:
 		for _, entry := range n.Values {
 			if entry.Key.GetToken().Value == step {
