@@ -21,6 +21,9 @@ const (
 	deletedName  = "DeletedDate"
 )
 
+// everModified is a filter that every record passes.
+const everModified = modifiedName + " ge datetime'1900-01-01T00:00:00'"
+
 // Undated says that a read was to be limited to what was modified since some time, and that its
 // records do not say when they were modified.
 type Undated struct{ Stream, Variant string }
@@ -271,7 +274,7 @@ func (p *pass) condition(ill ailment) string {
 		}
 	}
 	if ill.filtered {
-		return "Modified ge datetime'1900-01-01T00:00:00'"
+		return everModified
 	}
 	return ""
 }

@@ -1,0 +1,56 @@
+package exactonline
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"exactduck/extract"
+	"exactduck/schema"
+)
+
+// Probe asks for the key of one record in a scope, to find out whether the login may read there. It
+// makes one request, in the form in which a read would make it, and returns how many records came:
+// 0 or 1. None may also mean that the rights are missing.
+func (s *Source) Probe(ctx context.Context, scope schema.Scope, v *extract.Variant) (int, error) {
+	e := EndpointOf(v)
+	if e == nil {
+		return 0, fmt.Errorf("probe: %q is not in the catalogue", v.Name)
+	}
+	table := v.Table.Select(func(name string) bool { return slices.Contains(v.Table.Key, name) })
+	if len(table.Columns) == 0 {
+		table = v.Table.Select(func(name string) bool { return name == v.Table.Columns[0].Name })
+	}
+	link, pays, err := s.link(ctx, e, scope, probing(v, table))
+	if err != nil {
+		return 0, err
+	}
+	answer, err := s.caller.Get(ctx, pays, v.Name, link)
+	if err != nil {
+		return 0, err
+	}
+	page, _, err := newDecoder(table, scope).decode(answer.Body)
+	if err != nil {
+		return 0, &extract.Malformed{Endpoint: v.Name, Scope: scope, Err: err}
+	}
+	return page.Rows, nil
+}
+
+// probing is the query. The filters are those of a first read, so that an endpoint which insists on
+// one answers.
+func probing(v *extract.Variant, t *schema.Table) string {
+	names := make([]string, len(t.Columns))
+	for i, c := range t.Columns {
+		names[i] = url.QueryEscape(c.Name)
+	}
+	query := "$top=1&$select=" + strings.Join(names, ",")
+	switch v.Cursor {
+	case extract.Versioned:
+		return query + "&$filter=Timestamp%20gt%200L"
+	case extract.Modified:
+		return query + "&$filter=" + strings.ReplaceAll(everModified, " ", "%20")
+	}
+	return query
+}
