@@ -248,7 +248,7 @@ func (a *application) offerParts(ctx context.Context, s shape, g []*portion) (ma
 		if err != nil {
 			return nil, err
 		}
-		if _, err := a.exec(ctx, "list parts", addPart, p.number, value, p.header.Began.UTC()); err != nil {
+		if _, err := a.exec(ctx, "list parts", addPart, p.number, value, p.header.Began.UTC(), p.header.HistoryFrom); err != nil {
 			return nil, err
 		}
 	}

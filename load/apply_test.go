@@ -203,6 +203,9 @@ func TestSweepTellsMissesFromNews(t *testing.T) {
 	keys := [][]any{{"A", 1, at(0)}, {"B", 1, at(time.Minute)}, {"C", 1, at(23 * time.Hour)}, {"D", 1, at(25 * time.Hour)}, {"E", 1, nil}}
 	b.expectResult(b.apply("r2", read{table: dated, scope: "7", mode: spool.Sweep, rows: keys, dated: "Changed", began: b.moment}),
 		"read 5 inserted 0 updated 0 deleted 0 missed 2")
+	before := [][]any{{"A", 1, at(0)}, {"F", 1, int(time.Date(2019, 12, 31, 23, 0, 0, 0, time.UTC).UnixMicro())}, {"G", 1, int(time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro())}}
+	b.expectResult(b.apply("r4", read{table: dated, scope: "7", mode: spool.Sweep, rows: before, dated: "Changed", began: b.moment}),
+		"read 3 inserted 0 updated 0 deleted 0 missed 1")
 	b.expectResult(b.apply("r3", read{table: items.Keys(), scope: "7", mode: spool.Sweep, rows: keysOf(keys), began: b.moment}),
 		"read 5 inserted 0 updated 0 deleted 0 missed 4")
 }

@@ -9,16 +9,16 @@ import (
 	"exactduck/schema"
 )
 
-// Discovery is what the last search for properties of a stream that its table does not have found.
+// Discovery is what the last search for properties of a variant that its table does not have found.
 type Discovery struct {
 	At         time.Time // zero: nobody has looked yet
 	Properties []string
 }
 
-// Discovery returns what is known of a stream.
-func (w *Warehouse) Discovery(ctx context.Context, stream string) (d Discovery, err error) {
+// Discovery returns what is known of a variant.
+func (w *Warehouse) Discovery(ctx context.Context, variant string) (d Discovery, err error) {
 	rows, err := w.db.QueryContext(ctx, `SELECT looked_at, unnest([NULL] || properties) FROM _exactduck.discoveries
-		WHERE prefix = ? AND stream = ?`, w.prefix, stream)
+		WHERE prefix = ? AND variant = ?`, w.prefix, variant)
 	if err != nil {
 		return d, fmt.Errorf("read discoveries: %w", err)
 	}
@@ -37,7 +37,7 @@ func (w *Warehouse) Discovery(ctx context.Context, stream string) (d Discovery, 
 
 // Discover notes the outcome of a search and reports, among the changes of shape, each property
 // that no search before has found.
-func (w *Warehouse) Discover(ctx context.Context, run, stream string, t *schema.Table, d Discovery) error {
+func (w *Warehouse) Discover(ctx context.Context, run, variant string, t *schema.Table, d Discovery) error {
 	changes := make([]Change, 0, len(d.Properties))
 	for _, name := range d.Properties {
 		changes = append(changes, Change{
@@ -46,18 +46,18 @@ func (w *Warehouse) Discover(ctx context.Context, run, stream string, t *schema.
 		})
 	}
 	err := w.inTx(ctx, func(ctx context.Context, c *sql.Conn) error {
-		if _, err := c.ExecContext(ctx, "DELETE FROM _exactduck.discoveries WHERE prefix = ? AND stream = ?", w.prefix, stream); err != nil {
+		if _, err := c.ExecContext(ctx, "DELETE FROM _exactduck.discoveries WHERE prefix = ? AND variant = ?", w.prefix, variant); err != nil {
 			return err
 		}
-		_, err := c.ExecContext(ctx, "INSERT INTO _exactduck.discoveries (prefix, stream, looked_at, properties) VALUES (?, ?, ?, ?)",
-			w.prefix, stream, orNull(d.At), append([]string{}, d.Properties...))
+		_, err := c.ExecContext(ctx, "INSERT INTO _exactduck.discoveries (prefix, variant, looked_at, properties) VALUES (?, ?, ?, ?)",
+			w.prefix, variant, orNull(d.At), append([]string{}, d.Properties...))
 		if err != nil {
 			return err
 		}
 		return recordNews(ctx, c, run, changes)
 	})
 	if err != nil {
-		return fmt.Errorf("note what was discovered of %s: %w", stream, err)
+		return fmt.Errorf("note what was discovered of %s: %w", variant, err)
 	}
 	return nil
 }

@@ -30,7 +30,7 @@ CREATE TABLE _exactduck.cursors (
 	spool VARCHAR NOT NULL DEFAULT '', sweep_spool VARCHAR NOT NULL DEFAULT '',
 	rows BIGINT NOT NULL DEFAULT 0, run_id VARCHAR NOT NULL DEFAULT '');
 CREATE TABLE _exactduck.discoveries (
-	prefix VARCHAR NOT NULL, stream VARCHAR NOT NULL, looked_at TIMESTAMPTZ NOT NULL, properties VARCHAR[] NOT NULL);
+	prefix VARCHAR NOT NULL, variant VARCHAR NOT NULL, looked_at TIMESTAMPTZ NOT NULL, properties VARCHAR[] NOT NULL);
 CREATE TABLE _exactduck.schema_changes (
 	changed_at TIMESTAMPTZ NOT NULL, run_id VARCHAR, table_name VARCHAR NOT NULL, column_name VARCHAR, change VARCHAR NOT NULL,
 	detail VARCHAR);

@@ -77,10 +77,11 @@ DROP TABLE IF EXISTS temp.content;
 DROP TABLE IF EXISTS temp.gone`
 
 func createPart(scopeKind string) string {
-	return "CREATE TEMP TABLE part (part INTEGER, scope " + scopeKind + ", began TIMESTAMPTZ)"
+	return "CREATE TEMP TABLE part (part INTEGER, scope " + scopeKind + ", began TIMESTAMPTZ, history TIMESTAMP)"
 }
 
-const addPart = "INSERT INTO temp.part VALUES (?, ?, ?)"
+// addPart takes the date from which on rows are kept as text; "" is from the beginning.
+const addPart = "INSERT INTO temp.part VALUES (?, ?, ?, nullif(?, '')::TIMESTAMP)"
 
 // content hashes what a row would hold after it was replaced by what is spooled: a column that
 // the spool does not have becomes NULL.
@@ -202,13 +203,15 @@ GROUP BY s.part`
 
 // countMissed counts, by part, the swept rows that are not, or only as an older version, in the
 // table. Rows that may just have been written are no miss: they came after the last read. A day
-// covers the difference between the clocks, whatever zone the source's is in.
+// covers the difference between the clocks, whatever zone the source's is in. Nor are rows from
+// before the history that is kept.
 func (s shape) countMissed() string {
 	if s.dated == "" {
 		return countMerged
 	}
 	return strings.Replace(countMerged, "\nGROUP BY", `
-JOIN temp.part p ON p.part = s.part WHERE s.dated IS NULL OR s.dated < (p.began AT TIME ZONE 'UTC') - INTERVAL 1 DAY
+JOIN temp.part p ON p.part = s.part WHERE (s.dated IS NULL OR s.dated < (p.began AT TIME ZONE 'UTC') - INTERVAL 1 DAY)
+AND coalesce(s.dated >= p.history, true)
 GROUP BY`, 1)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
@@ -62,7 +63,7 @@ func (r *run) fetch(ctx context.Context, t *task, stop context.CancelCauseFunc) 
 	if errors.Is(t.err, extract.ErrResume) && t.file != nil {
 		t.err = r.again(ctx, t)
 	}
-	for t.err != nil && t.firstLoad() && refused(t.err) && r.fallBack(ctx, t) {
+	for t.err != nil && t.firstLoad() && lasting(t.err) && r.fallBack(ctx, t) {
 		t.err = r.spool(ctx, t)
 	}
 	t.done = t.err == nil
@@ -139,7 +140,10 @@ func (r *run) fallBack(ctx context.Context, t *task) bool {
 	next := t.choice.Stream.Variants[at+1]
 	r.log.WarnContext(ctx, "variant refused, trying the next", "stream", t.choice.Stream.Name, "scope", t.place.Scope,
 		"variant", t.variant.Name, "next", next.Name, "error", t.err)
-	t.variant, _ = bothWays(t.choice.Stream, next)
+	full, more := bothWays(t.choice.Stream, next)
+	if t.variant = full; !t.since.IsZero() {
+		t.variant = more
+	}
 	t.table, t.fingerprint = t.choice.Table(next), fingerprint(next, t.choice)
 	return true
 }
@@ -154,22 +158,22 @@ func (r *run) say(t *task) {
 	}
 }
 
-// discover looks, once a week per stream, for properties that the catalogue does not know, so that
+// discover looks, once a week per variant in use, for properties that the catalogue does not know, so that
 // they are asked for from now on.
 func (r *run) discover(ctx context.Context, tasks []*task) {
 	looked := map[string][]string{}
 	for _, t := range tasks {
-		also, done := looked[t.choice.Stream.Name]
+		also, done := looked[t.variant.Name]
 		if !done {
 			also = r.properties(ctx, t)
-			looked[t.choice.Stream.Name] = also
+			looked[t.variant.Name] = also
 		}
 		t.also = also
 	}
 }
 
 func (r *run) properties(ctx context.Context, t *task) []string {
-	known, err := r.warehouse.Discovery(ctx, t.choice.Stream.Name)
+	known, err := r.warehouse.Discovery(ctx, t.variant.Name)
 	if err == nil && r.clock().Sub(known.At) >= discoverEvery {
 		var found []string
 		if found, err = r.source.Discover(ctx, t.place.Scope, t.variant); err == nil {
@@ -177,13 +181,19 @@ func (r *run) properties(ctx context.Context, t *task) []string {
 		}
 		if err == nil || refused(err) { // who is refused today should not ask every night
 			known.At = r.clock()
-			err = errors.Join(err, r.warehouse.Discover(ctx, r.id, t.choice.Stream.Name, t.table, known))
+			err = errors.Join(err, r.warehouse.Discover(ctx, r.id, t.variant.Name, t.table, known))
 		}
 	}
 	if err != nil { // the rows can be read all the same; the next run looks again
 		r.log.WarnContext(ctx, "looking for new properties failed", "stream", t.choice.Stream.Name, "error", err)
 	}
 	return known.Properties
+}
+
+// lasting reports a refusal of the endpoint as such: no right to it, or no such thing.
+func lasting(err error) bool {
+	var e *extract.Refused
+	return errors.As(err, &e) && (e.Status == http.StatusForbidden || e.Status == http.StatusNotFound)
 }
 
 func refused(err error) bool {

@@ -34,7 +34,8 @@ const changing = `      - crm/Accounts
       - logistics/PurchaseItemPrices
       - subscription/Subscriptions
       - read/financial/ReceivablesList
-      - openingbalance/CurrentYear/Processed`
+      - openingbalance/CurrentYear/Processed
+      - financial/ReportingBalance`
 
 var changed = []string{
 	"crm/Accounts", "crm/Contacts", "financial/TransactionLines", "salesinvoice/SalesInvoices", "logistics/Items",

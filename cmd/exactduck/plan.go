@@ -33,15 +33,16 @@ type task struct {
 	fingerprint string
 	why         string
 
-	also   []string    // properties beside the table's columns
-	stale  bool        // an earlier run has read some of it, and does not know what changed since
-	behind *task       // the stale read that this one follows
-	said   runs.Stream // in the record, once it is applied
-	file   *spool.File // nil until a page is to be kept
-	began  time.Time
-	done   bool // the file holds the whole read
-	calls  int
-	err    error
+	narrowed bool        // the rows that it does not bring are not wanted any more
+	also     []string    // properties beside the table's columns
+	stale    bool        // an earlier run has read some of it, and does not know what changed since
+	behind   *task       // the stale read that this one follows
+	said     runs.Stream // in the record, once it is applied
+	file     *spool.File // nil until a page is to be kept
+	began    time.Time
+	done     bool // the file holds the whole read
+	calls    int
+	err      error
 }
 
 func (t *task) firstLoad() bool { return t.why == whyFirst }
@@ -125,6 +126,11 @@ func (p *planner) read(c *config.Choice, place extract.Place) *task {
 	default:
 		p.keepHistory(t, cursor)
 	}
+	if t.mode == spool.Replace && !t.since.IsZero() {
+		t.variant = more // where only the dear variant can begin at a date
+	}
+	// Asking for less history than before is believed to remove rows.
+	t.narrowed = t.why == whyChoice && inquiryOf(cursor.Fingerprint).Since < inquiryOf(t.fingerprint).Since
 	return t
 }
 
@@ -262,10 +268,12 @@ func (p *planner) deletionRead(place extract.Place) *task {
 
 // sweeps is a read of keys for every stream that nothing else tells of deletions and that has not
 // been read whole for long enough.
-func (p *planner) sweeps(tasks []*task) []*task {
+// unheard are the places of which no deletions could be read.
+func (p *planner) sweeps(tasks []*task, unheard map[schema.Scope]bool) []*task {
 	var reads []*task
 	for _, t := range tasks {
-		if t.mode != spool.Merge || t.err != nil || t.table.Entity != 0 || len(t.table.Key) == 0 {
+		told := t.table.Entity != 0 && !unheard[t.place.Scope]
+		if t.mode != spool.Merge || t.err != nil || told || len(t.table.Key) == 0 {
 			continue
 		}
 		cursor := p.cursors[streamScope{t.choice.Stream.Name, t.place.Scope}]

@@ -9,6 +9,7 @@ import (
 	"exactduck/extract/exactonline"
 	"exactduck/load"
 	"exactduck/load/spool"
+	"exactduck/schema"
 )
 
 var night = time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)
@@ -138,6 +139,42 @@ func TestPlanOfOneStream(t *testing.T) {
 	}
 }
 
+// Where the deletions feed is out of reach, keys are compared instead.
+func TestSweepInPlaceOfDeletions(t *testing.T) {
+	c := chosen(t, "crm/Accounts")
+	p := newPlanner(night, []load.Cursor{held(c, func(c *load.Cursor) { c.SweptAt = night.Add(-8 * 24 * time.Hour) })}, exactonline.Deletions())
+	tasks := p.reads([]*config.Choice{c}, []extract.Place{{Scope: "1", Epoch: "e"}})
+	if got := p.sweeps(tasks, map[schema.Scope]bool{"1": true}); len(got) != 1 || got[0].variant.Name != "sync/CRM/Accounts" {
+		t.Errorf("%d sweeps", len(got))
+	}
+	if got := p.sweeps(tasks, map[schema.Scope]bool{"2": true}); len(got) != 0 {
+		t.Errorf("%d sweeps where the deletions are told", len(got))
+	}
+}
+
+// Rows before a date are asked of a variant that can filter by it.
+func TestHistoryIsReadWhereItCanBeFiltered(t *testing.T) {
+	c := chosen(t, "cashflow/Payments")
+	c.Since = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+	task := newPlanner(night, nil, exactonline.Deletions()).read(c, extract.Place{Scope: "1", Epoch: "e"})
+	if task.variant.Name != "cashflow/Payments" || task.mode != spool.Replace {
+		t.Errorf("%s by %s", task.mode, task.variant.Name)
+	}
+	after := held(c, func(cursor *load.Cursor) { cursor.HistoryFrom = "2024-01-01" })
+	later := newPlanner(night, []load.Cursor{after}, exactonline.Deletions())
+	if again := later.read(c, extract.Place{Scope: "1", Epoch: "e"}); again.why != whyNews {
+		t.Errorf("the next read is made because of %q", again.why)
+	}
+	c.Since = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
+	if narrow := later.read(c, extract.Place{Scope: "1", Epoch: "e"}); narrow.why != whyChoice || !narrow.narrowed {
+		t.Errorf("less history is read because of %q, narrowed %v", narrow.why, narrow.narrowed)
+	}
+	c.Since = time.Date(2023, 1, 1, 0, 0, 0, 0, time.UTC)
+	if wide := later.read(c, extract.Place{Scope: "1", Epoch: "e"}); wide.why != whyChoice || wide.narrowed {
+		t.Errorf("more history is read because of %q, narrowed %v", wide.why, wide.narrowed)
+	}
+}
+
 // A first load limited to a date stays limited to it when it has to be repeated.
 func TestHistoryOutlivesAReload(t *testing.T) {
 	c := chosen(t, "crm/Accounts")
@@ -193,7 +230,7 @@ func TestSweepsWhereNothingTellsOfDeletions(t *testing.T) {
 	} {
 		c := chosen(t, tc.stream)
 		p := newPlanner(night, []load.Cursor{held(c, tc.cursor)}, exactonline.Deletions())
-		sweeps := p.sweeps(p.reads([]*config.Choice{c}, []extract.Place{{Scope: "1", Epoch: "e"}}))
+		sweeps := p.sweeps(p.reads([]*config.Choice{c}, []extract.Place{{Scope: "1", Epoch: "e"}}), nil)
 		switch {
 		case tc.want == "" && len(sweeps) > 0:
 			t.Errorf("%s is swept with %s", tc.stream, sweeps[0].variant.Name)

@@ -13,6 +13,7 @@ import (
 	"exactduck/extract"
 	"exactduck/load"
 	"exactduck/load/spool"
+	"exactduck/schema"
 )
 
 // run is one pass over one pipeline.
@@ -66,7 +67,7 @@ func (r *run) do(ctx context.Context) error {
 			return deletions
 		},
 		func() []*task { return r.behind(ctx, deletions) },
-		func() []*task { return r.adopted(ctx, spool.Sweep, r.planner.sweeps(tasks)) },
+		func() []*task { return r.adopted(ctx, spool.Sweep, r.planner.sweeps(tasks, unheard(deletions))) },
 	}
 	for _, step := range steps {
 		if err := r.read(ctx, step()); err != nil {
@@ -107,6 +108,15 @@ func (r *run) read(ctx context.Context, tasks []*task) error {
 	return context.Cause(ctx)
 }
 
+// unheard are the places whose deletions could not be read.
+func unheard(deletions []*task) map[schema.Scope]bool {
+	places := map[schema.Scope]bool{}
+	for _, t := range deletions {
+		places[t.place.Scope] = t.err != nil
+	}
+	return places
+}
+
 // batch names what is applied together: the reads of one kind into one table.
 func (t *task) batch() string { return t.table.FullName() + " " + string(t.mode) }
 
@@ -120,12 +130,19 @@ func (r *run) apply(ctx context.Context, tasks []*task) error {
 			continue
 		}
 		whole = append(whole, t)
-		batch.Parts = append(batch.Parts, load.Part{File: t.file, Accept: r.accept[t.choice.Stream.Name]})
+		batch.Parts = append(batch.Parts, load.Part{File: t.file, Accept: r.accept[t.choice.Stream.Name] || t.narrowed})
 	}
 	if len(whole) == 0 {
 		return nil
 	}
 	applied, err := r.warehouse.Apply(ctx, batch)
+	if as[*load.TypeChange](err) { // of this table alone; its spools stay
+		for _, t := range whole {
+			t.err = err
+			r.fail(ctx, t)
+		}
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -159,7 +176,7 @@ func (r *run) settle(ctx context.Context, t *task, a load.Applied) error {
 	}
 	r.log.InfoContext(ctx, "stream synced", "stream", s.Stream, "scope", s.Scope, "why", t.why, "status", s.Status,
 		"rows", s.Rows, "inserted", s.Inserted, "updated", s.Updated, "deleted", s.Deleted, "calls", t.calls)
-	if a.Missed > 0 && t.historyFrom == "" {
+	if a.Missed > 0 && (t.historyFrom == "" || t.variant.Dated != "") {
 		r.log.WarnContext(ctx, "sweep found rows that earlier reads had missed; the stream is read again at the next run",
 			"stream", s.Stream, "scope", s.Scope, "rows", a.Missed)
 		if err := r.warehouse.Reload(ctx, t.choice.Stream.Name, t.place.Scope); err != nil {

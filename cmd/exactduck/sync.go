@@ -242,5 +242,5 @@ func (b *books) plan(ctx context.Context, p *config.Pipeline, o syncOptions) ([]
 	}
 	planner := b.planner(p, o, cursors)
 	tasks := planner.reads(choices, where)
-	return slices.Concat(tasks, planner.deletionReads(tasks), planner.sweeps(tasks)), nil
+	return slices.Concat(tasks, planner.deletionReads(tasks), planner.sweeps(tasks, nil)), nil
 }

@@ -38,7 +38,7 @@ func parseDecision(line string) (decision, error) {
 		return decision{}, fmt.Errorf("not a verb, a subject and a reason: %q", line)
 	}
 	switch d.verb {
-	case "own", "same", "joins", "shared", "quiet", "personal":
+	case "own", "same", "keyless", "joins", "shared", "quiet", "personal":
 		return d, nil
 	}
 	return decision{}, fmt.Errorf("unknown verb %q", d.verb)

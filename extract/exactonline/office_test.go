@@ -214,7 +214,7 @@ func (b *books) merge(p *schema.Page) error {
 				record[c.Name] = told(amount, schema.Decimal)
 			}
 		}
-		key, version := keyOf(p.Table, record, row), int64(0)
+		key, version := keyOf(p.Table, record), int64(0)
 		if p.Table.Version != "" {
 			version = p.Columns[p.Table.Index(p.Table.Version)].Ints[row]
 		}
@@ -225,13 +225,15 @@ func (b *books) merge(p *schema.Page) error {
 	return nil
 }
 
-func keyOf(t *schema.Table, record map[string]string, row int) string {
-	if len(t.Key) == 0 {
-		return fmt.Sprint(row)
-	}
+func keyOf(t *schema.Table, record map[string]string) string {
 	var parts []string
 	for _, k := range t.Key {
 		parts = append(parts, record[k])
+	}
+	if len(t.Key) == 0 { // the whole row is what it is known by
+		for _, c := range t.Columns {
+			parts = append(parts, record[c.Name])
+		}
 	}
 	return strings.Join(parts, "|")
 }
@@ -263,12 +265,12 @@ func truth(f *office, v *extract.Variant) map[string]map[string]string {
 	f.t.Helper()
 	records := f.sb.Records(division, exactonline.EndpointOf(v).Path)
 	rows := map[string]map[string]string{}
-	for i, r := range records {
+	for _, r := range records {
 		record := map[string]string{}
 		for _, c := range v.Table.Columns {
 			record[c.Name] = told(r[c.Name], c.Type)
 		}
-		rows[keyOf(v.Table, record, i)] = record
+		rows[keyOf(v.Table, record)] = record
 	}
 	return rows
 }

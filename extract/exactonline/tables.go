@@ -10,6 +10,9 @@ import (
 func newTable(stream string, e *Endpoint, types map[string]schema.Type, entity int32) *schema.Table {
 	service, name := tableName(stream)
 	t := &schema.Table{Service: service, Name: name, Scope: scopeColumn, Key: e.Identity, Entity: entity}
+	if decided("keyless", stream) != "" {
+		t.Key = nil
+	}
 	if e.Kind == "sync" {
 		t.Version = "Timestamp"
 	}

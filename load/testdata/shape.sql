@@ -11,9 +11,9 @@ CREATE TABLE "crm"."Accounts" (
 
 ALTER TABLE "crm"."Accounts" ADD COLUMN "Amount" DECIMAL(18,4);
 
-CREATE TEMP TABLE part (part INTEGER, scope INTEGER, began TIMESTAMPTZ);
+CREATE TEMP TABLE part (part INTEGER, scope INTEGER, began TIMESTAMPTZ, history TIMESTAMP);
 
-INSERT INTO temp.part VALUES (?, ?, ?);
+INSERT INTO temp.part VALUES (?, ?, ?, nullif(?, '')::TIMESTAMP);
 
 DROP TABLE IF EXISTS temp.part;
 DROP TABLE IF EXISTS temp.newest;

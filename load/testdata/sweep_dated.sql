@@ -20,7 +20,8 @@ SELECT part, count(*), count(*) FILTER (live) FROM temp.gone GROUP BY part;
 
 SELECT s.part, count(*) FILTER (m.ordinal IS NULL), count(*) FILTER (NOT m.stays)
 FROM temp.newest s LEFT JOIN (SELECT ordinal, bool_and(stays) AS stays FROM temp.met GROUP BY ordinal) m ON m.ordinal = s.ordinal
-JOIN temp.part p ON p.part = s.part WHERE s.dated IS NULL OR s.dated < (p.began AT TIME ZONE 'UTC') - INTERVAL 1 DAY
+JOIN temp.part p ON p.part = s.part WHERE (s.dated IS NULL OR s.dated < (p.began AT TIME ZONE 'UTC') - INTERVAL 1 DAY)
+AND coalesce(s.dated >= p.history, true)
 GROUP BY s.part;
 
 DELETE FROM "crm"."Accounts" WHERE rowid IN (SELECT existing FROM temp.gone);
