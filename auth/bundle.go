@@ -42,6 +42,7 @@ type BundleError struct {
 	Advice  string
 	// Person tells that it is for the person to choose otherwise; else this machine is at fault.
 	Person bool
+	Taken  bool  // there is a login that works where the bundle is to go
 	Err    error // may be nil
 }
 
@@ -219,7 +220,7 @@ func Import(ctx context.Context, o Options, from string, passphrase Secret, repl
 		if here.Status(t.clock()).LoggedIn && !replace {
 			return &BundleError{
 				Path: from, Problem: "would replace a login that works here",
-				Advice: "--yes replaces it", Person: true,
+				Advice: "--yes replaces it", Person: true, Taken: true,
 			}
 		}
 		s.moveIn(here, from, t.clock(), t.self)

@@ -26,6 +26,9 @@ type LoginOptions struct {
 	// Reject is told of a pasted line that is of no use, and the next line is waited for. nil:
 	// the first such line ends the login.
 	Reject func(error)
+	// Exchanging is told once that there is a code, and until when it is good at most; nil: nobody
+	// is told.
+	Exchanging func(until time.Time)
 	// NoListener leaves out the listener for a redirect to this machine.
 	NoListener bool
 }
@@ -66,8 +69,14 @@ func Login(ctx context.Context, o LoginOptions) (Status, error) {
 		}
 		return Status{}, err
 	}
+	if o.Exchanging != nil {
+		o.Exchanging(t.clock().Add(codeLife))
+	}
 	return t.exchange(ctx, code)
 }
+
+// codeLife is how long a code is good. It was made a moment before it came here.
+const codeLife = 3 * time.Minute
 
 // obtained is what one of the two ways to a code ended with.
 type obtained struct {

@@ -106,7 +106,7 @@ func (a *app) tree(code *int) []*cli.Command {
 	return all
 }
 
-var familyUsage = map[string]string{"auth": "the login: get it, see it, refresh it, forget it"}
+var familyUsage = map[string]string{"auth": "the login: get it, see it, refresh it, move it, forget it"}
 
 func onUsage(_ *cli.Context, err error, _ bool) error { return asUsage(err) }
 

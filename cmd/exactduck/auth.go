@@ -16,7 +16,7 @@ import (
 
 func authCommands() []command {
 	connection := &cli.StringFlag{Name: "connection", Usage: "`NAME` of the connection, where there are several", EnvVars: env("connection")}
-	return []command{
+	return append([]command{
 		loginCommand(connection),
 		{
 			name: "auth status", usage: "how the logins are, and until when", flags: []cli.Flag{connection}, do: doAuthStatus,
@@ -49,7 +49,7 @@ Keep the key where backups of the login do not go, and a copy of it in a safe pl
 encrypted login is lost, and a person must log in again. To replace it, put a new key on the first
 line of the file and remove the old one after the next refresh.`,
 		},
-	}
+	}, moveCommands(connection)...)
 }
 
 // loginStatus is the status of the login of one connection.
@@ -111,7 +111,7 @@ func doAuthStatus(ctx context.Context, k *call) (*view, error) {
 
 // problem is why a person must log in.
 func (s loginStatus) problem() error {
-	return &auth.LoginError{Host: s.Host, Cause: s.Cause}
+	return &auth.LoginError{Host: s.Host, Cause: s.Cause, Moved: s.Sealed}
 }
 
 func statusView(all []loginStatus) *view {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
+	"sync"
+	"time"
 
 	"github.com/pkg/browser"
 	"github.com/urfave/cli/v2"
@@ -21,11 +24,17 @@ that the browser ended at, or the bare code, pasted as a line. A code works once
 
    exactduck auth login
    exactduck auth login --no-browser       over ssh: open the address elsewhere, paste what it ends at
+   exactduck auth login --code-file -      in a script: the address or the code comes from a pipe (or
+                                           a named pipe or file), and the first line must be right
+
+One app and one user have one login: logging in with them anywhere ends the login that they have
+elsewhere. Register an app for each installation, or move the login with "exactduck auth export".
 
 Exit codes: 0 logged in, 2 the app registration or what was pasted is not right, 4 access was not
 granted, 5 the token server cannot be reached.`,
 		flags: []cli.Flag{
 			connection,
+			&cli.StringFlag{Name: "code-file", Usage: "read the address that the browser ended at, or the code, from `FILE`; - is standard input", EnvVars: env("code-file")},
 			&cli.BoolFlag{Name: "no-browser", Usage: "print the address and open nothing", EnvVars: env("no-browser")},
 		},
 		do: doLogin,
@@ -45,6 +54,17 @@ func doLogin(ctx context.Context, k *call) (*view, error) {
 	if !k.Bool("no-browser") && terminal(k.err) {
 		o.OpenBrowser = func(url string) error { return k.openBrowser(ctx, url) }
 	}
+	if k.String("code-file") != "" {
+		if o.Input, err = k.codeFile(k.String("code-file")); err != nil {
+			return nil, err
+		}
+		o.Reject, o.OpenBrowser, o.NoListener = nil, nil, true
+	}
+	if terminal(k.err) && !k.Bool("q") {
+		var stop func()
+		o.Exchanging, stop = k.countdown(ctx)
+		defer stop()
+	}
 	status, err := auth.Login(ctx, o)
 	if err != nil {
 		return nil, err
@@ -58,6 +78,7 @@ func doLogin(ctx context.Context, k *call) (*view, error) {
 // announce tells the person what to do. The address stands on a line of its own.
 func (k *call) announce(p auth.Prompt) {
 	fmt.Fprintf(k.err, "Open this address in a browser and log in:\n\n%s\n\n", p.URL)
+	fmt.Fprintf(k.err, "This ends any other login of the same app and user, on whatever machine.\n")
 	switch {
 	case p.Listening && p.TLS:
 		fmt.Fprintf(k.err, `The browser will come back to %s, which is this program. Before that it
@@ -87,4 +108,58 @@ func (k *call) openBrowser(ctx context.Context, url string) error {
 		}
 	}()
 	return nil
+}
+
+// codeFile is where a script puts the code. The file is opened when it is read, because a named
+// pipe cannot be opened before somebody writes to it.
+func (k *call) codeFile(path string) (io.Reader, error) {
+	if path == "-" {
+		return k.in, nil
+	}
+	about, err := os.Stat(path)
+	if err != nil || about.IsDir() {
+		return nil, &usageError{"there is no file " + path + " to read the code from", "make it first, with mkfifo for instance, or use --code-file -"}
+	}
+	return &openedLate{path: path}, nil
+}
+
+// openedLate is a file that is opened by the first read, and closed when there is no more.
+type openedLate struct {
+	path string
+	file *os.File
+}
+
+func (o *openedLate) Read(p []byte) (n int, err error) {
+	if o.file == nil {
+		if o.file, err = os.Open(o.path); err != nil {
+			return 0, err
+		}
+	}
+	if n, err = o.file.Read(p); err != nil {
+		_ = o.file.Close()
+	}
+	return n, err
+}
+
+// countdown returns what shows for how long a code is good, second by second, while it is being
+// exchanged, and what ends it.
+func (k *call) countdown(ctx context.Context) (show func(until time.Time), stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var showing sync.WaitGroup
+	show = func(until time.Time) {
+		showing.Go(func() {
+			tick := time.NewTicker(time.Second)
+			defer tick.Stop()
+			for ctx.Err() == nil {
+				left := max(0, until.Sub(k.clock())).Round(time.Second)
+				fmt.Fprintf(k.err, "\rexchanging the code, which is good for %d:%02d more ", int(left.Minutes()), int(left.Seconds())%60)
+				select {
+				case <-tick.C:
+				case <-ctx.Done():
+				}
+			}
+			fmt.Fprintln(k.err)
+		})
+	}
+	return show, func() { cancel(); showing.Wait() }
 }

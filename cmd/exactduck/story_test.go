@@ -30,7 +30,7 @@ import (
 func TestStories(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"), RequireUniqueNames: true,
-		Setup: func(env *testscript.Env) error { return furnish(t.Context(), env) },
+		Setup: func(env *testscript.Env) error { return furnish(t, env) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "sandbox": openSandbox, "fill": fill, "authorize": authorize, "ahead": ahead,
 			"steer": steer, "vary": vary, "mount": mount, "login-file": loginFile, "mangle": mangle,
@@ -46,19 +46,25 @@ func TestStories(t *testing.T) {
 
 // stage is what one story plays on.
 type stage struct {
-	ctx    context.Context // of the test
-	ahead  atomic.Int64    // of the real clock
-	secret string
+	ctx   context.Context // of the test
+	ahead atomic.Int64    // of the real clock
+	hush  *hush
 }
 
 func on(ts *testscript.TestScript) *stage { return ts.Value("stage").(*stage) }
 
-func furnish(ctx context.Context, env *testscript.Env) error {
-	port, err := freePort(ctx)
+func furnish(t *testing.T, env *testscript.Env) error {
+	port, err := freePort(t.Context())
 	if err != nil {
 		return err
 	}
-	env.Values["stage"] = &stage{ctx: ctx}
+	st := &stage{ctx: t.Context(), hush: &hush{words: map[string]bool{}}}
+	env.Values["stage"] = st
+	env.Defer(func() {
+		for _, problem := range st.hush.search(env.WorkDir) {
+			t.Errorf("%s: %s", filepath.Base(env.WorkDir), problem)
+		}
+	})
 	env.Vars = append(env.Vars,
 		"XDG_STATE_HOME="+filepath.Join(env.WorkDir, ".state"), "NO_COLOR=1",
 		fmt.Sprintf("REDIRECT_URL=http://127.0.0.1:%d/callback", port))
@@ -82,10 +88,10 @@ func openSandbox(ts *testscript.TestScript, _ bool, _ []string) {
 		Clock: func() time.Time { return time.Now().Add(time.Duration(st.ahead.Load())) },
 	})
 	ts.Check(err)
-	server := httptest.NewServer(simulated)
+	server := httptest.NewServer(st.hush.listen(simulated))
 	ts.Defer(server.Close)
 	id, secret := simulated.Client()
-	st.secret = secret
+	st.hush.keep(secret)
 	ts.Setenv("SANDBOX_URL", server.URL)
 	ts.Setenv("EXACT_CLIENT_ID", id)
 	ts.Setenv("EXACT_CLIENT_SECRET", secret)
@@ -141,8 +147,9 @@ func ended(ts *testscript.TestScript, want string, err error, stdout, stderr str
 	if failed != (code != 0) || failed && !strings.Contains(stderr, "\nhint: ") {
 		ts.Fatalf("exit code %d needs an error line and a hint, and 0 needs none", code)
 	}
-	if secret := on(ts).secret; secret != "" && strings.Contains(stdout+stderr, secret) {
-		ts.Fatalf("the client secret is shown")
+	on(ts).hush.keep(ts.Getenv(env("passphrase")[0]))
+	if found := on(ts).hush.in([]byte(stdout + stderr)); found > 0 {
+		ts.Fatalf("%d secrets are shown", found)
 	}
 }
 
@@ -166,7 +173,7 @@ var answers = map[string]func(address string) string{
 func authorize(ts *testscript.TestScript, _ bool, args []string) {
 	cmd := exec.CommandContext(on(ts).ctx, "exactduck", args[2:]...)
 	cmd.Dir = ts.MkAbs(".")
-	for _, name := range []string{"PATH", "HOME", "XDG_STATE_HOME", "EXACT_CLIENT_ID", "EXACT_CLIENT_SECRET", childTime} {
+	for _, name := range []string{"PATH", "HOME", "XDG_STATE_HOME", "EXACT_CLIENT_ID", "EXACT_CLIENT_SECRET", "EXACT_TOKEN_KEY", childTime} {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 	}
 	in, err := cmd.StdinPipe()
@@ -180,6 +187,7 @@ func authorize(ts *testscript.TestScript, _ bool, args []string) {
 		fmt.Fprintln(&shown, lines.Text())
 		if strings.HasPrefix(lines.Text(), ts.Getenv("SANDBOX_URL")+"/api/oauth2/auth?") {
 			address := letIn(ts, lines.Text())
+			on(ts).hush.keep(answers["code"](address))
 			if way := answers[args[1]]; way != nil {
 				_, _ = io.WriteString(in, way(address)+"\n") // the program may have ended
 				_ = in.Close()
