@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -68,7 +70,7 @@ func readAll() int {
 
 // seeFile opens the published file as analysts do, and returns the newest run in it.
 func seeFile() (string, error) {
-	return look("books.duckdb?access_mode=READ_ONLY&threads=1", append(wrong[:len(wrong):len(wrong)], struct{ what, query string }{
+	return look("books.duckdb?access_mode=READ_ONLY&threads=1", append(slices.Clip(wrong), struct{ what, query string }{
 		"runs that history does not know", `SELECT count(*) WHERE (` + newest + `) <> (SELECT max(run_id) FROM _exactduck.runs)`,
 	}))
 }
@@ -107,20 +109,20 @@ func look(source string, questions []struct{ what, query string }, first ...stri
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	for _, statement := range first {
-		if _, err := db.Exec(statement); err != nil {
+		if _, err := db.ExecContext(context.Background(), statement); err != nil {
 			return "", err
 		}
 	}
 	for _, q := range questions {
 		var n int
-		if err := db.QueryRow(q.query).Scan(&n); err != nil {
+		if err := db.QueryRowContext(context.Background(), q.query).Scan(&n); err != nil {
 			return "", fmt.Errorf("%s: %w", q.what, err)
 		}
 		if n > 0 {
 			return "", fmt.Errorf("%d %s", n, q.what)
 		}
 	}
-	err = db.QueryRow(newest).Scan(&run)
+	err = db.QueryRowContext(context.Background(), newest).Scan(&run)
 	return run, err
 }
 
@@ -176,32 +178,32 @@ func (o *office) sameInLake() {
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	if err := sameContent(o.file("books.duckdb"), folder, o.tables()); err != nil {
+	if err := sameContent(o.t.Context(), o.file("books.duckdb"), folder, o.tables()); err != nil {
 		o.t.Error(err)
 	}
 }
 
-func sameContent(file, folder string, tables []string) (err error) {
+func sameContent(ctx context.Context, file, folder string, tables []string) (err error) {
 	db, err := sql.Open("duckdb", "?threads=1")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if _, err := db.Exec("ATTACH '" + file + "' AS books (READ_ONLY)"); err != nil {
+	if _, err := db.ExecContext(ctx, "ATTACH '" + file + "' AS books (READ_ONLY)"); err != nil {
 		return err
 	}
 	for _, table := range tables {
 		held := "books." + table
 		files := filepath.Join(folder, strings.ReplaceAll(table, ".", "/"), "*", "*.parquet")
 		var rows, differing int
-		if err := db.QueryRow("SELECT count(*) FROM " + held).Scan(&rows); err != nil {
+		if err := db.QueryRowContext(ctx, "SELECT count(*) FROM " + held).Scan(&rows); err != nil {
 			return err
 		}
 		if matches, err := filepath.Glob(files); err == nil && len(matches) == 0 && rows == 0 {
 			continue
 		}
 		exported := "read_parquet('" + files + "', hive_partitioning = true)"
-		err := db.QueryRow(fmt.Sprintf(`SELECT count(*) FROM (
+		err := db.QueryRowContext(ctx, fmt.Sprintf(`SELECT count(*) FROM (
 			(SELECT * EXCLUDE _division, _division::INTEGER FROM %[1]s EXCEPT ALL SELECT * EXCLUDE _division, _division::INTEGER FROM %[2]s) UNION ALL
 			(SELECT * EXCLUDE _division, _division::INTEGER FROM %[2]s EXCEPT ALL SELECT * EXCLUDE _division, _division::INTEGER FROM %[1]s))`,
 			held, exported)).Scan(&differing)
