@@ -189,14 +189,14 @@ func sameContent(ctx context.Context, file, folder string, tables []string) (err
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if _, err := db.ExecContext(ctx, "ATTACH '" + file + "' AS books (READ_ONLY)"); err != nil {
+	if _, err := db.ExecContext(ctx, "ATTACH '"+file+"' AS books (READ_ONLY)"); err != nil {
 		return err
 	}
 	for _, table := range tables {
 		held := "books." + table
 		files := filepath.Join(folder, strings.ReplaceAll(table, ".", "/"), "*", "*.parquet")
 		var rows, differing int
-		if err := db.QueryRowContext(ctx, "SELECT count(*) FROM " + held).Scan(&rows); err != nil {
+		if err := db.QueryRowContext(ctx, "SELECT count(*) FROM "+held).Scan(&rows); err != nil {
 			return err
 		}
 		if matches, err := filepath.Glob(files); err == nil && len(matches) == 0 && rows == 0 {
