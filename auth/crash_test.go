@@ -37,6 +37,8 @@ func child() int {
 	switch file := os.Getenv("AUTH_BUNDLE"); os.Getenv("AUTH_DO") {
 	case "export":
 		_, err = auth.Export(context.Background(), o, file, bundlePassphrase)
+	case "work":
+		err = worker()
 	case "import":
 		_, err = auth.Import(context.Background(), o, file, bundlePassphrase, false)
 	default:

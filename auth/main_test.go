@@ -51,9 +51,20 @@ var log = slog.New(slog.NewTextHandler(recorder{}, &slog.HandlerOptions{Level: s
 
 // leaks returns the secrets that text holds.
 func leaks(text string) (found []string) {
+	const beginning = 12 // campaigns use so many secrets that each cannot be looked for by itself
+	byBeginning := map[string][]string{}
 	for word := range hush.words {
-		if strings.Contains(text, word) {
+		if len(word) >= beginning {
+			byBeginning[word[:beginning]] = append(byBeginning[word[:beginning]], word)
+		} else if strings.Contains(text, word) {
 			found = append(found, word)
+		}
+	}
+	for at := range max(0, len(text)-beginning+1) {
+		for _, word := range byBeginning[text[at:at+beginning]] {
+			if strings.HasPrefix(text[at:], word) {
+				found = append(found, word)
+			}
 		}
 	}
 	return found
