@@ -65,6 +65,7 @@ var faults = []fault{
 	{is(auth.ErrAppRefused), exitUsage, loginHint},
 	{func(err error) bool { b := find[*auth.BundleError](err); return b != nil && b.Person }, exitUsage, bundleHint},
 	{is(auth.ErrCode), exitUsage, say(`run "exactduck auth login" again, and paste the whole address that the browser ends at`)},
+	{is(auth.ErrKey), exitUsage, say(`"exactduck auth key" makes a key; what is encrypted already needs the one it was encrypted with`)},
 
 	{as[*auth.LoginError], exitLogin, loginHint},
 	{is(auth.ErrLoginRequired), exitLogin, say(`run "exactduck auth login"`)},
@@ -89,6 +90,7 @@ var faults = []fault{
 	{as[*load.Busy], exitBusy, say("wait for the other run, or let this one wait with --wait")},
 
 	{as[*auth.UnavailableError], exitSource, say("the login is kept; run again later. Should Exact have renewed it and the answer be lost, the next run says so")},
+	{as[*unanswered], exitSource, say("check the network, the proxy and base_url; run again later")},
 	{as[*extract.Unreachable], exitSource, explained("run again later; what was read is kept")},
 
 	{as[*extract.QuotaError], exitQuota, say("run again after that; the run goes on where it stopped")},

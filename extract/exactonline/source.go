@@ -34,6 +34,7 @@ type Config struct {
 	Wait      func(context.Context, time.Duration) error
 	Log       *slog.Logger
 	Reserve   int
+	Attempts  int
 	Permanent func(error) bool
 	Observe   func(extract.Attempt)
 	// Caller replaces the one that New makes; then of the above only Zone, Division, Dropped and
@@ -84,7 +85,7 @@ func New(c Config) (*Source, error) {
 	var err error
 	s.caller, err = extract.NewCaller(extract.Options{
 		Base: c.BaseURL, Client: c.Client, Header: header, Clock: c.Clock, Wait: c.Wait, Log: s.log,
-		Reserve: c.Reserve, Permanent: c.Permanent, Observe: c.Observe,
+		Reserve: c.Reserve, Attempts: c.Attempts, Permanent: c.Permanent, Observe: c.Observe,
 	})
 	return s, err
 }

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"exactduck/extract"
+	"exactduck/extract/exactonline"
+)
+
+// scopesOf are the OAuth scopes that an app registration needs to read what is configured.
+type scopesOf struct {
+	Connection string   `json:"connection"`
+	Scopes     []string `json:"scopes"`
+	// Unknown are the endpoints for which no scope is documented.
+	Unknown []string `json:"unknown"`
+}
+
+// scopes of the streams, of the deletions and of what every run asks beside.
+func (p *patient) scopes() scopesOf {
+	s := scopesOf{Connection: p.of, Scopes: []string{}, Unknown: []string{}}
+	for _, name := range []string{"system/Divisions", "system/Me"} {
+		if stream, _, err := exactonline.Lookup(name); err == nil {
+			s.add(stream.Variants[0])
+		}
+	}
+	for _, i := range p.inquiries {
+		full, more := ways(i.choice, i.variant.Name)
+		s.add(full)
+		s.add(more)
+		if full.Table.Entity != 0 {
+			s.add(exactonline.Deletions().Variants[0])
+		}
+	}
+	slices.Sort(s.Scopes)
+	slices.Sort(s.Unknown)
+	return s
+}
+
+func (s *scopesOf) add(v *extract.Variant) {
+	documented := strings.Fields(strings.Trim(exactonline.EndpointOf(v).OAuthScope, "-"))
+	if len(documented) == 0 {
+		s.Unknown = including(s.Unknown, v.Name)
+	}
+	for _, scope := range documented {
+		s.Scopes = including(s.Scopes, scope)
+	}
+}
+
+func including(list []string, item string) []string {
+	if slices.Contains(list, item) {
+		return list
+	}
+	return append(list, item)
+}
+
+func (s scopesOf) print(out io.Writer) {
+	fmt.Fprintf(out, "\nscopes that the app registration of %s needs, to read:\n", s.Connection)
+	for _, scope := range s.Scopes {
+		fmt.Fprintln(out, scope)
+	}
+	if len(s.Unknown) > 0 {
+		fmt.Fprintf(out, "\nno scope is documented for %s\n", strings.Join(s.Unknown, ", "))
+	}
+}
