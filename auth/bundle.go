@@ -207,6 +207,12 @@ func Import(ctx context.Context, o Options, from string, passphrase Secret, repl
 			Advice: "take the connection of that app, and its region and client_id", Person: true,
 		}
 	}
+	if !t.clock().Before(s.Now.ObtainedAt.Add(refreshLife)) {
+		return Imported{}, &BundleError{
+			Path: from, Problem: "holds a login that was not used for 30 days, so that the server let it lapse",
+			Advice: `run "exactduck auth login"`, Person: true,
+		}
+	}
 	done := Imported{Exported: *s.Sealed}
 	err = t.store.Locked(ctx, func(slot Slot) error {
 		here, err := slot.Load()

@@ -18,7 +18,7 @@ const bundlePassphrase = "correct horse battery staple"
 func (s *site) other(t *testing.T) *site {
 	t.Helper()
 	keepSecret(bundlePassphrase)
-	return &site{s.strict, t.TempDir()}
+	return &site{strict: s.strict, dir: t.TempDir()}
 }
 
 func (s *site) exports(t *testing.T, to string) {
@@ -192,6 +192,18 @@ func TestWhatCannotBeExportedOrImported(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, ".exactduck-export-*")); len(left) > 0 {
 		t.Error("left behind:", left)
+	}
+}
+
+func TestABundleLapses(t *testing.T) {
+	here := newSite(t)
+	there := here.other(t)
+	file := filepath.Join(t.TempDir(), "login.age")
+	here.exports(t, file)
+	here.pass(31 * 24 * time.Hour)
+	_, err := auth.Import(t.Context(), there.options(), file, bundlePassphrase, false)
+	if no, ok := errors.AsType[*auth.BundleError](err); !ok || !strings.Contains(no.Problem, "30 days") {
+		t.Error(err)
 	}
 }
 

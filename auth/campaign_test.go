@@ -68,6 +68,9 @@ func TestKilledInEveryTrouble(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
+			if len(name)%2 == 0 {
+				_, s.key = newKey(t)
+			}
 			var seen tally
 			for n := range trials {
 				s.trial(t, n, trouble, &seen)
@@ -76,7 +79,7 @@ func TestKilledInEveryTrouble(t *testing.T) {
 			if early > 0 || seen.survived+seen.lost != seen.trials {
 				t.Errorf("%d early refreshes, %+v", early, seen)
 			}
-			t.Logf("%d trials: %d children killed; %d logins survived, %d answers lost on the wire", seen.trials, seen.killed, seen.survived, seen.lost)
+			t.Logf("%s: %d trials, %d children killed; %d logins survived, %d answers lost on the wire", name, seen.trials, seen.killed, seen.survived, seen.lost)
 		})
 	}
 }
@@ -192,7 +195,7 @@ func TestADayOfManyProcesses(t *testing.T) {
 		processes, step = 50, 5*time.Minute
 	}
 	s, state := newSite(t), t.TempDir()
-	shared := &site{s.strict, filepath.Join(state, "exactduck")}
+	shared := &site{strict: s.strict, dir: filepath.Join(state, "exactduck")}
 	shared.save(t, s.load(t))
 	configurations := []string{t.TempDir(), t.TempDir()}
 	var all []*colleague

@@ -31,7 +31,7 @@ func child() int {
 	host := os.Getenv("AUTH_HOST")
 	o := auth.Options{
 		App:   auth.App{Host: host, ClientID: clientID, ClientSecret: clientSecret},
-		Store: auth.NewFile(os.Getenv("AUTH_DIR"), host, clientID, log),
+		Store: openStore(os.Getenv("AUTH_DIR"), host, auth.Secret(os.Getenv("AUTH_KEY")), log),
 		Clock: func() time.Time { return now }, Log: log, Command: "child", RetryWait: time.Millisecond,
 	}
 	switch file := os.Getenv("AUTH_BUNDLE"); os.Getenv("AUTH_DO") {
@@ -89,7 +89,7 @@ func (k *killer) Handle(_ context.Context, r slog.Record) error {
 func (s *site) command(ctx context.Context, kill int) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, os.Args[0])
 	cmd.Env = append(os.Environ(), "AUTH_CHILD=1", "AUTH_HOST="+s.URL, "AUTH_DIR="+s.dir,
-		"AUTH_NOW="+s.clock().Format(time.RFC3339Nano), "AUTH_KILL="+strconv.Itoa(kill))
+		"AUTH_NOW="+s.clock().Format(time.RFC3339Nano), "AUTH_KILL="+strconv.Itoa(kill), "AUTH_KEY="+string(s.key))
 	return cmd
 }
 
@@ -132,9 +132,22 @@ func TestTwentyProcessesRefreshOnce(t *testing.T) {
 }
 
 func TestKilledAtEveryStepOfARefresh(t *testing.T) {
+	_, key := newKey(t)
+	steps := []string{
+		"saving login", "saved login", "sending token call", "token call answered", // the attempt and the call
+		"saving login", "saved login", // the answer
+		"saving login", "saved login", // the pair before is let go of
+	}
+	t.Run("plain", func(t *testing.T) { killedAtEveryStep(t, "", steps) })
+	steps = append([]string{"converting login", "converted login"}, steps...)
+	t.Run("encrypted", func(t *testing.T) { killedAtEveryStep(t, key, steps) })
+}
+
+func killedAtEveryStep(t *testing.T, key auth.Secret, want []string) {
 	var steps []string
 	for at := 1; ; at++ {
 		s := newSite(t)
+		s.key = key
 		s.pass(600 * time.Second)
 		code, last := s.spawn(t, at)
 		if code == 0 {
@@ -145,11 +158,6 @@ func TestKilledAtEveryStepOfARefresh(t *testing.T) {
 		}
 		steps = append(steps, strings.TrimPrefix(last, "record "))
 		t.Run(fmt.Sprintf("%d %s", at, last), func(t *testing.T) { s.recovers(t) })
-	}
-	want := []string{
-		"saving login", "saved login", "sending token call", "token call answered", // the attempt and the call
-		"saving login", "saved login", // the answer
-		"saving login", "saved login", // the pair before is let go of
 	}
 	if strings.Join(steps, ",") != strings.Join(want, ",") {
 		t.Errorf("steps %q, want %q", steps, want)

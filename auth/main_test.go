@@ -91,11 +91,12 @@ func TestMain(m *testing.M) {
 type site struct {
 	*strict
 	dir string
+	key auth.Secret // of the login, when it is encrypted
 }
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	s := &site{newStrict(t), t.TempDir()}
+	s := &site{strict: newStrict(t), dir: t.TempDir()}
 	s.mu.Lock()
 	pair := s.issue()
 	s.mu.Unlock()
@@ -109,7 +110,18 @@ func newSite(t *testing.T) *site {
 	return s
 }
 
-func (s *site) store() *auth.File { return auth.NewFile(s.dir, s.URL, clientID, log) }
+func (s *site) store() *auth.File { return openStore(s.dir, s.URL, s.key, log) }
+
+func openStore(dir, host string, key auth.Secret, log *slog.Logger) *auth.File {
+	if key == "" {
+		return auth.NewFile(dir, host, clientID, log)
+	}
+	k, err := auth.ParseKey(key)
+	if err != nil {
+		panic(err)
+	}
+	return auth.NewEncryptedFile(dir, host, clientID, k, log)
+}
 
 func (s *site) options() auth.Options {
 	return auth.Options{
