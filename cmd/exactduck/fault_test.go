@@ -35,6 +35,8 @@ var expected = map[string]struct {
 	"auth.UnavailableError": {&auth.UnavailableError{}, exitSource},
 	"auth.BudgetError":      {&auth.BudgetError{}, exitQuota},
 	"auth.StoreError":       {&auth.StoreError{Path: "login.json"}, exitMachine},
+	"auth.BundleError":      {&auth.BundleError{Problem: "is damaged", Advice: "export it again"}, exitMachine},
+	"auth.ErrKey":           {auth.ErrKey, exitUsage},
 
 	"config.Error":           {&config.Error{Problems: []config.Problem{{Message: "wrong"}}}, exitUsage},
 	"config.ReadError":       {&config.ReadError{Err: fs.ErrNotExist}, exitUsage},
