@@ -61,6 +61,13 @@ func doAuthExport(ctx context.Context, k *call) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
+	before, err := k.loginStatus(ctx, name) // so that nobody thinks of a passphrase in vain
+	if err != nil {
+		return nil, err
+	}
+	if !before.LoggedIn && before.Cause != auth.Sealed {
+		return nil, before.problem()
+	}
 	passphrase, err := k.passphrase(true)
 	if err != nil {
 		return nil, err
