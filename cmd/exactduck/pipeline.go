@@ -235,5 +235,5 @@ func (b *books) spools(p *config.Pipeline) string {
 func runID(at time.Time) string {
 	var tail [2]byte
 	_, _ = rand.Read(tail[:]) // never fails
-	return at.UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(tail[:])
+	return at.UTC().Format("20060102T150405.000Z") + "-" + hex.EncodeToString(tail[:])
 }
