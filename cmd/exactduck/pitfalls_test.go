@@ -99,7 +99,7 @@ func TestBrokenRefreshLeavesACursor(t *testing.T) {
 	w := newWorld(t, t.TempDir(), "      - cashflow/Payments", sandbox.Options{Scale: 20})
 	w.run(syncOptions{})
 	w.clock.advance(day24)
-	w.broken(syncOptions{full: true}, sandbox.Fault{Path: "bulk/Cashflow/Payments", Nth: 2, Times: -1, Kind: sandbox.ServerError})
+	_ = w.broken(syncOptions{full: true}, sandbox.Fault{Path: "bulk/Cashflow/Payments", Nth: 2, Times: -1, Kind: sandbox.ServerError})
 	for range 3 {
 		w.clock.advance(day24)
 		w.run(syncOptions{})
@@ -113,7 +113,7 @@ func TestStaleWindowIsNotApplied(t *testing.T) {
 	w.run(syncOptions{})
 	since := syncOptions{since: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)}
 	w.clock.advance(day24)
-	w.broken(since, sandbox.Fault{Path: "cashflow/Payments", Nth: 2, Times: -1, Kind: sandbox.ServerError})
+	_ = w.broken(since, sandbox.Fault{Path: "cashflow/Payments", Nth: 2, Times: -1, Kind: sandbox.ServerError})
 	for range 3 {
 		w.clock.advance(day24)
 		if err := w.sandbox.Change(sandbox.Change{Entity: "cashflow/Payments", Update: 30}); err != nil {
@@ -270,7 +270,7 @@ func TestResumedReadIsUpToDate(t *testing.T) {
 	} {
 		t.Run(tc.stream, func(t *testing.T) {
 			w := newWorld(t, t.TempDir(), "      - "+tc.stream, sandbox.Options{Scale: 12})
-			w.broken(syncOptions{}, sandbox.Fault{Path: tc.path, Nth: 2, Times: -1, Kind: sandbox.ServerError})
+			_ = w.broken(syncOptions{}, sandbox.Fault{Path: tc.path, Nth: 2, Times: -1, Kind: sandbox.ServerError})
 			w.resumed(tc.stream)
 		})
 	}
@@ -335,7 +335,11 @@ func TestRunsOfOtherWarehousesAreTheirs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer other.End(runs.Record{})
+	t.Cleanup(func() {
+		if _, err := other.End(runs.Record{}); err != nil {
+			t.Error(err)
+		}
+	})
 	w.run(syncOptions{})
 	reader, err := load.OpenReader(t.Context(), w.published())
 	if err != nil {
@@ -347,8 +351,8 @@ func TestRunsOfOtherWarehousesAreTheirs(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer answer.Close()
-	for row := range answer.Rows() {
-		t.Errorf("a run of another pipeline is %v here", row)
+	for row, err := range answer.Rows() {
+		t.Errorf("a run of another pipeline is %v here, %v", row, err)
 	}
 }
 
