@@ -147,18 +147,23 @@ func (k *call) countdown(ctx context.Context) (show func(until time.Time), stop 
 	ctx, cancel := context.WithCancel(ctx)
 	var showing sync.WaitGroup
 	show = func(until time.Time) {
+		line := func() {
+			left := max(0, until.Sub(k.clock())).Round(time.Second)
+			fmt.Fprintf(k.err, "\rexchanging the code, which is good for %d:%02d more ", int(left.Minutes()), int(left.Seconds())%60)
+		}
+		line()
 		showing.Go(func() {
+			defer fmt.Fprintln(k.err)
 			tick := time.NewTicker(time.Second)
 			defer tick.Stop()
-			for ctx.Err() == nil {
-				left := max(0, until.Sub(k.clock())).Round(time.Second)
-				fmt.Fprintf(k.err, "\rexchanging the code, which is good for %d:%02d more ", int(left.Minutes()), int(left.Seconds())%60)
+			for {
 				select {
 				case <-tick.C:
+					line()
 				case <-ctx.Done():
+					return
 				}
 			}
-			fmt.Fprintln(k.err)
 		})
 	}
 	return show, func() { cancel(); showing.Wait() }

@@ -68,7 +68,7 @@ func doAuthExport(ctx context.Context, k *call) (*view, error) {
 	if !before.LoggedIn && before.Cause != auth.Sealed {
 		return nil, before.problem()
 	}
-	passphrase, err := k.passphrase(true)
+	passphrase, err := k.passphrase(ctx, true)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func doAuthImport(ctx context.Context, k *call) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	passphrase, err := k.passphrase(false)
+	passphrase, err := k.passphrase(ctx, false)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +148,7 @@ func (k *call) moving(flag string) (string, *login, error) {
 
 // passphrase is what a bundle is encrypted with: from a file, the environment, or the person, who
 // types a new one twice. It is not shown.
-func (k *call) passphrase(twice bool) (auth.Secret, error) {
+func (k *call) passphrase(ctx context.Context, twice bool) (auth.Secret, error) {
 	if path := k.String("passphrase-file"); path != "" {
 		text, err := os.ReadFile(path)
 		if err != nil {
@@ -163,28 +163,43 @@ func (k *call) passphrase(twice bool) (auth.Secret, error) {
 	if !terminal(k.in) || !terminal(k.err) {
 		return "", &usageError{"there is no passphrase, and no terminal to ask on", "name a file with --passphrase-file, or set EXACTDUCK_PASSPHRASE"}
 	}
-	first, err := k.unseen("passphrase of the bundle: ")
+	first, err := k.unseen(ctx, "passphrase of the bundle: ")
 	if err != nil || !twice {
 		return first, err
 	}
-	again, err := k.unseen("the same once more: ")
+	again, err := k.unseen(ctx, "the same once more: ")
 	if err == nil && again != first {
 		return "", &usageError{"the two passphrases differ", "run it again; nothing was done"}
 	}
 	return first, err
 }
 
-// unseen asks for a line without showing what is typed.
-func (k *call) unseen(question string) (auth.Secret, error) {
+// unseen asks for a line without showing what is typed. An interruption leaves a terminal that shows
+// again what is typed.
+func (k *call) unseen(ctx context.Context, question string) (auth.Secret, error) {
 	in, ok := k.in.(*os.File)
 	if !ok {
 		return "", errors.New("ask for the passphrase: no terminal")
 	}
-	fmt.Fprint(k.err, question)
-	text, err := term.ReadPassword(int(in.Fd()))
-	fmt.Fprintln(k.err)
+	showing, err := term.GetState(int(in.Fd()))
 	if err != nil {
-		return "", &usageError{"there is no passphrase", "run it again, or use --passphrase-file"}
+		return "", fmt.Errorf("ask for the passphrase: %w", err)
 	}
-	return auth.Secret(text), nil
+	fmt.Fprint(k.err, question)
+	defer fmt.Fprintln(k.err)
+	typed := make(chan auth.Secret, 1)
+	go func() {
+		text, _ := term.ReadPassword(int(in.Fd()))
+		typed <- auth.Secret(text)
+	}()
+	select {
+	case text := <-typed:
+		if text == "" {
+			return "", &usageError{"there is no passphrase", "run it again, or use --passphrase-file"}
+		}
+		return text, nil
+	case <-ctx.Done():
+		_ = term.Restore(int(in.Fd()), showing)
+		return "", ctx.Err()
+	}
 }
