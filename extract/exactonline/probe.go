@@ -23,7 +23,7 @@ func (s *Source) Probe(ctx context.Context, scope schema.Scope, v *extract.Varia
 	if len(table.Columns) == 0 {
 		table = v.Table.Select(func(name string) bool { return name == v.Table.Columns[0].Name })
 	}
-	link, pays, err := s.link(ctx, e, scope, probing(v, table))
+	link, pays, err := s.link(ctx, e, scope, probing(e, table))
 	if err != nil {
 		return 0, err
 	}
@@ -40,13 +40,13 @@ func (s *Source) Probe(ctx context.Context, scope schema.Scope, v *extract.Varia
 
 // probing is the query. The filters are those of a first read, so that an endpoint which insists on
 // one answers.
-func probing(v *extract.Variant, t *schema.Table) string {
+func probing(e *Endpoint, t *schema.Table) string {
 	names := make([]string, len(t.Columns))
 	for i, c := range t.Columns {
 		names[i] = url.QueryEscape(c.Name)
 	}
 	query := "$top=1&$select=" + strings.Join(names, ",")
-	switch v.Cursor {
+	switch cursorOf(e) {
 	case extract.Versioned:
 		return query + "&$filter=Timestamp%20gt%200L"
 	case extract.Modified:
