@@ -24,7 +24,9 @@ const twins = `      - crm/Accounts
 // Whichever call goes wrong, for ever so long, in whichever way: after the next run the tables
 // equal the source, and no night in between has shown less than there was.
 func TestFaultsLeaveNoTrace(t *testing.T) {
-	dice := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1))
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	dice := rand.New(rand.NewPCG(seed, 1))
 	for _, kind := range mishaps {
 		points := []int{1 + dice.IntN(20)}
 		if long() {
