@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -243,9 +244,28 @@ func (a *app) complain(err error, code int) {
 		fmt.Fprintln(a.err, "interrupted; nothing is lost")
 		return
 	}
+	if wrong := find[*config.Error](err); wrong != nil {
+		a.complainOfConfig(wrong)
+		return
+	}
 	what, _, _ := strings.Cut(err.Error(), "\n") // DuckDB goes on with advice of its own
+	a.sayWrong(what, "", hint(err))
+}
+
+// complainOfConfig shows every problem at its place.
+func (a *app) complainOfConfig(wrong *config.Error) {
+	for _, p := range wrong.Problems {
+		a.sayWrong(fmt.Sprintf("%s:%d:%d: %s", wrong.Path, p.Line, p.Column, p.Message), p.Excerpt,
+			cmp.Or(p.Hint, `"exactduck init" writes a configuration to start from`))
+	}
+}
+
+func (a *app) sayWrong(what, excerpt, hints string) {
 	fmt.Fprintln(a.err, "error:", what)
-	for line := range strings.SplitSeq(hint(err), "\n") {
+	if excerpt != "" {
+		fmt.Fprintln(a.err, excerpt)
+	}
+	for line := range strings.SplitSeq(hints, "\n") {
 		if line != "" {
 			fmt.Fprintln(a.err, "hint:", line)
 		}

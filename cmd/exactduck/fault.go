@@ -155,15 +155,9 @@ func judge(err error) (int, string) {
 }
 
 func configHint(err error) string {
-	e := find[*config.Error](err)
 	var lines []string
-	for _, p := range e.Problems {
-		lines = append(lines, fmt.Sprintf("line %d, column %d: %s", p.Line, p.Column, p.Message))
-		for _, more := range []string{p.Excerpt, p.Hint} {
-			if more != "" {
-				lines = append(lines, strings.Split(more, "\n")...)
-			}
-		}
+	for _, p := range find[*config.Error](err).Problems {
+		lines = append(lines, fmt.Sprintf("line %d, column %d: %s", p.Line, p.Column, cmp.Or(p.Hint, p.Message)))
 	}
 	return strings.Join(lines, "\n")
 }
