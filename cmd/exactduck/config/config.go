@@ -91,7 +91,8 @@ type Pipeline struct {
 	// SweepEvery is how often streams without a deletion feed are compared key by key with the
 	// source. Default 7d. Sweeps cost calls.
 	SweepEvery Duration `yaml:"sweep_every"`
-	// Schedule is when serve runs this pipeline: five fields as in cron. Default: never.
+	// Schedule is when this pipeline is to run: five fields as in cron. It is checked and not acted
+	// on yet: let cron run "exactduck sync". Default: never.
 	Schedule string `yaml:"schedule"`
 	// Timezone is the zone of the schedule. Default Europe/Amsterdam.
 	Timezone Zone `yaml:"timezone"`
