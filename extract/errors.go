@@ -19,6 +19,8 @@ var (
 	// ErrResume: the place from which a broken-off read was to go on is no longer accepted. What
 	// that read brought is void; it has to be read again from its beginning.
 	ErrResume = errors.New("cannot resume")
+	// ErrUncounted: the source cannot say how many rows a read would bring.
+	ErrUncounted = errors.New("cannot be counted")
 )
 
 // Refused is an answer that no retry changes: a 4xx other than 408 and 429. A 401 is also

@@ -19,6 +19,9 @@ type Source interface {
 	// Discover asks for one row with all its properties and returns the names of those that
 	// the variant's table does not have. It costs one call.
 	Discover(ctx context.Context, s schema.Scope, v *Variant) ([]string, error)
+	// Count asks how many rows a read would bring, at the price of one call. Where the source
+	// cannot tell it is [ErrUncounted], without a call.
+	Count(ctx context.Context, r Read) (int64, error)
 }
 
 // Place is a scope that can be read.
@@ -41,6 +44,9 @@ type Stream struct {
 	Quiet    bool       // left out by wildcards: read/, beta/, webhooks, per-user lists
 	Personal bool       // payroll and hrm data: new scopes are announced before they are read
 	Variants []*Variant // cheapest first
+	// Header names the stream of the headers that these rows are lines of, and HeaderKey the
+	// column in which a line has the key of its header; "": they are no lines, or have none.
+	Header, HeaderKey string
 }
 
 // Cursor says how a variant can be read from where the last read ended.
@@ -63,6 +69,11 @@ type Variant struct {
 	// Dated names the column that says when a row was modified, so that a read can begin at a
 	// date; "": none does.
 	Dated string
+	// Query is what every request carries beside what a read adds: the parameters of a function,
+	// escaped. "": nothing.
+	Query string
+	// Origin is what the source itself knows of the variant; nobody else looks at it.
+	Origin any
 }
 
 // Read is one pass over a variant in a scope.
@@ -80,4 +91,8 @@ type Read struct {
 	Since time.Time
 	// Also names properties to ask for beside the table's columns; they land in Extra.
 	Also []string
+	// Filter keeps the rows of which it is true, in the source's own language; "" keeps all. What
+	// the variant cannot be asked for the source leaves out itself. A read from a cursor brings such
+	// rows nevertheless, marked in Page.Out: the warehouse may hold them as they were before.
+	Filter string
 }

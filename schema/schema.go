@@ -83,6 +83,9 @@ type Page struct {
 	// Extra holds, as one JSON object a row, what has no column or does not fit its column's
 	// type, under the property's own name and exactly as it came; NULL where there is nothing.
 	Extra Vector
+	// Out marks the rows that the read's filter does not want and that may be stored as they were
+	// before: they are to be removed. nil: none is.
+	Out []bool
 	// Next is where to go on after this page, or, when Done, the cursor of the whole read.
 	Next Position
 	Done bool

@@ -162,3 +162,6 @@ func (s *Source) Discover(ctx context.Context, scope schema.Scope, v *extract.Va
 		return slices.ContainsFunc(e.Properties, func(p Property) bool { return strings.EqualFold(p.Name, name) })
 	}), nil
 }
+
+// Count is not known to be possible yet.
+func (s *Source) Count(context.Context, extract.Read) (int64, error) { return 0, extract.ErrUncounted }
