@@ -260,7 +260,7 @@ func (k *checker) streams(at path, p *Pipeline) {
 	}
 	seen := make(map[string]int) // the entry that named a stream, by its name
 	for i := range p.Streams {
-		choices := k.stream(at.to(i), &p.Streams[i])
+		choices := k.stream(at.to(i), p, &p.Streams[i])
 		if p.Streams[i].wild() || len(choices) == 0 {
 			continue
 		}
@@ -273,7 +273,7 @@ func (k *checker) streams(at path, p *Pipeline) {
 	}
 }
 
-func (k *checker) stream(at path, s *Stream) []*Choice {
+func (k *checker) stream(at path, p *Pipeline, s *Stream) []*Choice {
 	named := at.to("stream")
 	if s.Since.problem != nil {
 		k.report(at.to("since"), "", "%v", s.Since.problem)
@@ -282,7 +282,7 @@ func (k *checker) stream(at path, s *Stream) []*Choice {
 		k.report(named, `write a name such as crm/Accounts; "exactduck endpoints" lists them`, "an entry without a stream")
 		return nil
 	}
-	choices, err := s.choices(k.catalogue)
+	choices, err := p.choices(s, k.catalogue)
 	if err != nil {
 		k.report(named, `"exactduck endpoints" lists all streams, "exactduck endpoints crm/*" some`, "%v", err)
 		return nil

@@ -70,19 +70,27 @@ type Connection struct {
 	// SchemaPrefix is put before the name of every schema of this connection (uk_crm.Accounts).
 	// Required where two connections feed one warehouse. Another prefix is a first load.
 	SchemaPrefix string `yaml:"schema_prefix"`
+	// Reserve is what is left to other software of the calls that a division has: a share of its
+	// day and of its minute (20%), or a number of calls a day. Default: nothing.
+	Reserve Reserve `yaml:"reserve"`
 }
 
 // Pipeline is what one sync reads and where to.
 type Pipeline struct {
 	// From is the name of a connection. Default: the only one.
 	From string `yaml:"from"`
-	// Divisions are the books to read: all, codes, or names with * and ?. Default all. What was
-	// loaded of a division that is no longer listed stays.
+	// Divisions are the books to read: all, codes, or names with * and ?. What begins with ! is left
+	// out. Default all. What was loaded of a division that is no longer listed stays.
 	Divisions Divisions `yaml:"divisions"`
-	// Streams are the entities to read: names (crm/Accounts), names with * and ?, or
-	// {stream, since, exclude_columns}. Required. An entry without wildcards wins over one with.
-	// What was loaded of a stream that is no longer listed stays.
+	// AtOnce is how many divisions are read at the same time, 1 to 64. Default 8. Each has a quota
+	// of its own.
+	AtOnce int `yaml:"divisions_at_once"`
+	// Streams are the entities to read: names (crm/Accounts), names with * and ?, or a block of
+	// keys, see [Stream]. Required. An entry without wildcards wins over one with. What was loaded
+	// of a stream that is no longer listed stays.
 	Streams []Stream `yaml:"streams"`
+	// Defaults hold for every entry of streams that does not say otherwise.
+	Defaults Defaults `yaml:"defaults"`
 	// To is where it goes.
 	To Target `yaml:"to"`
 	// Deletes says what becomes of a row that is gone at the source: hard (default) removes it,
@@ -98,18 +106,6 @@ type Pipeline struct {
 	Timezone Zone `yaml:"timezone"`
 
 	name string
-}
-
-// Stream is one entry of a pipeline's streams.
-type Stream struct {
-	// Stream is the name or pattern; sync/, bulk/ or standard/ before it forces that variant.
-	// Another variant is a full reload.
-	Stream string `yaml:"stream"`
-	// Since leaves out what was last modified before this date, in the source's own time. Default:
-	// everything. An earlier date is a full reload.
-	Since Date `yaml:"since"`
-	// ExcludeColumns are not asked for and not stored. Keys and cursors cannot be left out.
-	ExcludeColumns []string `yaml:"exclude_columns"`
 }
 
 // Target is where a pipeline writes. Relative paths are relative to the file.
@@ -131,6 +127,7 @@ const (
 	DefaultRedirect = "https://localhost:8585/callback"
 	DefaultZone     = "Europe/Amsterdam"
 	DefaultSweep    = 7 * 24 * time.Hour
+	DefaultAtOnce   = 8
 )
 
 // Path is the file that was read, absolute.
@@ -203,6 +200,9 @@ func (c *Config) complete() {
 		}
 		if len(p.Divisions) == 0 {
 			p.Divisions = Divisions{"all"}
+		}
+		if !c.source.has("pipelines", name, "divisions_at_once") {
+			p.AtOnce = DefaultAtOnce
 		}
 		p.Deletes = cmp.Or(p.Deletes, "hard")
 		p.SweepEvery.Duration = cmp.Or(p.SweepEvery.Duration, DefaultSweep)

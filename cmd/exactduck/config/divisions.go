@@ -10,8 +10,19 @@ import (
 	"exactduck/extract"
 )
 
-// Divisions say which books: all, codes, or names with wildcards.
+// Divisions say which books: all, codes, or names with wildcards; what begins with ! is left out.
 type Divisions []string
+
+// but is the division that an entry leaves out; false: it does not leave one out.
+func but(entry string) (string, bool) {
+	pattern, ok := strings.CutPrefix(entry, "!")
+	return strings.TrimSpace(pattern), ok
+}
+
+// only says that nothing is named but what to leave out.
+func (d Divisions) only() bool {
+	return !slices.ContainsFunc(d, func(entry string) bool { _, out := but(entry); return !out })
+}
 
 // UnknownDivision reports a division that this login cannot read.
 type UnknownDivision struct {
@@ -25,11 +36,21 @@ func (e *UnknownDivision) Error() string {
 
 // Select returns those of the places that the divisions name, in the order of the places. Archived
 // and blocked ones are taken only by their code. A code or name without a place is an
-// *[UnknownDivision].
+// *[UnknownDivision]; what is left out need not be there. Where nothing but exceptions is named
+// they are exceptions from all.
 func (d Divisions) Select(places []extract.Place) ([]extract.Place, error) {
-	chosen := make(map[string]bool)
+	chosen, out := make(map[string]bool), make(map[string]bool)
+	if d.only() {
+		d = append(Divisions{"all"}, d...)
+	}
 	for _, pattern := range d {
 		found := false
+		if pattern, leave := but(pattern); leave {
+			for _, p := range places {
+				out[string(p.Scope)] = out[string(p.Scope)] || divisionMatches(pattern, p)
+			}
+			continue
+		}
 		for _, p := range places {
 			if divisionMatches(pattern, p) {
 				chosen[string(p.Scope)], found = true, true
@@ -39,7 +60,7 @@ func (d Divisions) Select(places []extract.Place) ([]extract.Place, error) {
 			return nil, &UnknownDivision{Division: pattern, Have: describe(places)}
 		}
 	}
-	return slices.DeleteFunc(slices.Clone(places), func(p extract.Place) bool { return !chosen[string(p.Scope)] }), nil
+	return slices.DeleteFunc(slices.Clone(places), func(p extract.Place) bool { return !chosen[string(p.Scope)] || out[string(p.Scope)] }), nil
 }
 
 func divisionMatches(pattern string, p extract.Place) bool {
@@ -69,7 +90,8 @@ func wildcard(pattern string) *regexp.Regexp {
 
 // divisionProblem says what is wrong with one entry of divisions; nil: nothing that can be seen
 // without asking the source.
-func divisionProblem(pattern string) error {
+func divisionProblem(entry string) error {
+	pattern, _ := but(entry)
 	switch n, err := strconv.ParseInt(pattern, 10, 64); {
 	case strings.TrimSpace(pattern) == "":
 		return fmt.Errorf("an empty division; write all, a code, or a name with * and ?")

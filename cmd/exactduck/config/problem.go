@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/xrash/smetrics"
@@ -65,11 +66,17 @@ func didYouMean(name string, candidates []string) string {
 	return "did you mean " + strings.Join(near, " or ") + "?"
 }
 
-// keys are all the keys that the format has.
+// keys are all the keys that the format has, each once.
 func keys(t reflect.Type) []string {
+	found := keysIn(t)
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+func keysIn(t reflect.Type) []string {
 	switch t.Kind() {
 	case reflect.Pointer, reflect.Slice, reflect.Map:
-		return keys(t.Elem())
+		return keysIn(t.Elem())
 	case reflect.Struct:
 	default:
 		return nil
@@ -77,7 +84,7 @@ func keys(t reflect.Type) []string {
 	var found []string
 	for f := range t.Fields() {
 		if f.Tag.Get("yaml") != "" {
-			found = append(append(found, f.Tag.Get("yaml")), keys(f.Type)...)
+			found = append(append(found, f.Tag.Get("yaml")), keysIn(f.Type)...)
 		}
 	}
 	return found

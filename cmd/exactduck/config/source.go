@@ -41,6 +41,12 @@ func (s *source) key(path ...any) place {
 	return placeOf(key)
 }
 
+// has tells whether there is a value at path.
+func (s *source) has(path ...any) bool {
+	_, value := s.find(path)
+	return value != nil
+}
+
 func (s *source) find(path []any) (*token.Token, ast.Node) {
 	node := s.body
 	var key *token.Token

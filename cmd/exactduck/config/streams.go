@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +18,13 @@ type Catalogue struct {
 	Match func(pattern string) ([]*extract.Stream, error)
 	// Streams are all there are.
 	Streams func() []*extract.Stream
+	// Call makes a stream of a function with its parameters; as names its table, "": as the
+	// function. Nil: there are no functions.
+	Call func(name string, params map[string]any, as string) (*extract.Stream, error)
+	// Define makes a stream of an endpoint that Streams lack. Nil: that is not possible.
+	Define func(Definition) (*extract.Stream, error)
+	// CheckFilter says what is wrong with a filter of a stream. Nil: there are no filters.
+	CheckFilter func(s *extract.Stream, filter string) error
 }
 
 // Choice is one stream of a pipeline, with what the file says about it.
@@ -26,18 +34,35 @@ type Choice struct {
 	Variant *extract.Variant
 	// Since is the wall clock at the source from which on rows are read; zero: all.
 	Since time.Time
-	// Exclude names columns that are not read, in the catalogue's writing, sorted.
-	Exclude []string
+	// Columns are the only ones that are read, beside key and cursor; nil: all. Exclude are not
+	// read. Both are in the catalogue's writing, sorted, and at most one of them is there.
+	Columns, Exclude []string
+	// Filter keeps the rows of which it is true; "": all.
+	Filter string
+	// Priority is the higher the earlier the stream is to be read.
+	Priority int
+	// SweepEvery is how often its keys are compared; zero: [DefaultSweep].
+	SweepEvery time.Duration
+	// MaxAge is the age at which the last read is stale; zero: never.
+	MaxAge time.Duration
+	// Follow says that lines go when the deletion of their header is told.
+	Follow bool
 
 	exact bool // by name, not by wildcard
 }
 
-// Table is the table of a variant of the stream without the excluded columns.
+// Table is the table of a variant of the stream with the chosen columns. Key and version are always
+// among them, and so is the column that dates rows where that is the cursor.
 func (c *Choice) Table(v *extract.Variant) *schema.Table {
-	if len(c.Exclude) == 0 {
+	if c.Columns == nil && len(c.Exclude) == 0 {
 		return v.Table
 	}
-	return v.Table.Select(func(name string) bool { return !slices.Contains(c.Exclude, name) })
+	return v.Table.Select(func(name string) bool {
+		if c.Columns != nil && !slices.Contains(c.Columns, name) || slices.Contains(c.Exclude, name) {
+			return name == v.Dated && v.Cursor != extract.Versioned
+		}
+		return true
+	})
 }
 
 // Choices are the streams of a pipeline, sorted by name, each once. An entry without wildcards wins
@@ -45,7 +70,7 @@ func (c *Choice) Table(v *extract.Variant) *schema.Table {
 func (p *Pipeline) Choices(c Catalogue) ([]*Choice, error) {
 	chosen := make(map[string]*Choice)
 	for i := range p.Streams {
-		matched, err := p.Streams[i].choices(c)
+		matched, err := p.choices(&p.Streams[i], c)
 		if err != nil {
 			return nil, err
 		}
@@ -63,49 +88,88 @@ func (p *Pipeline) Choices(c Catalogue) ([]*Choice, error) {
 	return list, nil
 }
 
-func (s *Stream) wild() bool { return strings.ContainsAny(s.Stream, `*?[`) }
+func (s *Stream) wild() bool { return s.Path == "" && strings.ContainsAny(s.Stream, `*?[`) }
 
-func (s *Stream) choices(c Catalogue) ([]*Choice, error) {
-	if !s.wild() {
-		stream, variant, err := c.Lookup(s.Stream)
+// choices are the streams that an entry names.
+func (p *Pipeline) choices(s *Stream, c Catalogue) ([]*Choice, error) {
+	var list []*Choice
+	if s.wild() {
+		streams, err := c.Match(s.Stream)
 		if err != nil {
 			return nil, err
 		}
-		choice := &Choice{Stream: stream, Variant: variant, Since: s.Since.Time, exact: true}
-		choice.Exclude = choice.columns(s.ExcludeColumns)
-		return []*Choice{choice}, nil
+		for _, stream := range streams {
+			list = append(list, &Choice{Stream: stream})
+		}
+	} else {
+		stream, variant, err := s.find(c)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, &Choice{Stream: stream, Variant: variant, exact: true})
 	}
-	streams, err := c.Match(s.Stream)
-	if err != nil {
-		return nil, err
-	}
-	list := make([]*Choice, len(streams))
-	for i, stream := range streams {
-		list[i] = &Choice{Stream: stream, Since: s.Since.Time}
-		list[i].Exclude = list[i].columns(s.ExcludeColumns)
+	for _, choice := range list {
+		p.fill(choice, s)
 	}
 	return list, nil
 }
 
-// tables are those that the choice may be read into.
-func (c *Choice) tables() []*schema.Table {
+// find is the one stream that an entry without wildcards names.
+func (s *Stream) find(c Catalogue) (stream *extract.Stream, forced *extract.Variant, err error) {
+	switch {
+	case s.Path != "" && c.Define != nil:
+		stream, err = c.Define(Definition{s.Stream, s.Path, s.Key, s.Types, s.Modified, s.PageSize})
+		return stream, nil, err
+	case (len(s.Params) > 0 || s.As != "") && c.Call != nil:
+		stream, err = c.Call(s.Stream, s.Params, s.As)
+		return stream, nil, err
+	}
+	return c.Lookup(s.Stream)
+}
+
+// fill gives a choice what its entry says, or else the defaults.
+func (p *Pipeline) fill(c *Choice, s *Stream) {
+	d := &p.Defaults
+	since, age, sweep := s.Since, s.MaxAge, s.SweepEvery
+	if !since.given() {
+		since = d.Since
+	}
+	if !age.given() {
+		age = d.MaxAge
+	}
+	if !sweep.given() {
+		sweep = d.SweepEvery
+	}
+	c.Since, c.MaxAge, c.Filter = since.Time, age.Duration, strings.TrimSpace(s.Filter)
+	c.SweepEvery = cmp.Or(sweep.Duration, p.SweepEvery.Duration)
+	c.Priority = *cmp.Or(s.Priority, d.Priority, new(int))
+	yes := true
+	c.Follow = *cmp.Or(s.DeleteWithHeader, d.DeleteWithHeader, &yes)
+	switch {
+	case s.Columns != nil:
+		c.Columns = append([]string{}, c.columns(s.Columns)...)
+	case s.ExcludeColumns != nil:
+		c.Exclude = c.columns(s.ExcludeColumns)
+	default:
+		c.Exclude = c.columns(d.ExcludeColumns)
+	}
+}
+
+// variants are those that the choice may be read with.
+func (c *Choice) variants() []*extract.Variant {
 	if c.Variant != nil {
-		return []*schema.Table{c.Variant.Table}
+		return []*extract.Variant{c.Variant}
 	}
-	tables := make([]*schema.Table, len(c.Stream.Variants))
-	for i, v := range c.Stream.Variants {
-		tables[i] = v.Table
-	}
-	return tables
+	return c.Stream.Variants
 }
 
 // columns finds the names among the columns of any table of the choice; others are left out.
 func (c *Choice) columns(names []string) []string {
 	var found []string
-	for _, t := range c.tables() {
+	for _, v := range c.variants() {
 		for _, name := range names {
-			if i := t.Index(name); i >= 0 {
-				found = append(found, t.Columns[i].Name)
+			if i := v.Table.Index(name); i >= 0 {
+				found = append(found, v.Table.Columns[i].Name)
 			}
 		}
 	}
@@ -115,8 +179,11 @@ func (c *Choice) columns(names []string) []string {
 
 // needed reports whether rows of the choice cannot do without a column.
 func (c *Choice) needed(column string) bool {
-	return slices.ContainsFunc(c.tables(), func(t *schema.Table) bool {
+	dated := !slices.ContainsFunc(c.variants(), func(v *extract.Variant) bool { return v.Cursor == extract.Versioned })
+	return slices.ContainsFunc(c.variants(), func(v *extract.Variant) bool {
+		t := v.Table
 		return strings.EqualFold(column, t.Version) || strings.EqualFold(column, t.Scope.Name) ||
+			dated && strings.EqualFold(column, v.Dated) ||
 			slices.ContainsFunc(t.Key, func(key string) bool { return strings.EqualFold(key, column) })
 	})
 }
@@ -124,8 +191,8 @@ func (c *Choice) needed(column string) bool {
 // columnNames are the names of all columns of the choice.
 func (c *Choice) columnNames() []string {
 	var names []string
-	for _, t := range c.tables() {
-		for _, column := range t.Columns {
+	for _, v := range c.variants() {
+		for _, column := range v.Table.Columns {
 			names = append(names, column.Name)
 		}
 	}

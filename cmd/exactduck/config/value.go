@@ -8,11 +8,17 @@ import (
 	"time"
 )
 
-// Date is a day, written 2023-01-31. The zero value is none.
+// none takes a default back.
+const none = "none"
+
+// Date is a day, written 2023-01-31, or none. The zero value is not given.
 type Date struct {
 	time.Time
+	none    bool
 	problem error
 }
+
+func (d Date) given() bool { return d.none || d.problem != nil || !d.IsZero() }
 
 // UnmarshalYAML never fails on a bad date: that is for the check to report, with its place.
 func (d *Date) UnmarshalYAML(decode func(any) error) error {
@@ -20,7 +26,9 @@ func (d *Date) UnmarshalYAML(decode func(any) error) error {
 	if err != nil || text == "" {
 		return err
 	}
-	d.Time, d.problem = ParseDate(text, time.UTC)
+	if d.none = text == none; !d.none {
+		d.Time, d.problem = ParseDate(text, time.UTC)
+	}
 	return nil
 }
 
@@ -35,11 +43,15 @@ func ParseDate(text string, zone *time.Location) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%q is no date; write it like 2023-01-31", text)
 }
 
-// Duration is a span of time, written 7d, 36h or 90m. The zero value is none.
+// Duration is a span of time, written 7d, 36h or 90m, or none where there may be none. The zero
+// value is not given.
 type Duration struct {
 	time.Duration
+	none    bool
 	problem error
 }
+
+func (d Duration) given() bool { return d.none || d.problem != nil || d.Duration != 0 }
 
 // UnmarshalYAML never fails on a bad duration: that is for the check to report, with its place.
 func (d *Duration) UnmarshalYAML(decode func(any) error) error {
@@ -47,7 +59,9 @@ func (d *Duration) UnmarshalYAML(decode func(any) error) error {
 	if err != nil || text == "" {
 		return err
 	}
-	d.Duration, d.problem = parseDuration(text)
+	if d.none = text == none; !d.none {
+		d.Duration, d.problem = parseDuration(text)
+	}
 	return nil
 }
 
@@ -60,6 +74,34 @@ func parseDuration(text string) (time.Duration, error) {
 		return d, nil
 	}
 	return 0, fmt.Errorf("%q is no duration; write it like 7d, 36h or 90m", text)
+}
+
+// Reserve is a part of a quota: a share in percent, or a number of calls. The zero value is none.
+type Reserve struct {
+	Percent float64
+	Calls   int
+	problem error
+}
+
+// UnmarshalYAML never fails on a bad reserve: that is for the check to report, with its place.
+func (r *Reserve) UnmarshalYAML(decode func(any) error) error {
+	text, err := scalar(decode)
+	if err != nil || text == "" {
+		return err
+	}
+	share, isShare := strings.CutSuffix(text, "%")
+	if isShare {
+		r.Percent, err = strconv.ParseFloat(strings.TrimSpace(share), 64)
+	} else {
+		r.Calls, err = strconv.Atoi(text)
+	}
+	switch {
+	case err != nil || r.Calls < 0 || !(r.Percent >= 0): // not a number either
+		r.problem = fmt.Errorf("%q is no part of a quota; write it like 20%% or 1000", text)
+	case r.Percent >= 100:
+		r.problem = fmt.Errorf("%s would leave no call to make", text)
+	}
+	return nil
 }
 
 // Zone is a time zone by its name, Europe/Amsterdam.

@@ -1,0 +1,77 @@
+package config
+
+// Stream is one entry of a pipeline's streams. What it does not say comes from [Defaults].
+type Stream struct {
+	// Stream is the name or pattern; sync/, bulk/ or standard/ before it forces that variant.
+	// Another variant is a full reload.
+	Stream string `yaml:"stream"`
+	// Since leaves out what was last modified before this date, in the source's own time; none:
+	// nothing. Default: none. A later date removes stored rows, an earlier one is a full reload.
+	// Streams that do not say when a row was modified cannot have it.
+	Since Date `yaml:"since"`
+	// Columns are the only ones to ask for and to store; keys and cursors come along. Default: all.
+	// Fewer empty the columns that are stored, more are a full reload.
+	Columns []string `yaml:"columns"`
+	// ExcludeColumns are not asked for and not stored. Keys and cursors cannot be left out. Default:
+	// none. More of them empty the columns that are stored, fewer are a full reload.
+	ExcludeColumns []string `yaml:"exclude_columns"`
+	// Filter keeps the rows for which it is true, as an OData filter: "Type eq 20 and Blocked eq
+	// false". Default: all rows. What the endpoint cannot be asked is filtered here, and the plan
+	// says so. Another filter is a full reload.
+	Filter string `yaml:"filter"`
+	// Params are the parameters of a function, by their names in Exact's documentation. Required
+	// for streams that answer only for parameters. Others are a full reload.
+	Params map[string]any `yaml:"params"`
+	// As names the table of a function, so that it can be read with several sets of parameters.
+	// Default: the name of the stream. Another name is another table.
+	As string `yaml:"as"`
+	// Priority puts a stream before others when calls are short: -100 to 100, the higher the
+	// earlier. Default 0.
+	Priority *int `yaml:"priority"`
+	// SweepEvery is the pipeline's sweep_every for this stream.
+	SweepEvery Duration `yaml:"sweep_every"`
+	// MaxAge is how old the last complete read may be before status calls the stream stale; none:
+	// any age. Default: none. It changes nothing that is loaded.
+	MaxAge Duration `yaml:"max_age"`
+	// DeleteWithHeader removes the lines of an entry, order or invoice when the deletion of that is
+	// told. Default true. With false they stay until their own deletion is told or a sweep misses
+	// them.
+	DeleteWithHeader *bool `yaml:"delete_with_header"`
+
+	// Path is the address of an endpoint that the catalogue lacks, as documented:
+	// /api/v1/{division}/crm/Novelties. The stream then has the name that you give it, and the keys
+	// below say what it holds; types is required. Another path is a full reload.
+	Path string `yaml:"path"`
+	// Key are the properties that identify a record of path. Default: none, and the rows are
+	// replaced whole with every run.
+	Key []string `yaml:"key"`
+	// Types are the properties of path, each with its type: Edm.Guid, or one of DuckDB such as
+	// UUID. What has no type here is kept in _extra.
+	Types map[string]string `yaml:"types"`
+	// Modified is the property of path that says when a record was modified and can be filtered by.
+	// Default: none, and everything is read with every run.
+	Modified string `yaml:"modified"`
+	// PageSize is how many records of path come with one call, 1 to 1000. Default 60. It only
+	// serves the plan.
+	PageSize int `yaml:"page_size"`
+}
+
+// Defaults are what entries of a pipeline's streams do not say themselves. Each key means what it
+// means in [Stream].
+type Defaults struct {
+	Since            Date     `yaml:"since"`
+	ExcludeColumns   []string `yaml:"exclude_columns"`
+	Priority         *int     `yaml:"priority"`
+	SweepEvery       Duration `yaml:"sweep_every"`
+	MaxAge           Duration `yaml:"max_age"`
+	DeleteWithHeader *bool    `yaml:"delete_with_header"`
+}
+
+// Definition is an endpoint that the catalogue lacks, as an entry describes it; see [Stream].
+type Definition struct {
+	Stream, Path string
+	Key          []string
+	Types        map[string]string
+	Modified     string
+	PageSize     int
+}
