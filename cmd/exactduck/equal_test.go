@@ -58,12 +58,16 @@ func (w comparison) equal(except ...string) {
 		table := identified(c.Stream.Variants[0])
 		stored := tableRows(w.t, reader, table)
 		for _, division := range w.sandbox.Divisions() {
-			truth := map[string]map[string]any{}
-			variant := readWith[streamScope{c.Stream.Name, schema.Scope(strconv.Itoa(division))}]
-			for _, record := range w.sandbox.Records(division, cmp.Or(variant, c.Stream.Variants[0].Name)) {
-				truth[keyOf(table, strconv.Itoa(division), func(name string) string { return textOf(record[name]) })] = record
+			scope := strconv.Itoa(division)
+			if c.Stream.Shared {
+				scope = string(shared)
 			}
-			w.same(table, strconv.Itoa(division), stored, truth, slices.Contains(except, c.Stream.Name))
+			truth := map[string]map[string]any{}
+			variant := readWith[streamScope{c.Stream.Name, schema.Scope(scope)}]
+			for _, record := range w.sandbox.Records(division, cmp.Or(variant, c.Stream.Variants[0].Name)) {
+				truth[keyOf(table, scope, func(name string) string { return textOf(record[name]) })] = record
+			}
+			w.same(table, scope, stored, truth, slices.Contains(except, c.Stream.Name))
 		}
 	}
 }

@@ -26,7 +26,10 @@ type world struct {
 	dir     string
 	clock   *clock
 	sandbox *sandbox.Sandbox
+	wire    *wire
 	log     *slog.Logger
+	// lines go into the configuration as they are: of the connection, and of the pipeline.
+	connectionLines, pipelineLines string
 }
 
 type clock struct {
@@ -52,11 +55,17 @@ func (c *clock) wait(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
+// Where a pipeline writes, with a lake and without.
+const (
+	withLake = "    to: {duckdb: books.duckdb, parquet: lake/}\n"
+	lakeless = "    to: {duckdb: books.duckdb}\n"
+)
+
 // newWorld makes a world in a folder, or goes on with the one that is there. streams are the
 // entries of the pipeline's list, indented by six.
 func newWorld(t *testing.T, dir, streams string, o sandbox.Options) *world {
 	t.Helper()
-	w := &world{t: t, dir: dir, clock: &clock{now: time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)}}
+	w := &world{t: t, dir: dir, clock: &clock{now: time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)}, pipelineLines: withLake}
 	o.Clock = w.clock.time
 	simulated, err := sandbox.New(o)
 	if err != nil {
@@ -64,12 +73,19 @@ func newWorld(t *testing.T, dir, streams string, o sandbox.Options) *world {
 	}
 	t.Cleanup(func() { simulated.Close() })
 	w.sandbox = simulated
+	w.wire = &wire{clock: w.clock.time, next: simulated.Transport()}
 	w.log = slog.New(slog.DiscardHandler)
 	if os.Getenv("EXACTDUCK_TEST_LOG") != "" {
 		w.log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	w.books = &books{config: w.configure(streams), dial: w.dial, clock: w.clock.time, log: w.log}
 	return w
+}
+
+// reconfigure goes on with another list of streams.
+func (w *world) reconfigure(streams string) {
+	w.t.Helper()
+	w.config = w.configure(streams)
 }
 
 func (w *world) configure(streams string) *config.Config {
@@ -81,13 +97,12 @@ connections:
     base_url: http://127.0.0.1:8700
     client_id: app
     client_secret: secret
-pipelines:
+` + w.connectionLines + `pipelines:
   nightly:
     from: books
     streams:
 ` + streams + `
-    to: {duckdb: books.duckdb, parquet: lake/}
-`
+` + w.pipelineLines
 	path := filepath.Join(w.dir, "pipelines.yaml")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		w.t.Fatal(err)
@@ -104,7 +119,7 @@ func (w *world) dial(ctx context.Context, _ string, division schema.Scope) (*con
 	id, secret := w.sandbox.Client()
 	app := auth.App{Host: "http://127.0.0.1:8700", ClientID: id, ClientSecret: auth.Secret(secret), RedirectURL: "https://localhost:8585/callback"}
 	store := auth.NewFile(filepath.Join(w.dir, "logins"), app.Host, id, w.log)
-	transport, err := auth.New(auth.Options{App: app, Store: store, Base: w.sandbox.Transport(), Clock: w.clock.time, Log: w.log})
+	transport, err := auth.New(auth.Options{App: app, Store: store, Base: w.wire, Clock: w.clock.time, Log: w.log})
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +147,7 @@ func (w *world) login(ctx context.Context, app auth.App, store auth.Store) error
 	input, browser := io.Pipe()
 	defer input.Close()
 	_, err := auth.Login(ctx, auth.LoginOptions{
-		Options: auth.Options{App: app, Store: store, Base: w.sandbox.Transport(), Clock: w.clock.time, Log: w.log},
+		Options: auth.Options{App: app, Store: store, Base: w.wire, Clock: w.clock.time, Log: w.log},
 		Input:   input, NoListener: true,
 		Announce: func(p auth.Prompt) {
 			go func() {

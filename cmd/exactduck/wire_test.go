@@ -1,0 +1,83 @@
+package main
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+// wire lies between the program and the simulated Exact, and writes down what passes.
+type wire struct {
+	clock func() time.Time
+
+	mu   sync.Mutex
+	next http.RoundTripper
+	seen []request
+	meet func(*http.Request) // called before a request goes on; nil: nothing happens
+}
+
+// request is one that passed, and how it was answered.
+type request struct {
+	path, query string // as documented, and decoded
+	at          time.Time
+	status      int // 0: not at all
+}
+
+func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
+	w.mu.Lock()
+	next, meet := w.next, w.meet
+	w.mu.Unlock()
+	if meet != nil {
+		meet(r)
+	}
+	seen := request{path: r.URL.Path, query: r.URL.RawQuery, at: w.clock()}
+	if text, err := url.QueryUnescape(r.URL.RawQuery); err == nil {
+		seen.query = text
+	}
+	answer, err := next.RoundTrip(r)
+	if err == nil {
+		seen.status = answer.StatusCode
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.seen = append(w.seen, seen)
+	return answer, err
+}
+
+// onRequest sets what happens before every request from now on.
+func (w *wire) onRequest(meet func(*http.Request)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.meet = meet
+}
+
+// calls are the requests that cost quota, from the n-th that passed on.
+func (w *wire) calls(from int) (calls []request) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, r := range w.seen[from:] {
+		if strings.HasPrefix(r.path, "/api/v1/") {
+			calls = append(calls, r)
+		}
+	}
+	return calls
+}
+
+// passed is how many requests passed so far.
+func (w *wire) passed() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.seen)
+}
+
+// of are those whose path ends like this, whatever the case.
+func of(calls []request, path string) (found []request) {
+	for _, r := range calls {
+		if strings.HasSuffix(strings.ToLower(r.path), strings.ToLower("/"+path)) {
+			found = append(found, r)
+		}
+	}
+	return found
+}
