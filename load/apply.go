@@ -309,6 +309,7 @@ func (a *application) reading(g []*portion, columns []string, wanted bitmap, f f
 		return err
 	}
 	source.wanted = wanted
+	defer source.close()
 	n, withdraw := a.pages.offer(source)
 	defer withdraw()
 	if err := f(n); err != nil {

@@ -23,7 +23,7 @@ func (t *TypeChange) Error() string {
 type change struct{ column, what, detail string }
 
 // ours are the names that a column of a source must not have.
-var ours = []string{syncedAt, runID, deletedAt, extra, partColumn, ordinalColumn, "rowid"}
+var ours = []string{syncedAt, runID, deletedAt, extra, partColumn, ordinalColumn, outColumn, "rowid"}
 
 // checkNames refuses columns that DuckDB could not tell apart: it ignores case.
 func checkNames(t *schema.Table) error {

@@ -88,7 +88,11 @@ type pageSource struct {
 	err    error
 	seen   map[string]map[string]bool // names of Page.Unknown and Page.Misfits
 
-	file    int
+	// unmarked says to leave out the rows that are marked as [schema.Page.Out] does.
+	unmarked bool
+
+	file    int // the one that is read, or, before begun, is to be
+	begun   bool
 	reader  *spool.Reader
 	page    schema.Page
 	next    int   // row of page
@@ -101,6 +105,7 @@ const (
 	partPlace = -1 - iota
 	ordinalPlace
 	scopePlace
+	outPlace
 )
 
 // newPageSource offers the named columns of files, which all have the same table. DuckDB should
@@ -108,6 +113,7 @@ const (
 func newPageSource(files []*spool.File, columns []string) (*pageSource, error) {
 	t := files[0].Header().Table
 	s := &pageSource{files: files, scope: t.Scope.Type, seen: map[string]map[string]bool{}}
+	s.reader = spool.NewReader(func(place int) bool { return slices.Contains(s.places, place) })
 	for _, name := range columns {
 		place, kind := t.Index(name), schema.JSON
 		switch {
@@ -117,6 +123,8 @@ func newPageSource(files []*spool.File, columns []string) (*pageSource, error) {
 			place, kind = partPlace, schema.Integer
 		case name == ordinalColumn:
 			place, kind = ordinalPlace, schema.BigInt
+		case name == outColumn:
+			place, kind = outPlace, schema.Boolean
 		case name == t.Scope.Name:
 			place, kind = scopePlace, t.Scope.Type
 		case name == extra:
@@ -162,9 +170,12 @@ func (s *pageSource) Cardinality() *duckdb.CardinalityInfo {
 
 // Init begins at the first row.
 func (s *pageSource) Init() {
-	s.file, s.reader, s.next, s.ordinal = 0, nil, 0, 0
+	s.file, s.begun, s.next, s.ordinal = 0, false, 0, 0
 	s.page = schema.Page{}
 }
+
+// close lets go of the spool that was being read when the statement ended.
+func (s *pageSource) close() { s.reader.Close() }
 
 // FillChunk fills a chunk with the next wanted rows; an empty one ends the function.
 func (s *pageSource) FillChunk(chunk duckdb.DataChunk) (err error) {
@@ -197,11 +208,12 @@ func (s *pageSource) FillChunk(chunk duckdb.DataChunk) (err error) {
 // turn goes on to the next page, of the next file if need be.
 func (s *pageSource) turn() error {
 	for {
-		if s.reader == nil {
+		if !s.begun {
 			if s.file == len(s.files) {
 				return io.EOF
 			}
-			s.reader = s.files[s.file].Reader(func(place int) bool { return slices.Contains(s.places, place) })
+			s.reader.Turn(s.files[s.file])
+			s.begun = true
 		}
 		s.next = 0
 		err := s.reader.Next(&s.page)
@@ -210,7 +222,7 @@ func (s *pageSource) turn() error {
 			s.note("misfit", s.page.Misfits)
 			return err
 		}
-		s.page.Rows, s.reader = 0, nil
+		s.page.Rows, s.begun = 0, false
 		s.file++
 	}
 }
@@ -228,12 +240,14 @@ func (s *pageSource) note(kind string, names []string) {
 func (s *pageSource) pick(room int) {
 	s.rows = s.rows[:0]
 	for ; s.next < s.page.Rows && len(s.rows) < room; s.next++ {
-		if s.wanted == nil || s.wanted.has(s.ordinal) {
+		if (s.wanted == nil || s.wanted.has(s.ordinal)) && !(s.unmarked && s.marked(s.next)) {
 			s.rows = append(s.rows, s.next)
 		}
 		s.ordinal++
 	}
 }
+
+func (s *pageSource) marked(row int) bool { return len(s.page.Out) > 0 && s.page.Out[row] }
 
 // copy puts the picked rows into the chunk, column by column, from row begin on.
 func (s *pageSource) copy(chunk duckdb.DataChunk, begin int) error {
@@ -266,6 +280,8 @@ func (s *pageSource) copyFixed(chunk duckdb.DataChunk, column, begin, place int)
 			err = duckdb.SetChunkValue(chunk, column, begin+i, int64(s.file))
 		case ordinalPlace:
 			err = duckdb.SetChunkValue(chunk, column, begin+i, first+int64(row))
+		case outPlace:
+			err = duckdb.SetChunkValue(chunk, column, begin+i, s.marked(row))
 		default:
 			err = chunk.SetValue(column, begin+i, scope)
 		}

@@ -21,6 +21,7 @@ const (
 const (
 	partColumn    = "_part"
 	ordinalColumn = "_ordinal"
+	outColumn     = "_out"
 )
 
 // field is a column as the database has it.

@@ -94,15 +94,15 @@ func Open(path string) (_ *File, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open a spool: %w", err)
 	}
-	f := &File{path: path, file: file}
-	if err := f.scan(); err != nil {
-		return nil, errors.Join(err, file.Close())
+	f := &File{path: path}
+	if err := errors.Join(f.scan(file), file.Close()); err != nil {
+		return nil, err
 	}
 	return f, nil
 }
 
-func (f *File) scan() error {
-	r := bufio.NewReaderSize(f.file, 1<<16)
+func (f *File) scan(file *os.File) error {
+	r := bufio.NewReaderSize(file, 1<<16)
 	var buffer bytes.Buffer
 	if err := f.scanHeader(r, &buffer); err != nil {
 		return err
@@ -113,7 +113,7 @@ func (f *File) scan() error {
 		case errors.Is(err, io.EOF):
 			return nil
 		case errors.Is(err, errNoFrame):
-			return f.cutTail()
+			return f.cutTail(file)
 		case err != nil:
 			return fmt.Errorf("read spool file %s: %w", f.path, err)
 		}
@@ -124,7 +124,7 @@ func (f *File) scan() error {
 		if f.done {
 			return &Damaged{Path: f.path, Offset: f.end, Reason: "a page follows the last one"}
 		}
-		f.count(frameHead+int64(len(payload)), h.rows, h.next, h.done)
+		f.count(frameHead+int64(len(payload)), h)
 	}
 }
 
@@ -158,28 +158,28 @@ func (f *File) scanHeader(r io.Reader, buffer *bytes.Buffer) error {
 
 // cutTail cuts off what follows the last good frame, unless a good frame hides in it: then it is
 // no tail.
-func (f *File) cutTail() error {
-	size, err := f.file.Seek(0, io.SeekEnd)
+func (f *File) cutTail(file *os.File) error {
+	size, err := file.Seek(0, io.SeekEnd)
 	if err != nil {
 		return fmt.Errorf("measure spool file %s: %w", f.path, err)
 	}
-	if at, err := f.findFrame(f.end+1, size); err != nil {
+	if at, err := findFrame(file, f.end+1, size); err != nil {
 		return fmt.Errorf("read spool file %s: %w", f.path, err)
 	} else if at >= 0 {
 		return &Damaged{Path: f.path, Offset: f.end, Reason: fmt.Sprintf("what is there is no page, but another page follows at byte %d", at)}
 	}
-	if err := errors.Join(f.file.Truncate(f.end), f.file.Sync()); err != nil {
+	if err := errors.Join(file.Truncate(f.end), file.Sync()); err != nil {
 		return fmt.Errorf("cut the torn tail of spool file %s: %w", f.path, err)
 	}
 	return nil
 }
 
 // findFrame returns where between from and size a whole frame begins, or -1.
-func (f *File) findFrame(from, size int64) (int64, error) {
+func findFrame(file *os.File, from, size int64) (int64, error) {
 	const stretch = 1 << 20
 	window := make([]byte, stretch+frameHead)
 	for ; from < size; from += stretch {
-		n, err := f.file.ReadAt(window, from)
+		n, err := file.ReadAt(window, from)
 		if err != nil && !errors.Is(err, io.EOF) {
 			return 0, err
 		}
@@ -189,7 +189,7 @@ func (f *File) findFrame(from, size int64) (int64, error) {
 				break
 			}
 			i += next
-			_, err := readFrame(io.NewSectionReader(f.file, from+int64(i), size-from-int64(i)), new(bytes.Buffer))
+			_, err := readFrame(io.NewSectionReader(file, from+int64(i), size-from-int64(i)), new(bytes.Buffer))
 			if err == nil {
 				return from + int64(i), nil
 			}

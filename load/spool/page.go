@@ -45,8 +45,17 @@ type head struct {
 	done             bool
 	next             schema.Position
 	unknown, misfits []string
+	out              string // a bit for each row, as Page.Out has it; empty: no row is marked
 	packed           [2]int // bytes of each compressed block
 	plain            [2]int // bytes of each when unpacked
+}
+
+func headOf(p *schema.Page) head {
+	h := head{rows: p.Rows, done: p.Done, next: p.Next, unknown: p.Unknown, misfits: p.Misfits}
+	if slices.Contains(p.Out, true) {
+		h.out = string(appendBits(nil, p.Out))
+	}
+	return h
 }
 
 // Both are safe for concurrent use, and too large to have one for each file.
@@ -69,7 +78,7 @@ var (
 
 // encode appends a page to a buffer; plain is scratch memory, which grows as needed.
 func (l layout) encode(to []byte, p *schema.Page, plain *[]byte) ([]byte, error) {
-	h := head{rows: p.Rows, done: p.Done, next: p.Next, unknown: p.Unknown, misfits: p.Misfits}
+	h := headOf(p)
 	var packed []byte
 	for b, places := range l.blocks {
 		*plain = (*plain)[:0]
@@ -88,8 +97,11 @@ func (l layout) encode(to []byte, p *schema.Page, plain *[]byte) ([]byte, error)
 
 func (h head) append(to []byte) []byte {
 	to = binary.AppendUvarint(to, uint64(h.rows))
-	to = binary.AppendUvarint(to, map[bool]uint64{true: 1}[h.done])
+	to = binary.AppendUvarint(to, h.flags())
 	to = appendText(to, string(h.next))
+	if h.out != "" {
+		to = appendText(to, h.out)
+	}
 	for _, names := range [][]string{h.unknown, h.misfits} {
 		to = binary.AppendUvarint(to, uint64(len(names)))
 		for _, n := range names {
@@ -103,6 +115,22 @@ func (h head) append(to []byte) []byte {
 	return to
 }
 
+// The flags of a page. A page without marks is written as it was before there were any.
+const (
+	flagDone = 1 << iota
+	flagOut
+)
+
+func (h head) flags() (flags uint64) {
+	if h.done {
+		flags |= flagDone
+	}
+	if h.out != "" {
+		flags |= flagOut
+	}
+	return flags
+}
+
 func appendText(to []byte, s string) []byte {
 	return append(binary.AppendUvarint(to, uint64(len(s))), s...)
 }
@@ -113,15 +141,7 @@ func appendVector(to []byte, v *schema.Vector) []byte {
 	begin := len(to)
 	to = slices.Grow(to, 4+len(v.Valid)/8+1+len(v.Valid)*width(v.Type)+len(v.Text))
 	to = append(to, 0, 0, 0, 0)
-	for i := 0; i < len(v.Valid); i += 8 {
-		var bits byte
-		for j, ok := range v.Valid[i:min(i+8, len(v.Valid))] {
-			if ok {
-				bits |= 1 << j
-			}
-		}
-		to = append(to, bits)
-	}
+	to = appendBits(to, v.Valid)
 	switch v.Type {
 	case schema.Boolean, schema.UTinyInt:
 		for _, n := range v.Ints {
@@ -155,6 +175,25 @@ func appendVector(to []byte, v *schema.Vector) []byte {
 	}
 	binary.LittleEndian.PutUint32(to[begin:], uint32(len(to)-begin-4))
 	return to
+}
+
+func appendBits(to []byte, set []bool) []byte {
+	for i := 0; i < len(set); i += 8 {
+		var bits byte
+		for j, ok := range set[i:min(i+8, len(set))] {
+			if ok {
+				bits |= 1 << j
+			}
+		}
+		to = append(to, bits)
+	}
+	return to
+}
+
+func decodeBits[S ~[]byte | ~string](from S, into []bool) {
+	for i := range into {
+		into[i] = from[i/8]>>(i%8)&1 == 1
+	}
 }
 
 var errPage = errors.New("the page does not add up")
@@ -196,8 +235,13 @@ func decodeHead(payload []byte) (head, []byte, error) {
 	var h head
 	c := headReader{rest: payload}
 	h.rows = c.number(math.MaxInt32)
-	h.done = c.number(1) == 1
+	flags := c.number(flagDone | flagOut)
+	h.done = flags&flagDone != 0
 	h.next = schema.Position(c.text())
+	if flags&flagOut != 0 {
+		h.out = c.text()
+		c.bad = c.bad || len(h.out) != (h.rows+7)/8 || h.rows == 0
+	}
 	h.unknown, h.misfits = c.names(), c.names()
 	for b := range h.packed {
 		h.packed[b] = c.number(len(payload))
@@ -218,7 +262,11 @@ func (l layout) decode(payload []byte, p *schema.Page, want func(place int) bool
 		return err
 	}
 	p.Rows, p.Done, p.Next, p.Unknown, p.Misfits = h.rows, h.done, h.next, h.unknown, h.misfits
-	p.Table, p.Extra.Type = l.table, schema.JSON
+	p.Table, p.Extra.Type, p.Out = l.table, schema.JSON, p.Out[:0]
+	if h.out != "" {
+		p.Out = sized(p.Out, h.rows)
+		decodeBits(h.out, p.Out)
+	}
 	if len(p.Columns) != len(l.table.Columns) {
 		p.Columns = make([]schema.Vector, len(l.table.Columns))
 	}
@@ -293,9 +341,7 @@ func decodeVector(from []byte, v *schema.Vector, rows int) bool {
 		return false
 	}
 	v.Valid = sized(v.Valid, rows)
-	for i := range v.Valid {
-		v.Valid[i] = from[i/8]>>(i%8)&1 == 1
-	}
+	decodeBits(from, v.Valid)
 	values, rest := from[bitmap:bitmap+rows*width(v.Type)], from[bitmap+rows*width(v.Type):]
 	switch v.Type {
 	case schema.Varchar, schema.Blob, schema.JSON:

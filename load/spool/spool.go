@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math/bits"
 	"os"
 	"path/filepath"
 	"slices"
@@ -69,10 +70,11 @@ const (
 	begun  = ".spool-begun" // a file whose header is not known to be on disk yet
 )
 
-// File is one spool. It is not safe for use by several goroutines.
+// File is one spool. It is not safe for use by several goroutines. Between the calls of its methods
+// nothing is open: a run over hundreds of scopes has thousands of spools.
 type File struct {
 	path   string
-	file   *os.File
+	closed bool
 	header Header
 	layout layout
 	first  int64 // where the first page begins
@@ -82,6 +84,7 @@ type File struct {
 	resume schema.Position
 	done   bool
 	rows   int64
+	marked int64
 	pages  int
 }
 
@@ -98,7 +101,7 @@ func Create(dir string, h Header) (*File, error) {
 	return f, nil
 }
 
-func create(dir string, h Header) (_ *File, err error) {
+func create(dir string, h Header) (*File, error) {
 	if err := validate(h); err != nil {
 		return nil, err
 	}
@@ -117,23 +120,20 @@ func create(dir string, h Header) (_ *File, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, file.Close(), os.Remove(file.Name()))
-		}
-	}()
 	opening := appendFrame([]byte(fileMark), text)
-	if _, err := file.Write(opening); err != nil {
-		return nil, err
+	_, err = file.Write(opening)
+	if err == nil {
+		err = file.Sync()
 	}
-	if err := file.Sync(); err != nil {
-		return nil, err
+	err = errors.Join(err, file.Close())
+	if err == nil {
+		err = os.Rename(path+begun, path+suffix)
 	}
-	if err := os.Rename(path+begun, path+suffix); err != nil {
-		return nil, err
+	if err != nil {
+		return nil, errors.Join(err, os.Remove(path+begun))
 	}
 	size := int64(len(opening))
-	return &File{path: path + suffix, file: file, header: h, layout: layoutOf(h.Table), first: size, end: size}, syncDir(dir)
+	return &File{path: path + suffix, header: h, layout: layoutOf(h.Table), first: size, end: size}, syncDir(dir)
 }
 
 func validate(h Header) error {
@@ -215,6 +215,9 @@ func (f *File) Done() bool { return f.done }
 // Rows is the number of rows on disk.
 func (f *File) Rows() int64 { return f.rows }
 
+// Marked is how many of the rows are marked as [schema.Page.Out] does.
+func (f *File) Marked() int64 { return f.marked }
+
 // Pages is the number of pages on disk.
 func (f *File) Pages() int { return f.pages }
 
@@ -245,18 +248,37 @@ func (f *File) append(p *schema.Page) error {
 	}
 	room.frame = frame
 	fillHead(frame)
-	_, err = f.file.WriteAt(frame, f.end)
-	if err == nil {
-		err = f.file.Sync()
-	}
+	file, err := f.open(os.O_RDWR)
 	if err != nil {
-		if cut := f.file.Truncate(f.end); cut != nil {
-			f.broken = fmt.Errorf("the spool could not be repaired after %w", err)
-		}
 		return err
 	}
-	f.count(int64(len(frame)), p.Rows, p.Next, p.Done)
+	if err := errors.Join(f.put(file, frame), file.Close()); err != nil {
+		return err
+	}
+	f.count(int64(len(frame)), headOf(p))
 	return nil
+}
+
+func (f *File) open(flag int) (*os.File, error) {
+	if f.closed {
+		return nil, &os.PathError{Op: "open", Path: f.path, Err: os.ErrClosed}
+	}
+	return os.OpenFile(f.path, flag, 0)
+}
+
+// put writes a frame behind the last one, durably, or leaves the file as it was.
+func (f *File) put(file *os.File, frame []byte) error {
+	_, err := file.WriteAt(frame, f.end)
+	if err == nil {
+		err = file.Sync()
+	}
+	if err == nil {
+		return nil
+	}
+	if cut := file.Truncate(f.end); cut != nil {
+		f.broken = fmt.Errorf("the spool could not be repaired after %w", err)
+	}
+	return err
 }
 
 // room is memory to put a page together; many spools are open at once and few are written to.
@@ -264,11 +286,14 @@ type room struct{ frame, plain []byte }
 
 var rooms = sync.Pool{New: func() any { return new(room) }}
 
-func (f *File) count(size int64, rows int, next schema.Position, done bool) {
+func (f *File) count(size int64, h head) {
 	f.end += size
-	f.rows += int64(rows)
+	f.rows += int64(h.rows)
+	for i := range len(h.out) {
+		f.marked += int64(bits.OnesCount8(h.out[i]))
+	}
 	f.pages++
-	f.resume, f.done = next, done
+	f.resume, f.done = h.next, h.done
 }
 
 // fits refuses a page that is not of this spool's table and scope.
@@ -280,7 +305,7 @@ func (f *File) fits(p *schema.Page) error {
 	if p.Table != t && (p.Table.FullName() != t.FullName() || !slices.Equal(p.Table.Columns, t.Columns)) {
 		return fmt.Errorf("the page has other columns than the spool was begun with")
 	}
-	if len(p.Columns) != len(t.Columns) || p.Extra.Len() != p.Rows {
+	if len(p.Columns) != len(t.Columns) || p.Extra.Len() != p.Rows || p.Out != nil && len(p.Out) != p.Rows {
 		return fmt.Errorf("the page does not hold its %d rows", p.Rows)
 	}
 	for i, c := range p.Columns {
@@ -295,7 +320,9 @@ func (f *File) fits(p *schema.Page) error {
 // no more.
 func (f *File) Read() iter.Seq2[*schema.Page, error] {
 	return func(yield func(*schema.Page, error) bool) {
-		for r := f.Reader(nil); ; {
+		r := NewReader(nil)
+		defer r.Close()
+		for r.Turn(f); ; {
 			p := new(schema.Page)
 			if err := r.Next(p); errors.Is(err, io.EOF) {
 				return
@@ -310,11 +337,9 @@ func (f *File) Read() iter.Seq2[*schema.Page, error] {
 	}
 }
 
-// Close releases the file and keeps what is in it. It may be called twice.
+// Close ends the use of the spool and keeps what is in it. It may be called twice.
 func (f *File) Close() error {
-	if err := f.file.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
-		return err
-	}
+	f.closed = true
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -144,7 +145,8 @@ func TestPagesComeBackAsTheyWent(t *testing.T) {
 func TestReaderDeliversOnlyWantedColumns(t *testing.T) {
 	want := page(rand.New(rand.NewPCG(3, 4)), 50, "p", false)
 	f := spooled(t, want)
-	r := f.Reader(func(place int) bool { return place == 6 })
+	r := NewReader(func(place int) bool { return place == 6 })
+	r.Turn(f)
 	var got schema.Page
 	if err := r.Next(&got); err != nil {
 		t.Fatal(err)
@@ -159,6 +161,114 @@ func TestReaderDeliversOnlyWantedColumns(t *testing.T) {
 		if err := r.Next(&got); !errors.Is(err, io.EOF) {
 			t.Fatalf("after the last page: %v", err)
 		}
+	}
+}
+
+// TestMarksComeBack mixes pages with and without marks, and reads them into the same memory.
+func TestMarksComeBack(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 3))
+	var want []*schema.Page
+	marked := int64(0)
+	for n, rows := range []int{9, 3, 0, 1000, 8} {
+		p := page(r, rows, "p", n == 4)
+		if n != 1 {
+			p.Out = make([]bool, rows)
+			for i := range p.Out {
+				if p.Out[i] = r.IntN(3) == 0; p.Out[i] {
+					marked++
+				}
+			}
+		}
+		want = append(want, p)
+	}
+	f := spooled(t, want...)
+	again, err := Open(f.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.Marked() != marked || again.Marked() != marked || !again.Done() {
+		t.Errorf("%d and %d rows are marked, want %d", f.Marked(), again.Marked(), marked)
+	}
+	reader := NewReader(func(int) bool { return false })
+	var got schema.Page
+	for reader.Turn(again); reader.Next(&got) == nil; want = want[1:] {
+		if out := want[0].Out; len(out) > 0 && !slices.Equal(out, got.Out) || len(out) == 0 && len(got.Out) > 0 {
+			t.Errorf("%d rows: marks differ", got.Rows)
+		}
+	}
+	if len(want) != 0 {
+		t.Errorf("%d pages did not come", len(want))
+	}
+	short := page(r, 2, "p", false)
+	short.Out = []bool{true}
+	if err := spooled(t).Append(short); err == nil {
+		t.Error("a page with too few marks was taken")
+	}
+}
+
+// TestSpoolsFromBeforeMarks opens a file that a version without marks has written, and goes on with it.
+func TestSpoolsFromBeforeMarks(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("testdata", "unmarked.frames"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(11, 12))
+	want := []*schema.Page{page(r, 9, "p", false), page(r, 20, "q", true)}
+	want[0].Unknown, want[0].Misfits = []string{"A"}, []string{"Amount"}
+	path := filepath.Join(t.TempDir(), "x.spool")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, want, read(t, f))
+	if f.Header().ID != "before" || !f.Done() || f.Marked() != 0 {
+		t.Errorf("header %+v, done %v, %d marked", f.Header(), f.Done(), f.Marked())
+	}
+	h := header()
+	h.ID = "before"
+	again, err := Create(t.TempDir(), h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range want {
+		if err := again.Append(p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if now, err := os.ReadFile(again.Path()); err != nil || !bytes.Equal(now, text) {
+		t.Errorf("pages without marks are not written as before: %v", err)
+	}
+}
+
+// TestNothingIsOpenBetweenCalls counts the open files of this process.
+func TestNothingIsOpenBetweenCalls(t *testing.T) {
+	open := func() int {
+		entries, err := os.ReadDir("/dev/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(entries)
+	}
+	r := rand.New(rand.NewPCG(4, 4))
+	before := open()
+	var files []*File
+	for range 20 {
+		f := spooled(t, page(r, 3, "one", false), page(r, 3, "two", true))
+		again, err := Open(f.Path())
+		if err != nil {
+			t.Fatal(err)
+		}
+		read(t, again)
+		for range f.Read() {
+			break
+		}
+		files = append(files, f, again)
+	}
+	if now := open(); now > before {
+		t.Errorf("%d spools hold %d files open", len(files), now-before)
 	}
 }
 
@@ -225,7 +335,14 @@ func TestEveryDamagedByteIsNoticed(t *testing.T) {
 
 func TestDamageWhileOpenIsAnErrorOfTheReader(t *testing.T) {
 	f := spooled(t, page(rand.New(rand.NewPCG(9, 9)), 3, "one", true))
-	if _, err := f.file.WriteAt([]byte{0, 1, 2}, f.end-5); err != nil {
+	file, err := os.OpenFile(f.Path(), os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := file.WriteAt([]byte{0, 1, 2}, f.end-5); err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
 		t.Fatal(err)
 	}
 	var damaged *Damaged
@@ -303,17 +420,14 @@ func TestFullDiskLeavesTheSpoolAsItWas(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 1))
 	f := spooled(t, page(r, 3, "one", false))
 	before := f.end
-	good := f.file
 	readOnly, err := os.Open(f.Path())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer readOnly.Close()
-	f.file = readOnly
-	if err := f.Append(page(r, 3, "two", false)); err == nil {
+	if err := f.put(readOnly, []byte("a frame")); err == nil {
 		t.Fatal("a write that failed was taken for done")
 	}
-	f.file = good
 	if f.end != before || f.Resume() != "one" {
 		t.Errorf("end %d resume %q", f.end, f.Resume())
 	}
