@@ -64,6 +64,9 @@ func (a *answer) page(list []*record, match predicate, q *query, order sorting) 
 	if size <= 0 {
 		size = 60
 	}
+	if q.size > 0 {
+		size = min(size, q.size)
+	}
 	want := size
 	if q.top >= 0 && q.top < size {
 		want = q.top

@@ -87,6 +87,7 @@ func (s *Sandbox) look(v *view, d *division, a address, rawQuery string) (*answe
 	if err != nil {
 		return nil, err
 	}
+	q.size = s.options.PageSize
 	if err := v.parametersIn(q); err != nil {
 		return nil, err
 	}

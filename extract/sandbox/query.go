@@ -13,6 +13,7 @@ type query struct {
 	filter    string
 	orderby   []ordering
 	top, skip int // -1: not given
+	size      int // of a page, if smaller than documented; 0: it is not
 	skiptoken string
 	count     bool // $inlinecount=allpages
 	expand    []string

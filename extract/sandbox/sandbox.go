@@ -58,6 +58,7 @@ type Options struct {
 	// and no headers that speak of one.
 	MinuteLimit, DayLimit int
 	Window                time.Duration // the length of the "minute"; 0: a minute
+	PageSize              int           // records in one answer, where that is fewer than documented; 0: as documented
 	// MandatoryFilter makes crm/Accounts and logistics/Items refuse requests without a $filter.
 	MandatoryFilter bool
 	StateFile       string // keeps changes and logins over restarts; "": nothing is kept
