@@ -27,8 +27,10 @@ type answer struct {
 	single  bool   // {"d":{…}}
 	next    string // query of the next page; "" when there is none
 	expand  map[*property]expansion
-	counted int  // __count; -1: not asked for
-	plain   bool // only the count, as text
+	counted int    // __count; -1: not asked for
+	plain   bool   // only the count, as text
+	last    string // $skiptoken of the next page
+	worth   any    // of a function that returns a single value
 }
 
 // find answers a query over a view of a store.
@@ -91,7 +93,8 @@ func (a *answer) page(list []*record, match predicate, q *query, order sorting) 
 		a.rows = append(a.rows, r)
 	}
 	if left := q.top - len(a.rows); more && (q.top < 0 || left > 0) && len(a.rows) > 0 {
-		a.next = nextQuery(q, left, a.rows[len(a.rows)-1], order)
+		a.last = skipToken(a.rows[len(a.rows)-1], order)
+		a.next = nextQuery(q, left) + "$skiptoken=" + a.last
 	}
 }
 
@@ -106,8 +109,8 @@ func countOf(list []*record, match predicate) int {
 	return n
 }
 
-// nextQuery repeats what was asked, takes off $top what was answered, and points behind the last row.
-func nextQuery(q *query, left int, last *record, order sorting) string {
+// nextQuery repeats what was asked and takes off $top what was answered.
+func nextQuery(q *query, left int) string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(q.params)) {
 		parts = append(parts, name+"="+escapeQuery(q.params[name]))
@@ -120,11 +123,16 @@ func nextQuery(q *query, left int, last *record, order sorting) string {
 	if q.top >= 0 {
 		parts = append(parts, fmt.Sprintf("$top=%d", left))
 	}
+	return strings.Join(append(parts, ""), "&")
+}
+
+// skipToken points behind a row.
+func skipToken(last *record, order sorting) string {
 	var token []string
 	for _, k := range order {
 		token = append(token, literal(k.prop.of(last), k.prop.edm == "Edm.Int64"))
 	}
-	return strings.Join(append(parts, "$skiptoken="+strings.Join(token, ",")), "&")
+	return strings.Join(token, ",")
 }
 
 func skipValues(token string, order sorting) ([]any, error) {

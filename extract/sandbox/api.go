@@ -88,13 +88,21 @@ func (s *Sandbox) look(v *view, d *division, a address, rawQuery string) (*answe
 		return nil, err
 	}
 	q.size = s.options.PageSize
-	if err := v.parametersIn(q); err != nil {
+	args, err := v.arguments(q)
+	if err != nil {
 		return nil, err
 	}
+	if s.links.lapsed(d.code, v.pattern, q.skiptoken, s.options.SkipTokenLife, s.now()) {
+		return nil, badRequest(badSkipToken)
+	}
+	q.count = q.count && (s.options.CountEverywhere || v.endpoint.Kind != "sync" && v.endpoint.Kind != "bulk")
 	if s.options.MandatoryFilter && q.filter == "" && !a.keyed && slices.Contains(filtered, v.pattern) {
 		return nil, badRequest(mandatory + v.filterNames())
 	}
-	records := s.visible(v, d, q)
+	if v.endpoint.Keyless && len(v.props) == 0 {
+		return d.worth(v, args), nil
+	}
+	records := s.visible(v, d, args)
 	if a.keyed {
 		found, err := v.single(records, a.key, q)
 		if err == nil {
@@ -105,6 +113,9 @@ func (s *Sandbox) look(v *view, d *division, a address, rawQuery string) (*answe
 	found, err := find(v, records, q)
 	if err == nil {
 		found.expand, err = s.expansions(v, d, q)
+	}
+	if err == nil && found.next != "" {
+		s.links.give(d.code, v.pattern, found.last, s.options.SkipTokenLife, s.now())
 	}
 	if err == nil && a.count {
 		match, _ := v.filter(q)
@@ -128,14 +139,17 @@ func (v *view) filterNames() string {
 }
 
 // visible is the store that a login sees: an empty one where its rights are gone.
-func (s *Sandbox) visible(v *view, d *division, q *query) *store {
+func (s *Sandbox) visible(v *view, d *division, args arguments) *store {
 	for path := range d.revoked {
 		if covers(path, v) {
 			return newStore(v.set)
 		}
 	}
-	if v.endpoint.Name == "SyncTimestamp" {
-		return d.syncTimestamp(v, q)
+	switch {
+	case v.endpoint.Name == "SyncTimestamp":
+		return d.syncTimestamp(v, args)
+	case len(v.endpoint.Parameters) > 0:
+		return d.call(v, args)
 	}
 	return d.records(v.set)
 }
@@ -150,29 +164,10 @@ func (v *view) single(s *store, key string, q *query) (*answer, error) {
 	return &answer{view: v, props: props, rows: []*record{r}, single: true, counted: -1}, err
 }
 
-// parametersIn checks what a function must be given in its query.
-func (v *view) parametersIn(q *query) error {
-	for _, p := range v.endpoint.Parameters {
-		value, given := q.params[strings.ToLower(p.Name)]
-		if !given && p.Mandatory {
-			return badRequest("Bad Request - The parameter '" + p.Name + "' is missing.")
-		}
-		if !given {
-			continue
-		}
-		x, err := parseLiteral(value)
-		if err != nil || kind(x) != kindOf(p.Edm) {
-			return badRequest("Bad Request - Error in query syntax.")
-		}
-	}
-	return nil
-}
-
 // syncTimestamp finds the first record of an endpoint that was modified at or after a moment.
-func (d *division) syncTimestamp(v *view, q *query) *store {
+func (d *division) syncTimestamp(v *view, args arguments) *store {
 	s := newStore(v.set)
-	modified, _ := parseLiteral(q.params["modified"])
-	name, _ := parseLiteral(q.params["endpoint"])
+	modified, name := args["modified"], args["endpoint"]
 	var first *record
 	var of *recordSet
 	for _, other := range published().views {

@@ -12,6 +12,10 @@ import (
 func (a *answer) atom(root, path string) []byte {
 	var b bytes.Buffer
 	b.WriteString(xml.Header)
+	if name := a.view.endpoint.Name; a.worth != nil {
+		fmt.Fprintf(&b, `<%[1]s xmlns="http://schemas.microsoft.com/ado/2007/08/dataservices">%[2]s</%[1]s>`, name, escapeXML(atomText(a.worth)))
+		return b.Bytes()
+	}
 	b.WriteString(`<feed xmlns="http://www.w3.org/2005/Atom" xmlns:d="http://schemas.microsoft.com/ado/2007/08/dataservices"` +
 		` xmlns:m="http://schemas.microsoft.com/ado/2007/08/dataservices/metadata">`)
 	for _, r := range a.rows {

@@ -172,7 +172,7 @@ func choose[T any](d *dice, list []T, n int) []T {
 // columns that say what the record is and what it belongs to.
 func (b *books) news(set *recordSet) fields {
 	d := b.division
-	w := &inventor{division: d, dice: d.writing.dice, references: map[string]party{}}
+	w := &inventor{division: d, seed: d.seed, dice: d.writing.dice, references: map[string]party{}}
 	f := fields{}
 	for tries := 0; len(f) < 3 && tries < 40; tries++ {
 		i := w.dice.n(len(set.columns))
@@ -252,7 +252,7 @@ func (b *books) deleteSome(set *recordSet, n int, first int64) error {
 	}
 	for _, r := range choose(d.writing.dice, b.idle(set, older(d.store(set.name).made(), first), n), n) {
 		d.remove(set.name, r)
-		if id, ok := r.vals[set.identity[0]].(guid); ok {
+		if id, ok := r.val(set.identity[0]).(guid); ok {
 			b.forget(id)
 		}
 	}
@@ -262,7 +262,7 @@ func (b *books) deleteSome(set *recordSet, n int, first int64) error {
 // idle are the records that no entry refers to; all of them when those are not enough.
 func (b *books) idle(set *recordSet, list []*record, n int) []*record {
 	free := slices.DeleteFunc(slices.Clone(list), func(r *record) bool {
-		id, ok := r.vals[set.identity[0]].(guid)
+		id, ok := r.val(set.identity[0]).(guid)
 		return ok && b.traded[id]
 	})
 	if len(free) < n {

@@ -141,8 +141,7 @@ func (d *division) aging(receivable bool) []fields {
 			sums[o.account.id] = &[5]cents{}
 			order = append(order, o.account)
 		}
-		days := int(d.date(0)-o.date) / (86400 * 1000)
-		sums[o.account.id][min(max(days, 0)/30, 3)+1] += o.amount
+		sums[o.account.id][d.ageGroup(o.date)] += o.amount
 		sums[o.account.id][0] += o.amount
 	}
 	var rows []fields
@@ -155,6 +154,12 @@ func (d *division) aging(receivable bool) []fields {
 		})
 	}
 	return rows
+}
+
+// ageGroup is 1 to 4, by how long ago a date is.
+func (d *division) ageGroup(date stamp) int {
+	days := int(d.date(0)-date) / (86400 * 1000)
+	return min(max(days, 0)/30, 3) + 1
 }
 
 func (d *division) outstanding(*recordSet) []fields {
@@ -197,19 +202,28 @@ func (d *division) revenueList(*recordSet) []fields {
 	return rows
 }
 
-func (d *division) divisions(*recordSet) []fields {
+func (d *division) divisions(set *recordSet) []fields {
 	var rows []fields
-	for i, other := range d.siblings {
+	for i, other := range d.siblings() {
 		made := clock(other.date(900), newDice(other.seed, "made"))
 		rows = append(rows, fields{
-			"Code": other.code, "Description": other.name, "Status": 1, "BlockingStatus": 0, "Country": "NL ",
+			"Code": other.code, "Description": other.name, "Status": other.status(set), "BlockingStatus": btoi(other.refused[""] != ""), "Country": "NL ",
 			"Currency": "EUR", "Current": other.code == d.code, "IsMainDivision": i == 0, "Hid": i + 1, "Legislation": "1", "City": cities[i%len(cities)],
-			"Customer": newDice(d.siblings[0].seed, "customer").guid(), "CustomerCode": padded("1265594"), "CustomerName": "Zandbak",
+			"Customer": newDice(d.siblings()[0].seed, "customer").guid(), "CustomerCode": padded("1265594"), "CustomerName": "Zandbak",
 			"DivisionMoveDate": other.moved, "DivisionHRLinkUnlinkDate": other.linked, "Created": made, "Modified": made, "Creator": userID,
 			"Modifier": userID, "CreatorFullName": userName, "ModifierFullName": userName, "StartDate": other.date(900), "VATNumber": fmt.Sprintf("NL00112233%dB01", i),
 		})
 	}
 	return rows
+}
+
+// status is what the lists of divisions say: 1 active, 2 archived; the old list of HRM counts
+// otherwise, 0 regular and 1 archived.
+func (d *division) status(set *recordSet) int {
+	if set.name == "hrm/Divisions" {
+		return btoi(d.archived)
+	}
+	return 1 + btoi(d.archived)
 }
 
 func (d *division) users(*recordSet) []fields {

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -30,17 +31,20 @@ type division struct {
 	books   *books
 	changes int // counts what was done to the company
 
-	siblings []*division // all that the login can reach, this one among them
+	siblings func() []*division // all that the login can reach, this one among them
+	archived bool
 	now      func() time.Time
 
 	version int64 // the highest row version given out by a change
 	deleted []deletion
-	moved   any             // DivisionMoveDate
-	linked  any             // DivisionHRLinkUnlinkDate
-	revoked map[string]bool // patterns of endpoints that answer with empty lists
+	moved   any               // DivisionMoveDate
+	linked  any               // DivisionHRLinkUnlinkDate
+	revoked map[string]bool   // patterns of endpoints that answer with empty lists
+	refused map[string]string // the Reason of endpoints that answer 403, by pattern; "": all of them
 	late    []delayed
 	shift   int64 // by which moves have renumbered the generated row versions
 	derived map[string]derivation
+	sizes   map[string]int // how many records sets begin with, where that was asked for
 
 	// writing is the change being applied; nil while the company is being generated.
 	writing *write
@@ -79,14 +83,23 @@ var companyNames = []string{"De Gouden Lepel B.V.", "Fietsatelier Noord", "Van D
 // newDivision prepares the i-th company; nothing of it is generated yet.
 func newDivision(o Options, i int, today time.Time) *division {
 	d := &division{
-		code: 123456 + i, name: companyNames[i%len(companyNames)], seed: newSeed(o.Seed, i), scale: o.Scale,
-		today: today, zone: o.Zone, now: o.Clock, stores: map[string]*store{}, revoked: map[string]bool{}, derived: map[string]derivation{},
+		code: 123456 + i, name: companyNameOf(i), seed: newSeed(o.Seed, i), scale: o.Scale,
+		today: today, zone: o.Zone, now: o.Clock, stores: map[string]*store{}, revoked: map[string]bool{}, refused: map[string]string{}, derived: map[string]derivation{},
 	}
 	if i > 0 {
 		d.scale /= 3
 	}
 	d.version = int64(len(published().sets)+2) * versionBlock
 	return d
+}
+
+// companyNameOf numbers the names when there are no more.
+func companyNameOf(i int) string {
+	name := companyNames[i%len(companyNames)]
+	if round := i / len(companyNames); round > 0 {
+		return fmt.Sprintf("%s (%d)", name, round+1)
+	}
+	return name
 }
 
 func newSeed(seed uint64, i int) uint64 { return newDice(seed, "division", i).next() }
@@ -120,6 +133,9 @@ func (d *division) ledger() *books {
 		writing := d.writing
 		d.writing = nil
 		d.books = keepBooks(d)
+		for _, name := range fillable {
+			d.fill(published().sets[name], d.sizes[name])
+		}
 		for name := range kept {
 			d.number(d.store(name))
 		}
@@ -162,7 +178,7 @@ func (d *division) number(s *store) {
 		return
 	}
 	list := slices.Clone(s.made())
-	slices.SortStableFunc(list, func(a, b *record) int { return compare(a.vals[modified], b.vals[modified]) })
+	slices.SortStableFunc(list, func(a, b *record) int { return compare(a.val(modified), b.val(modified)) })
 	for i, r := range list {
 		r.version = d.firstVersion(s.set) + int64(i)*3
 	}
@@ -207,7 +223,7 @@ func (d *division) finish(s *store, r *record, made stamp) {
 // update replaces a record by one with other values, a new version and a new Modified.
 func (d *division) update(set string, old *record, f fields) *record {
 	s := d.store(set)
-	next := &record{vals: append([]any(nil), old.vals...)}
+	next := &record{vals: slices.Clone(old.all())}
 	for name, v := range f {
 		s.set.put(next, name, v)
 	}
@@ -228,7 +244,7 @@ func (d *division) remove(set string, r *record) {
 	if s.set.entity == 0 || len(s.set.identity) == 0 {
 		return
 	}
-	key, ok := r.vals[s.set.identity[0]].(guid)
+	key, ok := r.val(s.set.identity[0]).(guid)
 	if !ok {
 		return
 	}

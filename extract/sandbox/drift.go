@@ -70,6 +70,12 @@ func (s *Sandbox) DropProperty(path, name string) error {
 	return s.locked(step{Op: "drop", Path: path, Name: name})
 }
 
+// RenameProperty gives a property of an endpoint another name, with the same values: whoever asks
+// for the old one is refused, and the catalogue does not know the new one.
+func (s *Sandbox) RenameProperty(path, old, name string) error {
+	return s.locked(step{Op: "rename", Path: path, Name: old, To: name})
+}
+
 func (s *Sandbox) locked(x step) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,6 +108,35 @@ func (s *Sandbox) redoDrop(x step) error {
 	delete(v.byName, x.Name)
 	v.props = slices.DeleteFunc(v.props, func(p *property) bool { return p.name == x.Name })
 	return nil
+}
+
+func (s *Sandbox) redoRename(x step) error {
+	v, err := s.own(x.Path)
+	if err != nil {
+		return err
+	}
+	p := v.byName[x.Name]
+	switch {
+	case p == nil:
+		return fmt.Errorf("renaming in %s: there is no %s", x.Path, x.Name)
+	case v.byName[x.To] != nil || x.To == "":
+		return fmt.Errorf("renaming in %s: %q cannot be the name of another property", x.Path, x.To)
+	}
+	next := *p
+	next.name = x.To
+	v.exchange(p, &next)
+	return nil
+}
+
+// exchange puts one property in the place of another. The view must be of one sandbox alone.
+func (v *view) exchange(old, next *property) {
+	delete(v.byName, old.name)
+	v.byName[next.name] = next
+	v.props[slices.Index(v.props, old)] = next
+	v.key = slices.Clone(v.key)
+	if i := slices.Index(v.key, old); i >= 0 {
+		v.key[i] = next
+	}
 }
 
 // own is a view of this sandbox alone, which may drift from the catalogue.
@@ -210,7 +245,7 @@ func (d *division) move(at stamp) error {
 		d.deleted[i].version += shift
 	}
 	d.moved = at
-	for _, other := range d.siblings {
+	for _, other := range d.siblings() {
 		other.changes++
 	}
 	return nil
@@ -224,14 +259,14 @@ func (d *division) linkHR(at stamp, moment int64) {
 	s := d.records(published().sets[leaveSet])
 	dice := newDice(d.seed, "link", int(moment))
 	for _, r := range s.made() {
-		next := &record{vals: slices.Clone(r.vals)}
+		next := &record{vals: slices.Clone(r.all())}
 		s.set.put(next, "ID", dice.guid())
 		d.version++
 		next.version = d.version
 		s.remove(r)
 		s.put(next)
 	}
-	for _, other := range d.siblings {
+	for _, other := range d.siblings() {
 		other.changes++
 	}
 }

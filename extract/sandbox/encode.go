@@ -13,6 +13,10 @@ func (a *answer) encode(root, path string) []byte {
 	e := &encoder{answer: a, entity: root + path, out: make([]byte, 0, 64+len(a.rows)*(160+len(a.props)*24))}
 	e.out = append(e.out, `{"d":`...)
 	switch {
+	case a.worth != nil:
+		e.out = append(e.out, `{"`+a.view.endpoint.Name+`":`...)
+		e.value(&property{}, a.worth, nil)
+		e.out = append(e.out, '}')
 	case a.single:
 		e.row(a.rows[0])
 	case a.bare:

@@ -31,7 +31,7 @@ func (s *Sandbox) expansions(v *view, d *division, q *query) (map[*property]expa
 		if err != nil {
 			return nil, err
 		}
-		found[p] = expansion{lines, lines.property(v.key[0].name), s.visible(lines, d, q).sorted(order.name(), order.compare)}
+		found[p] = expansion{lines, lines.property(v.key[0].name), s.visible(lines, d, nil).sorted(order.name(), order.compare)}
 	}
 	return found, nil
 }

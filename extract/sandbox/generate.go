@@ -9,11 +9,12 @@ import (
 // so that some need several pages of 60.
 func (d *division) generate(set *recordSet) {
 	s := d.store(set.name)
-	n := d.scaled(3 + newDice(d.seed, set.name, "rows").n(128))
-	if most := domain(d, set); n > most {
-		n = most
+	most := domain(d, set)
+	if size, given := d.sizes[set.name]; given {
+		d.fill(set, min(size, most))
+		return
 	}
-	for i := range n {
+	for i := range min(d.scaled(3+newDice(d.seed, set.name, "rows").n(128)), most) {
 		r := d.invent(set, i)
 		r.version = d.nextVersion(s)
 		s.put(r)
@@ -58,9 +59,12 @@ func keyValues(d *division, name string) []any {
 }
 
 // invent makes the n-th record of a set up. The same n always gives the same record.
-func (d *division) invent(set *recordSet, n int) *record {
+func (d *division) invent(set *recordSet, n int) *record { return d.inventFrom(d.seed, set, n) }
+
+// inventFrom makes the n-th record up from a seed of its own.
+func (d *division) inventFrom(seed uint64, set *recordSet, n int) *record {
 	r := &record{vals: make([]any, len(set.columns))}
-	w := &inventor{division: d, dice: newDice(d.seed, set.name, n), references: map[string]party{}, n: n}
+	w := &inventor{division: d, seed: seed, dice: newDice(seed, set.name, n), references: map[string]party{}, n: n}
 	for i, c := range set.columns {
 		r.vals[i] = w.value(c)
 	}
@@ -77,6 +81,7 @@ func (d *division) invent(set *recordSet, n int) *record {
 // inventor makes up the values of one record.
 type inventor struct {
 	division   *division
+	seed       uint64
 	dice       *dice
 	references map[string]party
 	n          int
@@ -100,7 +105,7 @@ func (w *inventor) key(set *recordSet, c column) any {
 	case "number":
 		return fit(n+1, c.edm)
 	case "Edm.Guid":
-		return newDice(w.division.seed, "key", set.name, n).guid()
+		return newDice(w.seed, "key", set.name, n).guid()
 	case "Edm.DateTime":
 		return w.division.date(n)
 	}

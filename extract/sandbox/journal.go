@@ -22,6 +22,7 @@ type step struct {
 	Division int     `json:"division,omitempty"`
 	Path     string  `json:"path,omitempty"`
 	Name     string  `json:"name,omitempty"`
+	To       string  `json:"to,omitempty"`
 	Edm      string  `json:"edm,omitempty"`
 	Value    any     `json:"value,omitempty"`
 	Logins   *logins `json:"logins,omitempty"`
@@ -34,6 +35,10 @@ type origin struct {
 	Divisions int       `json:"divisions"`
 	Scale     float64   `json:"scale"`
 	Today     time.Time `json:"today"`
+
+	Records  map[string]int `json:"records,omitempty"`
+	Archived int            `json:"archived,omitempty"`
+	Blocked  int            `json:"blocked,omitempty"`
 }
 
 // steps reads a state file. A last line that a crash cut off is left out; a file that does not
@@ -140,6 +145,11 @@ func (s *Sandbox) redo(x step) error {
 		return s.redoAdd(x)
 	case "drop":
 		return s.redoDrop(x)
+	case "rename":
+		return s.redoRename(x)
+	case "add division":
+		s.addDivision().name = x.Name
+		return nil
 	}
 	d, err := s.division(x.Division)
 	if err != nil {
@@ -156,6 +166,11 @@ func (s *Sandbox) redo(x step) error {
 		d.revoked[x.Path] = true
 	case "restore":
 		delete(d.revoked, x.Path)
+	case "remove division":
+		s.removeDivision(d)
+	case "rename division":
+		d.name = x.Name
+		s.remember()
 	default:
 		return fmt.Errorf("the state of the sandbox has a step %q, which this version does not know", x.Op)
 	}

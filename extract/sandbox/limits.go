@@ -16,11 +16,13 @@ const (
 type allowance struct {
 	minute, day         int64 // which window the counts belong to
 	minuteUsed, dayUsed int
+	others              int // of the minute's calls, those that another client made
 }
 
 // limits is what one app may still do. The zero value has used nothing.
 type limits struct {
 	perMinute, perDay int // negative: no limit
+	others            int // calls that another client makes in a minute
 	window            time.Duration
 	divisions         map[int]*allowance
 	errors            map[string]*errorCount
@@ -35,7 +37,7 @@ type errorCount struct {
 
 func newLimits(o Options) *limits {
 	l := &limits{
-		perMinute: o.MinuteLimit, perDay: o.DayLimit, window: o.Window,
+		perMinute: o.MinuteLimit, perDay: o.DayLimit, others: o.Others, window: o.Window,
 		divisions: map[int]*allowance{}, errors: map[string]*errorCount{},
 	}
 	if l.perMinute == 0 {
@@ -80,12 +82,27 @@ func (l *limits) at(division int, now time.Time) *allowance {
 		l.divisions[division] = a
 	}
 	if m := now.UnixNano() / int64(l.window); m != a.minute {
-		a.minute, a.minuteUsed = m, 0
+		a.minute, a.minuteUsed, a.others = m, 0, 0
 	}
 	if d := now.Unix() / 86400; d != a.day {
 		a.day, a.dayUsed = d, 0
 	}
+	l.letOthers(a, now)
 	return a
+}
+
+// letOthers makes the calls that another client has made by now: evenly over the minute, as far as
+// the quota goes.
+func (l *limits) letOthers(a *allowance, now time.Time) {
+	since := now.UnixNano() - a.minute*int64(l.window)
+	due := int(int64(l.others)*since/int64(l.window)) + btoi(l.others > 0)
+	for ; a.others < min(due, l.others); a.others++ {
+		if l.perDay >= 0 && a.dayUsed >= l.perDay || l.perMinute >= 0 && a.minuteUsed >= l.perMinute {
+			continue // refused as anybody is
+		}
+		a.minuteUsed++
+		a.dayUsed++
+	}
 }
 
 // headers writes the six headers, or only those of the window that refused the call. Resets are

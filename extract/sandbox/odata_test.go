@@ -118,7 +118,7 @@ func TestRefusals(t *testing.T) {
 		{accounts + "?$top=x", 400, "Incorrect format for $top argument 'x'."},
 		{accounts + "?$nonsense=1", 400, "The query parameter '$nonsense' begins with a system-reserved '$' character but is not recognized."},
 		{accounts + "?$skiptoken=guid'1'", 400, "Bad Request - Error in query syntax."},
-		{"/api/v1/123456/read/financial/RevenueListByYear", 400, "Bad Request - The parameter 'year' is missing."},
+		{"/api/v1/123456/read/financial/RevenueListByYear", 400, "Bad Request - Error in query syntax."},
 		{"/api/v1/123456/crm/Nonsense", 404, "Resource not found for the segment 'nonsense'."},
 		{"/api/v1/123456/sync/CRM/Quotations?$select=ID", 404, "Resource not found for the segment 'quotations'."},
 		{accounts + "(guid'00000000-0000-0000-0000-000000000001')", 404, "Resource not found"},

@@ -6,12 +6,32 @@ import (
 	"strings"
 )
 
-// record is one record of a set. Vals follow the columns of the set.
+// record is one record of a set. Vals follow the columns of the set; they are nil in a record that
+// only has an outline.
 type record struct {
 	vals    []any
 	version int64
 	ident   string // its identity, as a text that is unique in the set
 	serial  int    // counts the records ever made in the set
+	outline *outline
+	n       int   // which one of its outline
+	sketch  []any // the values of the outline's columns
+}
+
+// val is the value of a column.
+func (r *record) val(col int) any {
+	if r.vals != nil {
+		return r.vals[col]
+	}
+	return r.outline.val(r, col)
+}
+
+// all are the values of all columns. They must not be changed.
+func (r *record) all() []any {
+	if r.vals != nil {
+		return r.vals
+	}
+	return r.outline.full(r)
 }
 
 // store holds the records of one set in one division.
@@ -50,7 +70,7 @@ func (s *store) replace(old, next *record) {
 func (s *recordSet) identityOf(r *record) string {
 	parts := make([]string, len(s.identity))
 	for i, col := range s.identity {
-		parts[i] = literal(r.vals[col], false)
+		parts[i] = literal(r.val(col), false)
 	}
 	return strings.Join(parts, ",")
 }
@@ -126,7 +146,7 @@ func (s sorting) after(list []*record, values []any) []*record {
 // get reads a column by name; nil when the set does not have it.
 func (s *recordSet) get(r *record, name string) any {
 	if i := s.column(name); i >= 0 {
-		return r.vals[i]
+		return r.val(i)
 	}
 	return nil
 }

@@ -51,6 +51,18 @@ type Options struct {
 	Seed      uint64
 	Divisions int     // 0: 2. Codes count up from 123456
 	Scale     float64 // multiplies the number of records; 0: 1, about 2,500 transaction lines in the first division
+	// Records says of streams with how many records they begin in each division, whatever the scale:
+	// "crm/Opportunities": 90_000. What the values of such records are is worked out whenever they are
+	// looked at, so that they cost little memory; sorting and filtering them by anything but their
+	// identity, their Timestamp and Modified takes long. Of what the books keep, only accounts,
+	// contacts, addresses, items and TransactionLines can be filled up: by records that nobody trades
+	// with, and by lines of nothing. A [Change] of TransactionLines leaves those alone.
+	Records map[string]int `json:"-"`
+	// Archived and Blocked are how many of the divisions are so, counted from the last one back: the
+	// archived ones behind, the blocked ones before them. An archived division can be read: whether
+	// Exact's can is not known. A blocked one answers 403 with the Reason DivisionBlocked.
+	Archived int `json:"-"`
+	Blocked  int `json:"-"`
 	// Clock is the time that tokens, limits and changes go by; nil: time.Now.
 	Clock func() time.Time
 	Zone  *time.Location // of the companies' wall clock; nil: Europe/Amsterdam
@@ -59,10 +71,20 @@ type Options struct {
 	MinuteLimit, DayLimit int
 	Window                time.Duration // the length of the "minute"; 0: a minute
 	PageSize              int           // records in one answer, where that is fewer than documented; 0: as documented
-	// MandatoryFilter makes crm/Accounts and logistics/Items refuse requests without a $filter.
+	// Others is how many calls of each division's quota another client of the same app makes in a
+	// minute, evenly over the minute. It is at work only in minutes in which the division is called.
+	Others int
+	// MandatoryFilter makes crm/Accounts and logistics/Items refuse requests without a $filter, see
+	// also [Sandbox.Require].
 	MandatoryFilter bool
-	StateFile       string // keeps changes and logins over restarts; "": nothing is kept
-	Log             *slog.Logger
+	// CountEverywhere lets bulk and sync endpoints obey $inlinecount too. What Exact does there is not
+	// known; they ignore it otherwise. Standard endpoints always obey.
+	CountEverywhere bool
+	// SkipTokenLife is how long the link to the next page works; 0: for ever. That links lapse at all
+	// is not known of Exact's, nor what it would answer: here it is 400.
+	SkipTokenLife time.Duration
+	StateFile     string // keeps changes and logins over restarts; "": nothing is kept
+	Log           *slog.Logger
 }
 
 const (
@@ -78,8 +100,12 @@ type Sandbox struct {
 	log       *slog.Logger
 	clientID  string
 	secret    string
-	divisions []*division
+	divisions []*division // those that there are; removed ones are left out
+	founded   int         // how many divisions there have ever been
+	origin    origin
+	sizes     map[string]int // by set
 	limits    *limits
+	links     *links
 	logins    *logins
 	faults    []*pendingFault
 	calls     map[string]int
@@ -108,7 +134,7 @@ func New(o Options) (*Sandbox, error) {
 	}
 	s := &Sandbox{
 		options: o, zone: o.Zone, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), limits: newLimits(o), logins: newLogins(),
-		calls: map[string]int{}, drifted: map[string]*view{}, forbidden: map[string]bool{},
+		links: newLinks(), calls: map[string]int{}, drifted: map[string]*view{}, forbidden: map[string]bool{},
 	}
 	if err := s.begin(); err != nil {
 		return nil, err
@@ -133,9 +159,15 @@ func (s *Sandbox) begin() (err error) {
 		}
 	}
 	if len(done) == 0 {
-		done = []step{{Op: "origin", Origin: s.origin()}}
+		first, err := s.newOrigin()
+		if err != nil {
+			return err
+		}
+		done = []step{{Op: "origin", Origin: first}}
 	}
-	s.found(*done[0].Origin)
+	if err := s.found(*done[0].Origin); err != nil {
+		return err
+	}
 	for _, x := range done[1:] {
 		// A change that could not be done then cannot be done now, and did then what it does now.
 		if err := s.redo(x); err != nil {
@@ -145,26 +177,38 @@ func (s *Sandbox) begin() (err error) {
 	return s.openState(done)
 }
 
-func (s *Sandbox) origin() *origin {
+func (s *Sandbox) newOrigin() (*origin, error) {
 	today := wall(s.now(), s.zone).time().Truncate(24*time.Hour).AddDate(0, 0, -1)
 	if today.After(historyEnds) {
 		today = historyEnds
 	}
-	return &origin{s.options.Seed, cmp.Or(s.options.Divisions, 2), cmp.Or(s.options.Scale, 1), today}
+	o := &origin{
+		Seed: s.options.Seed, Divisions: cmp.Or(s.options.Divisions, 2), Scale: cmp.Or(s.options.Scale, 1), Today: today,
+		Records: s.options.Records, Archived: s.options.Archived, Blocked: s.options.Blocked,
+	}
+	if o.Archived < 0 || o.Blocked < 0 || o.Archived+o.Blocked > o.Divisions {
+		return nil, fmt.Errorf("starting the sandbox: of %d divisions %d cannot be archived and %d blocked", o.Divisions, o.Archived, o.Blocked)
+	}
+	return o, nil
 }
 
 // found sets the companies up.
-func (s *Sandbox) found(o origin) {
-	s.options.Seed, s.options.Scale, s.options.Zone = o.Seed, o.Scale, s.zone
+func (s *Sandbox) found(o origin) (err error) {
+	s.origin, s.options.Seed, s.options.Scale, s.options.Zone = o, o.Seed, o.Scale, s.zone
+	if s.sizes, err = sizes(o.Records); err != nil {
+		return fmt.Errorf("starting the sandbox: %w", err)
+	}
 	keys := newDice(o.Seed, "app")
 	s.clientID = string(keys.guid())
 	s.secret = strings.ReplaceAll(string(keys.guid()), "-", "")[:16]
 	for i := range o.Divisions {
-		s.divisions = append(s.divisions, newDivision(s.options, i, o.Today))
+		d := s.addDivision()
+		d.archived = i >= o.Divisions-o.Archived
+		if !d.archived && i >= o.Divisions-o.Archived-o.Blocked {
+			d.refused[""] = "DivisionBlocked"
+		}
 	}
-	for _, d := range s.divisions {
-		d.siblings = s.divisions
-	}
+	return nil
 }
 
 // lockState takes hold of the state file, which is replaced now and then: a file beside it is locked.
@@ -210,9 +254,11 @@ func (s *Sandbox) Close() error {
 // Client is the app that is registered in the sandbox.
 func (s *Sandbox) Client() (id, secret string) { return s.clientID, s.secret }
 
-// Divisions are the codes of the companies.
+// Divisions are the codes of the companies, without those that were removed.
 func (s *Sandbox) Divisions() []int {
-	var codes []int
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	codes := []int{}
 	for _, d := range s.divisions {
 		codes = append(codes, d.code)
 	}

@@ -46,9 +46,9 @@ const (
 func (p *property) of(r *record) any {
 	switch {
 	case p.same && p.col >= 0:
-		return r.vals[p.col]
+		return r.val(p.col)
 	case p.col >= 0:
-		return fit(r.vals[p.col], p.edm)
+		return fit(r.val(p.col), p.edm)
 	case p.col == versionColumn:
 		return r.version
 	}
