@@ -134,6 +134,9 @@ func (k *checker) connection(name string, c *Connection) {
 	if c.SchemaPrefix != "" && !identifier.MatchString(c.SchemaPrefix) {
 		k.report(at.to("schema_prefix"), "write it like second_", "%q cannot begin the name of a schema", c.SchemaPrefix)
 	}
+	if c.Reserve.problem != nil {
+		k.report(at.to("reserve"), "write a share such as 20%, or a number of calls a day", "%v", c.Reserve.problem)
+	}
 }
 
 // tokens checks how the login is kept.
@@ -215,14 +218,16 @@ func (k *checker) pipeline(name string, p *Pipeline) {
 			"there is no connection %q", p.From)
 	}
 	k.divisions(at.to("divisions"), p.Divisions)
+	if c := p.AtOnce; c < 1 || c > mostAtOnce {
+		k.report(at.to("divisions_at_once"), "write a number from 1 to 64; each division is read under a limit of its own", "%d cannot be meant", c)
+	}
+	k.defaults(at.to("defaults"), p)
 	k.streams(at.to("streams"), p)
 	k.target(at.to("to"), p)
 	if p.Deletes != "hard" && p.Deletes != "soft" {
 		k.report(at.to("deletes"), "write deletes: hard or deletes: soft", "%q is not known", p.Deletes)
 	}
-	if p.SweepEvery.problem != nil {
-		k.report(at.to("sweep_every"), "", "%v", p.SweepEvery.problem)
-	}
+	k.span(at.to("sweep_every"), p.SweepEvery, false)
 	if p.Timezone.problem != nil {
 		k.report(at.to("timezone"), "", "%v", p.Timezone.problem)
 	}
@@ -230,16 +235,21 @@ func (k *checker) pipeline(name string, p *Pipeline) {
 }
 
 func (k *checker) divisions(at path, d Divisions) {
-	for i, pattern := range d {
+	for i, entry := range d {
+		pattern, leave := but(entry)
 		if err := divisionProblem(pattern); err != nil {
 			k.report(at.to(i), `write all, a code or a name; "exactduck divisions" lists them`, "%v", err)
 		}
-		if slices.Contains(d[:i], pattern) {
-			k.report(at.to(i), "remove one of the two", "%q is listed twice", pattern)
+		if slices.Contains(d[:i], entry) {
+			k.report(at.to(i), "remove one of the two", "%q is listed twice", entry)
+		}
+		if leave && (strings.EqualFold(pattern, "all") || slices.Contains(d, pattern)) {
+			k.report(at.to(i), "remove one of the two", "%s is to be read and to be left out", pattern)
 		}
 	}
-	if len(d) > 1 && slices.Contains(d, "all") {
-		k.report(at, "write all and nothing else, or leave it out", "all and others are both given")
+	named := slices.DeleteFunc(slices.Clone(d), func(entry string) bool { _, leave := but(entry); return leave })
+	if len(named) > 1 && slices.Contains(named, "all") {
+		k.report(at, `write all and nothing else beside what is left out ("!123456"), or leave it away`, "all and others are both given")
 	}
 }
 
@@ -251,64 +261,6 @@ func (k *checker) schedule(at path, schedule string) {
 	bad := slices.ContainsFunc(fields, func(f string) bool { return !cronField.MatchString(f) })
 	if len(fields) != 5 || bad {
 		k.report(at, `write five fields, minute hour day month weekday, like "15 4 * * *"`, "%q is no schedule", schedule)
-	}
-}
-
-func (k *checker) streams(at path, p *Pipeline) {
-	if len(p.Streams) == 0 {
-		k.report(at, `write at least one, such as crm/Accounts; "exactduck endpoints" lists them`, "there is none")
-	}
-	seen := make(map[string]int) // the entry that named a stream, by its name
-	for i := range p.Streams {
-		choices := k.stream(at.to(i), p, &p.Streams[i])
-		if p.Streams[i].wild() || len(choices) == 0 {
-			continue
-		}
-		name := choices[0].Stream.Name
-		if before, twice := seen[name]; twice {
-			first := k.config.source.value(at.to(before)...)
-			k.report(at.to(i), "remove one of the two", "%s is in this pipeline already, at line %d", name, first.line)
-		}
-		seen[name] = i
-	}
-}
-
-func (k *checker) stream(at path, p *Pipeline, s *Stream) []*Choice {
-	named := at.to("stream")
-	if s.Since.problem != nil {
-		k.report(at.to("since"), "", "%v", s.Since.problem)
-	}
-	if s.Stream == "" {
-		k.report(named, `write a name such as crm/Accounts; "exactduck endpoints" lists them`, "an entry without a stream")
-		return nil
-	}
-	choices, err := p.choices(s, k.catalogue)
-	if err != nil {
-		k.report(named, `"exactduck endpoints" lists all streams, "exactduck endpoints crm/*" some`, "%v", err)
-		return nil
-	}
-	for i, column := range s.ExcludeColumns {
-		k.excluded(at.to("exclude_columns", i), column, choices)
-	}
-	return choices
-}
-
-func (k *checker) excluded(at path, column string, choices []*Choice) {
-	var found bool
-	var names []string
-	for _, c := range choices {
-		if c.needed(column) {
-			k.report(at, "remove it here", "%s is part of the key or the cursor of %s and cannot be left out", column, c.Stream.Name)
-			return
-		}
-		found = found || len(c.columns([]string{column})) > 0
-		names = append(names, c.columnNames()...)
-	}
-	if !found {
-		slices.Sort(names)
-		hint := didYouMean(column, slices.Compact(names))
-		k.report(at, cmp.Or(hint, `"exactduck endpoints `+choices[0].Stream.Name+`" lists them`),
-			"there is no column %q", column)
 	}
 }
 
@@ -383,7 +335,7 @@ func (k *checker) warehouses() {
 			k.report(at.to("streams"), "", "%v", err)
 		}
 		for _, c := range choices {
-			stream := here + "\x00" + c.Stream.Name
+			stream := here + "\x00" + strings.ToLower(c.Stream.Variants[0].Table.FullName())
 			if other, taken := owner[stream]; taken {
 				k.report(at.to("streams"), "leave it to one of them, or give them two files",
 					"%s is in pipeline %s too, and both write %s", c.Stream.Name, other, filepath.Base(p.To.DuckDB))

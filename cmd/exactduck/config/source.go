@@ -106,3 +106,18 @@ func (s *source) excerpt(at place) string {
 	mark := strings.Repeat(" ", min(at.column-1, len(runes)))
 	return string(runes) + "\n" + mark + "^"
 }
+
+// shift moves the mark of a problem into a value that is written on one line.
+func (p *Problem) shift(s *source, by int) {
+	if p.Line > len(s.lines) || by <= 0 {
+		return
+	}
+	line := s.lines[p.Line-1]
+	if rest := []rune(line); p.Column-1 < len(rest) && (rest[p.Column-1] == '"' || rest[p.Column-1] == '\'') {
+		by++
+	}
+	if p.Column-1+by < len([]rune(line)) {
+		p.Column += by
+		p.Excerpt = s.excerpt(place{p.Line, p.Column})
+	}
+}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -34,6 +35,8 @@ type Choice struct {
 	Variant *extract.Variant
 	// Since is the wall clock at the source from which on rows are read; zero: all.
 	Since time.Time
+	// Undated says that Since was asked for and left out: no variant says when a row was modified.
+	Undated bool
 	// Columns are the only ones that are read, beside key and cursor; nil: all. Exclude are not
 	// read. Both are in the catalogue's writing, sorted, and at most one of them is there.
 	Columns, Exclude []string
@@ -124,7 +127,16 @@ func (s *Stream) find(c Catalogue) (stream *extract.Stream, forced *extract.Vari
 		stream, err = c.Call(s.Stream, s.Params, s.As)
 		return stream, nil, err
 	}
-	return c.Lookup(s.Stream)
+	stream, forced, err = c.Lookup(s.Stream)
+	if err != nil && c.Call != nil {
+		// Of a function without its parameters the catalogue says which.
+		if _, called := c.Call(s.Stream, nil, ""); called != nil {
+			if placed, ok := errors.AsType[*Misplaced](called); ok {
+				err = placed
+			}
+		}
+	}
+	return stream, forced, err
 }
 
 // fill gives a choice what its entry says, or else the defaults.
@@ -140,7 +152,11 @@ func (p *Pipeline) fill(c *Choice, s *Stream) {
 	if !sweep.given() {
 		sweep = d.SweepEvery
 	}
-	c.Since, c.MaxAge, c.Filter = since.Time, age.Duration, strings.TrimSpace(s.Filter)
+	dated := slices.ContainsFunc(c.variants(), func(v *extract.Variant) bool { return v.Dated != "" })
+	if c.Undated = !dated && !since.IsZero(); dated {
+		c.Since = since.Time
+	}
+	c.MaxAge, c.Filter = age.Duration, strings.TrimSpace(s.Filter)
 	c.SweepEvery = cmp.Or(sweep.Duration, p.SweepEvery.Duration)
 	c.Priority = *cmp.Or(s.Priority, d.Priority, new(int))
 	yes := true

@@ -1,0 +1,333 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+
+	"exactduck/extract"
+	"exactduck/schema"
+)
+
+// Misplaced is an error of a [Catalogue] that knows which part of an entry it is about.
+type Misplaced struct {
+	// Key is of the entry ("filter"), or below params ("params", "Year"), types, …
+	Key []string
+	// At is how many bytes into the value it lies.
+	At  int
+	Err error
+}
+
+func (e *Misplaced) Error() string { return e.Err.Error() }
+
+func (e *Misplaced) Unwrap() error { return e.Err }
+
+// The bounds of numbers in the file.
+const (
+	mostAtOnce      = 64
+	highestPriority = 100
+	largestPage     = 1000
+)
+
+var (
+	tableName  = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,62}$`)
+	streamName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*(/[A-Za-z][A-Za-z0-9_]*)+$`)
+)
+
+// defaults checks what the entries of a pipeline's streams have in common.
+func (k *checker) defaults(at path, p *Pipeline) {
+	d := &p.Defaults
+	k.since(at.to("since"), d.Since)
+	k.span(at.to("sweep_every"), d.SweepEvery, false)
+	k.span(at.to("max_age"), d.MaxAge, true)
+	k.priority(at.to("priority"), d.Priority)
+	if len(d.ExcludeColumns) == 0 {
+		return
+	}
+	var choices []*Choice
+	for i := range p.Streams {
+		s := &p.Streams[i]
+		if s.Columns != nil || s.ExcludeColumns != nil {
+			continue
+		}
+		found, err := p.choices(s, k.catalogue)
+		if err != nil {
+			return // the entry's own check says so
+		}
+		choices = append(choices, found...)
+	}
+	for i, column := range d.ExcludeColumns {
+		k.excluded(at.to("exclude_columns", i), column, choices)
+	}
+}
+
+func (k *checker) since(at path, d Date) {
+	if d.problem != nil {
+		k.report(at, "write none to take a default back", "%v", d.problem)
+	}
+}
+
+// span checks a duration; none says whether there may be none.
+func (k *checker) span(at path, d Duration, mayBeNone bool) {
+	switch {
+	case d.problem != nil:
+		k.report(at, "", "%v", d.problem)
+	case d.none && !mayBeNone:
+		k.report(at, "write a long one such as 365d", "cannot be none: rows that are gone at the source would never be found")
+	}
+}
+
+func (k *checker) priority(at path, n *int) {
+	if n != nil && (*n < -highestPriority || *n > highestPriority) {
+		k.report(at, "write a number from -100 to 100; streams without one have 0", "%d cannot be meant", *n)
+	}
+}
+
+func (k *checker) streams(at path, p *Pipeline) {
+	if len(p.Streams) == 0 {
+		k.report(at, `write at least one, such as crm/Accounts; "exactduck endpoints" lists them`, "there is none")
+	}
+	named := map[string]int{} // the entry that named a stream, by its name
+	table := map[string]int{} // the entry that fills a table, by its name
+	for i := range p.Streams {
+		s := &p.Streams[i]
+		choices := k.stream(at.to(i), p, s)
+		if s.wild() || len(choices) == 0 {
+			continue
+		}
+		stream := choices[0].Stream
+		if before, twice := named[stream.Name]; twice {
+			hint := "remove one of the two"
+			if len(s.Params) > 0 {
+				hint = "give one of the two a table of its own with as:"
+			}
+			k.report(at.to(i), hint, "%s is in this pipeline already, at line %d", stream.Name, k.lineOf(at.to(before)))
+			continue
+		}
+		named[stream.Name] = i
+		k.ownTable(at, i, s, stream, table)
+	}
+}
+
+func (k *checker) lineOf(at path) int { return k.config.source.value(at...).line }
+
+// ownTable holds the table of an entry that names it itself against all others.
+func (k *checker) ownTable(at path, i int, s *Stream, stream *extract.Stream, owner map[string]int) {
+	name := strings.ToLower(tableOf(stream).FullName())
+	before, taken := owner[name]
+	owner[name] = i
+	key := "as"
+	if s.Path != "" {
+		key = "stream"
+	}
+	switch {
+	case taken:
+		k.report(at.to(i, key), "choose another name", "the table %s is filled by the entry at line %d already",
+			tableOf(stream).FullName(), k.lineOf(at.to(before)))
+		return
+	case s.As == "" && s.Path == "":
+		return
+	}
+	for _, other := range k.catalogue.Streams() {
+		if strings.ToLower(tableOf(other).FullName()) == name {
+			k.report(at.to(i, key), "choose another name", "the table %s belongs to %s", tableOf(other).FullName(), other.Name)
+			return
+		}
+	}
+}
+
+func tableOf(s *extract.Stream) *schema.Table { return s.Variants[0].Table }
+
+func (k *checker) stream(at path, p *Pipeline, s *Stream) []*Choice {
+	k.since(at.to("since"), s.Since)
+	k.span(at.to("sweep_every"), s.SweepEvery, false)
+	k.span(at.to("max_age"), s.MaxAge, true)
+	k.priority(at.to("priority"), s.Priority)
+	if s.Stream == "" {
+		k.report(at.to("stream"), `write a name such as crm/Accounts; "exactduck endpoints" lists them`, "an entry without a stream")
+		return nil
+	}
+	if !k.shape(at, s) {
+		return nil
+	}
+	choices, err := p.choices(s, k.catalogue)
+	if err != nil {
+		k.unknown(at, s, err)
+		return nil
+	}
+	for i, column := range s.ExcludeColumns {
+		k.excluded(at.to("exclude_columns", i), column, choices)
+	}
+	for i, column := range s.Columns {
+		k.column(at.to("columns", i), column, choices)
+	}
+	k.dated(at.to("since"), s, choices)
+	k.filter(at.to("filter"), choices)
+	return choices
+}
+
+// unknown reports that an entry names no stream.
+func (k *checker) unknown(at path, s *Stream, err error) {
+	hint := `"exactduck endpoints" lists all streams, "exactduck endpoints crm/*" some`
+	where := at.to("stream")
+	if s.Path != "" {
+		where, hint = at.to("path"), "write what Exact documents, such as /api/v1/{division}/crm/Novelties"
+	}
+	if placed, ok := errors.AsType[*Misplaced](err); ok {
+		where = at
+		for _, key := range placed.Key {
+			where = where.to(key)
+		}
+		hint = "the documentation of the endpoint names its parameters and their types"
+		if s.Path != "" {
+			hint = "write a type such as Edm.Guid, Edm.String, Edm.DateTime, VARCHAR or UUID"
+		}
+	}
+	k.report(where, hint, "%v", err)
+}
+
+// shape looks for keys that do not go together, and reports whether there are none.
+func (k *checker) shape(at path, s *Stream) bool {
+	before := len(k.problems)
+	if s.Columns != nil && s.ExcludeColumns != nil {
+		k.report(at.to("exclude_columns"), "remove one of the two", "columns and exclude_columns are both given")
+	}
+	switch {
+	case s.As != "" && s.Path != "":
+		k.report(at.to("as"), "remove it; stream: names it already", "is not for an endpoint with path")
+	case s.As != "" && !tableName.MatchString(s.As):
+		k.report(at.to("as"), "use letters, digits and _", "%q cannot be the name of a table", s.As)
+	case s.As != "" && len(s.Params) == 0:
+		k.report(at.to("as"), "remove it, or write params:", "is only for a stream with params")
+	}
+	if s.wild() {
+		for key, given := range map[string]bool{"params": s.Params != nil, "as": s.As != ""} {
+			if given {
+				k.report(at.to(key), "name the streams one by one", "is not for a name with wildcards")
+			}
+		}
+	}
+	if s.Path == "" {
+		k.pathOnly(at, s)
+	} else {
+		k.definition(at, s)
+	}
+	return len(k.problems) == before
+}
+
+// pathOnly reports the keys that describe an endpoint where there is none to describe.
+func (k *checker) pathOnly(at path, s *Stream) {
+	for _, key := range []struct {
+		name  string
+		given bool
+	}{{"key", s.Key != nil}, {"types", s.Types != nil}, {"modified", s.Modified != ""}, {"page_size", s.PageSize != 0}} {
+		if key.given {
+			k.report(at.to(key.name), "remove it, or write path:", "is only for an endpoint that is given with path")
+		}
+	}
+}
+
+// definition checks an endpoint that the catalogue lacks.
+func (k *checker) definition(at path, s *Stream) {
+	switch _, _, err := k.catalogue.Lookup(s.Stream); {
+	case !streamName.MatchString(s.Stream):
+		k.report(at.to("stream"), "write it like crm/Novelties", "%q cannot be the name of a stream", s.Stream)
+	case err == nil:
+		k.report(at.to("stream"), "remove path:, or choose another name", "%s is in the catalogue already", s.Stream)
+	}
+	if s.Params != nil {
+		k.report(at.to("params"), "write them into the path, behind a ?", "is not for an endpoint with path")
+	}
+	if !strings.HasPrefix(s.Path, "/api/v1/") {
+		k.report(at.to("path"), "write what Exact documents, such as /api/v1/{division}/crm/Novelties", "%q is no path of the API", s.Path)
+	}
+	if len(s.Types) == 0 {
+		k.report(at.to("types"), "write types: {ID: Edm.Guid, Name: Edm.String}", "is missing")
+		return
+	}
+	properties := make([]string, 0, len(s.Types))
+	for name := range s.Types {
+		properties = append(properties, name)
+	}
+	slices.Sort(properties)
+	typed := func(at path, name string) {
+		if !slices.Contains(properties, name) {
+			k.report(at, cmp.Or(didYouMean(name, properties), "add it to types:"), "%s has no type", name)
+		}
+	}
+	for i, name := range s.Key {
+		typed(at.to("key", i), name)
+	}
+	if s.Modified != "" {
+		typed(at.to("modified"), s.Modified)
+	}
+	if s.PageSize < 0 || s.PageSize > largestPage {
+		k.report(at.to("page_size"), "write a number from 1 to 1000; most endpoints have 60", "%d cannot be meant", s.PageSize)
+	}
+}
+
+// dated checks that a stream which is named can be read since a date.
+func (k *checker) dated(at path, s *Stream, choices []*Choice) {
+	if s.wild() || s.Since.IsZero() {
+		return // of several streams those that cannot are read whole
+	}
+	if c := choices[0]; c.Undated {
+		k.report(at, "remove it; the stream is small, or read whole with every run anyway", "rows of %s do not say when they were modified", c.Stream.Name)
+	}
+}
+
+// filter checks that every stream of an entry can be filtered so.
+func (k *checker) filter(at path, choices []*Choice) {
+	for _, c := range choices {
+		if c.Filter == "" || k.catalogue.CheckFilter == nil {
+			return
+		}
+		err := k.catalogue.CheckFilter(c.Stream, c.Filter)
+		if err == nil {
+			continue
+		}
+		hint := `write it like Type eq 20 and Name ne null; "exactduck endpoints ` + c.Stream.Name + `" lists the properties`
+		about := c.Stream.Name + ": "
+		if len(choices) == 1 {
+			about = ""
+		}
+		k.report(at, hint, "%s%v", about, err)
+		if placed, ok := errors.AsType[*Misplaced](err); ok {
+			k.problems[len(k.problems)-1].shift(k.config.source, placed.At)
+		}
+		return
+	}
+}
+
+// column checks one column that is asked for.
+func (k *checker) column(at path, column string, choices []*Choice) {
+	if !slices.ContainsFunc(choices, func(c *Choice) bool { return len(c.columns([]string{column})) > 0 }) {
+		k.noColumn(at, column, choices)
+	}
+}
+
+func (k *checker) excluded(at path, column string, choices []*Choice) {
+	found := false
+	for _, c := range choices {
+		if c.needed(column) {
+			k.report(at, "remove it here", "%s is part of the key or the cursor of %s and cannot be left out", column, c.Stream.Name)
+			return
+		}
+		found = found || len(c.columns([]string{column})) > 0
+	}
+	if !found && len(choices) > 0 {
+		k.noColumn(at, column, choices)
+	}
+}
+
+func (k *checker) noColumn(at path, column string, choices []*Choice) {
+	var names []string
+	for _, c := range choices {
+		names = append(names, c.columnNames()...)
+	}
+	slices.Sort(names)
+	hint := didYouMean(column, slices.Compact(names))
+	k.report(at, cmp.Or(hint, `"exactduck endpoints `+choices[0].Stream.Name+`" lists them`), "there is no column %q", column)
+}
