@@ -10,10 +10,11 @@ import (
 
 // wire lies between the program and the simulated Exact, and writes down what passes.
 type wire struct {
-	clock func() time.Time
+	clock   func() time.Time // Exact's
+	next    http.RoundTripper
+	latency time.Duration // of each way, in a bubble where time runs by itself
 
 	mu   sync.Mutex
-	next http.RoundTripper
 	seen []request
 	meet func(*http.Request) // called before a request goes on; nil: nothing happens
 }
@@ -27,23 +28,38 @@ type request struct {
 
 func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	w.mu.Lock()
-	next, meet := w.next, w.meet
+	meet := w.meet
 	w.mu.Unlock()
 	if meet != nil {
 		meet(r)
+	}
+	if err := w.travel(r); err != nil {
+		return nil, err
 	}
 	seen := request{path: r.URL.Path, query: r.URL.RawQuery, at: w.clock()}
 	if text, err := url.QueryUnescape(r.URL.RawQuery); err == nil {
 		seen.query = text
 	}
-	answer, err := next.RoundTrip(r)
+	answer, err := w.next.RoundTrip(r)
 	if err == nil {
 		seen.status = answer.StatusCode
+		answer.Header.Set("Date", w.clock().UTC().Format(http.TimeFormat)) // cut to the second
 	}
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.seen = append(w.seen, seen)
+	w.mu.Unlock()
+	if lost := w.travel(r); err == nil {
+		err = lost
+	}
 	return answer, err
+}
+
+// travel is the way to Exact, or back.
+func (w *wire) travel(r *http.Request) error {
+	if w.latency == 0 {
+		return nil
+	}
+	return pause(r.Context(), w.latency)
 }
 
 // onRequest sets what happens before every request from now on.

@@ -33,13 +33,17 @@ type world struct {
 }
 
 type clock struct {
-	mu  sync.Mutex
-	now time.Time
+	mu    sync.Mutex
+	now   time.Time
+	since time.Time // of the bubble in which it runs by itself; zero: it does not
 }
 
 func (c *clock) time() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !c.since.IsZero() {
+		return c.now.Add(time.Since(c.since))
+	}
 	return c.now
 }
 
@@ -51,7 +55,21 @@ func (c *clock) advance(d time.Duration) {
 
 // wait takes the place of a pause.
 func (c *clock) wait(ctx context.Context, d time.Duration) error {
+	if !c.since.IsZero() {
+		return pause(ctx, d)
+	}
 	c.advance(d)
+	return ctx.Err()
+}
+
+// pause is a real one, or in a bubble of package synctest as good as one.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 	return ctx.Err()
 }
 
@@ -66,14 +84,16 @@ const (
 func newWorld(t *testing.T, dir, streams string, o sandbox.Options) *world {
 	t.Helper()
 	w := &world{t: t, dir: dir, clock: &clock{now: time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)}, pipelineLines: withLake}
-	o.Clock = w.clock.time
+	if o.Clock == nil {
+		o.Clock = w.clock.time
+	}
 	simulated, err := sandbox.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { simulated.Close() })
 	w.sandbox = simulated
-	w.wire = &wire{clock: w.clock.time, next: simulated.Transport()}
+	w.wire = &wire{clock: o.Clock, next: simulated.Transport()}
 	w.log = slog.New(slog.DiscardHandler)
 	if os.Getenv("EXACTDUCK_TEST_LOG") != "" {
 		w.log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
