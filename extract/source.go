@@ -89,6 +89,9 @@ type Read struct {
 	// Since limits the read to rows modified at or after this wall time; zero: no limit. It is
 	// honoured by every variant that has a Modified property, and refused by the others.
 	Since time.Time
+	// Moved says that the scope's row versions were given anew at some time, so that none of them
+	// tells where the rows modified since a date begin.
+	Moved bool
 	// Also names properties to ask for beside the table's columns; they land in Extra.
 	Also []string
 	// Filter keeps the rows of which it is true, in the source's own language; "" keeps all. What
