@@ -54,6 +54,9 @@ type Choice struct {
 	exact bool // by name, not by wildcard
 }
 
+// Named reports that the file has the stream by its name and not only by a pattern.
+func (c *Choice) Named() bool { return c.exact }
+
 // Table is the table of a variant of the stream with the chosen columns. Key and version are always
 // among them, and so is the column that dates rows where that is the cursor.
 func (c *Choice) Table(v *extract.Variant) *schema.Table {
