@@ -23,7 +23,7 @@ type Stream struct {
 	Variant  string    `json:"variant,omitempty"`
 	Mode     string    `json:"mode,omitempty"`
 	Why      string    `json:"why,omitempty"`
-	Status   string    `json:"status"` // reading, read, done, failed, suspect_shrink, postponed
+	Status   string    `json:"status"` // reading, read, done, failed, forbidden, suspect_shrink, postponed
 	Pages    int       `json:"pages"`
 	Rows     int64     `json:"rows_read"`
 	Inserted int64     `json:"inserted"`
@@ -47,8 +47,10 @@ type Record struct {
 	Calls    int       `json:"calls"`
 	Message  string    `json:"message,omitempty"`
 	// Left is how many calls of the day each scope had left when the run ended, as far as known.
-	Left    map[string]int `json:"calls_left,omitempty"`
-	Streams []Stream       `json:"streams"`
+	Left map[string]int `json:"calls_left,omitempty"`
+	// Warnings are what a person should know though nothing failed.
+	Warnings []string `json:"warnings,omitempty"`
+	Streams  []Stream `json:"streams"`
 }
 
 // Totals adds up what the streams of a run did.
@@ -66,8 +68,9 @@ func (r *Record) Totals() (sum Stream) {
 // event is one line of the file: the whole of what changed, so that the last line about a thing
 // is the truth about it.
 type event struct {
-	Run    *Record `json:"run,omitempty"`
-	Stream *Stream `json:"stream,omitempty"`
+	Run     *Record `json:"run,omitempty"`
+	Stream  *Stream `json:"stream,omitempty"`
+	Warning string  `json:"warning,omitempty"`
 }
 
 // Writer appends to the record of one run. Its methods may be called from several goroutines.
@@ -75,6 +78,7 @@ type Writer struct {
 	mu     sync.Mutex
 	file   *os.File
 	record Record
+	places places
 }
 
 // Create begins the record of a run in dir, which is made when it is missing.
@@ -87,7 +91,7 @@ func Create(dir string, r Record) (*Writer, error) {
 		return nil, fmt.Errorf("create the run's record: %w", err)
 	}
 	r.Status, r.PID, r.Streams = "running", os.Getpid(), nil
-	w := &Writer{file: file, record: r}
+	w := &Writer{file: file, record: r, places: places{}}
 	return w, w.append(event{Run: &r})
 }
 
@@ -95,8 +99,16 @@ func Create(dir string, r Record) (*Writer, error) {
 func (w *Writer) Stream(s Stream) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	put(&w.record, s)
+	w.places.put(&w.record, s)
 	return w.append(event{Stream: &s})
+}
+
+// Warn notes something that a person should know though nothing failed.
+func (w *Writer) Warn(text string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.record.Warnings = append(w.record.Warnings, text)
+	return w.append(event{Warning: text})
 }
 
 // End notes how the run ended, which end says but for the streams, closes the file and returns the
@@ -108,7 +120,7 @@ func (w *Writer) End(end Record) (Record, error) {
 	r.Status, r.ExitCode, r.Calls, r.Message, r.Left, r.Ended = end.Status, end.ExitCode, end.Calls, end.Message, end.Left, end.Ended
 	w.record = r
 	line := r
-	line.Streams = nil
+	line.Streams, line.Warnings = nil, nil
 	return r, errors.Join(w.append(event{Run: &line}), w.file.Close())
 }
 
@@ -132,11 +144,14 @@ func (w *Writer) append(e event) error {
 	return nil
 }
 
-func put(r *Record, s Stream) {
-	at := slices.IndexFunc(r.Streams, func(o Stream) bool {
-		return o.Stream == s.Stream && o.Scope == s.Scope && o.Mode == s.Mode
-	})
-	if at < 0 {
+// places is where in a record each of its streams is.
+type places map[[3]string]int
+
+func (p places) put(r *Record, s Stream) {
+	key := [3]string{s.Stream, s.Scope, s.Mode}
+	at, known := p[key]
+	if !known {
+		p[key] = len(r.Streams)
 		r.Streams = append(r.Streams, s)
 		return
 	}
@@ -152,6 +167,7 @@ func Read(path string) (Record, error) {
 	}
 	defer file.Close()
 	var r Record
+	at := places{}
 	lines := bufio.NewScanner(file)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
@@ -160,12 +176,15 @@ func Read(path string) (Record, error) {
 			continue
 		}
 		if e.Run != nil {
-			streams := r.Streams
+			streams, warnings := r.Streams, r.Warnings
 			r = *e.Run
-			r.Streams = streams
+			r.Streams, r.Warnings = streams, warnings
 		}
 		if e.Stream != nil {
-			put(&r, *e.Stream)
+			at.put(&r, *e.Stream)
+		}
+		if e.Warning != "" {
+			r.Warnings = append(r.Warnings, e.Warning)
 		}
 	}
 	return r, lines.Err()
