@@ -15,8 +15,9 @@ var syncTimestampTable = &schema.Table{Columns: []schema.Column{{Name: "TimeStam
 
 // findFloor looks up where in a feed of row versions the records begin that were modified since
 // the limit of the read, for feeds that the service can say it of. Of others, in a division whose
-// versions were given anew, and when the service does not answer, everything is read and what is too old left out: an empty answer may mean that
-// there is nothing so new, or that the user lacks a right.
+// versions were given anew, and when the service does not answer, everything is read and what is
+// too old left out: an empty answer may mean that there is nothing so new, or that the user lacks a
+// right.
 func (p *pass) findFloor(ctx context.Context) error {
 	if p.asked || p.since == "" || p.read.Moved || p.from.From > 0 || p.read.Variant.Cursor != extract.Versioned || p.endpoint.SyncTimestamp == "" {
 		return nil
