@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -16,23 +19,21 @@ type wire struct {
 
 	mu   sync.Mutex
 	seen []request
-	meet func(*http.Request) // called before a request goes on; nil: nothing happens
+	meet func(*request) // called before a request goes on; nil: nothing happens
 }
 
 // request is one that passed, and how it was answered.
 type request struct {
 	path, query string // as documented, and decoded
 	at          time.Time
-	status      int // 0: not at all
+	status      int  // 0: not at all
+	more        bool // another page follows
 }
 
 func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	w.mu.Lock()
 	meet := w.meet
 	w.mu.Unlock()
-	if meet != nil {
-		meet(r)
-	}
 	if err := w.travel(r); err != nil {
 		return nil, err
 	}
@@ -40,9 +41,12 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	if text, err := url.QueryUnescape(r.URL.RawQuery); err == nil {
 		seen.query = text
 	}
+	if meet != nil {
+		meet(&seen)
+	}
 	answer, err := w.next.RoundTrip(r)
 	if err == nil {
-		seen.status = answer.StatusCode
+		seen.status, seen.more = answer.StatusCode, follows(answer)
 		answer.Header.Set("Date", w.clock().UTC().Format(http.TimeFormat)) // cut to the second
 	}
 	w.mu.Lock()
@@ -54,6 +58,18 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, err
 }
 
+// follows tells whether an answer names a next page.
+func follows(answer *http.Response) bool {
+	body, err := io.ReadAll(answer.Body)
+	answer.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), failing{err}))
+	return bytes.Contains(body, []byte(`"__next"`))
+}
+
+// failing is how a body ends: nil like any.
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, cmp.Or(f.err, io.EOF) }
+
 // travel is the way to Exact, or back.
 func (w *wire) travel(r *http.Request) error {
 	if w.latency == 0 {
@@ -63,7 +79,7 @@ func (w *wire) travel(r *http.Request) error {
 }
 
 // onRequest sets what happens before every request from now on.
-func (w *wire) onRequest(meet func(*http.Request)) {
+func (w *wire) onRequest(meet func(*request)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.meet = meet
