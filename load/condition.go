@@ -39,7 +39,7 @@ func Examine(ctx context.Context, o Options) (c Condition, err error) {
 	if _, err := os.Stat(w.path); errors.Is(err, fs.ErrNotExist) {
 		return c, nil
 	}
-	lock, err := acquire(ctx, w.beside(".lock"), false)
+	lock, err := acquire(ctx, w.beside(".lock"), Options{Brief: true})
 	if busy, ok := errors.AsType[*Busy](err); ok {
 		c.Busy = busy
 		c.Working, _ = measure(w.path)

@@ -38,6 +38,9 @@ type Options struct {
 	Threads int
 	// Wait says to wait for another run's lock as long as the context lives.
 	Wait bool
+	// Brief says that the warehouse is held for a moment only: others wait for it and are not turned
+	// away.
+	Brief bool
 }
 
 // Warehouse is an opened working database. It is made by [Open] and used by one goroutine at a
@@ -69,7 +72,7 @@ func Open(ctx context.Context, o Options) (*Warehouse, error) {
 	if err := makeStateDir(w.state); err != nil {
 		return nil, err
 	}
-	if w.lock, err = acquire(ctx, w.beside(".lock"), o.Wait); err != nil {
+	if w.lock, err = acquire(ctx, w.beside(".lock"), o); err != nil {
 		return nil, err
 	}
 	if err := w.open(ctx); err != nil {
