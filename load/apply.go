@@ -25,13 +25,19 @@ type Part struct {
 	File *spool.File
 	// Accept says that it is true when the read removes more than the shrink guard believes.
 	Accept bool
+	// ReloadMissed says of a sweep that the next run is to read the stream from its beginning when
+	// rows were missed; it is noted in the same transaction.
+	ReloadMissed bool
+	// Follow says with what the rows go; zero: each goes by itself.
+	Follow Follow
 }
 
 // Applied says what became of a part.
 type Applied struct {
 	Stream string
 	Scope  schema.Scope
-	// Read counts the spooled rows; of them Inserted had no row before and Updated replaced one.
+	// Read counts the spooled rows but for those that are marked as [schema.Page.Out] does; of them
+	// Inserted had no row before and Updated replaced one.
 	// Deleted rows were removed or marked. Missed rows were found by a sweep and are not, or
 	// only as an older version, in the warehouse: an earlier read has overlooked them.
 	Read, Inserted, Updated, Deleted, Missed int64
@@ -50,6 +56,8 @@ type portion struct {
 	result *Applied
 	// touched says that rows of the part's scope have changed.
 	touched bool
+	// renumbered says of tombstones that their versions cannot be compared with those before.
+	renumbered bool
 }
 
 func (p *portion) suspect() bool { return p.result.Suspect != nil }
@@ -102,7 +110,7 @@ func prepare(b Batch) ([]*portion, []Applied, error) {
 		if i > 0 && h.Table.FullName() != parts[0].header.Table.FullName() {
 			return nil, nil, fmt.Errorf("apply %s: %s is another table", parts[0].header.Table.FullName(), h.Table.FullName())
 		}
-		results[i] = Applied{Stream: h.Stream, Scope: h.Scope, Read: p.File.Rows()}
+		results[i] = Applied{Stream: h.Stream, Scope: h.Scope, Read: p.File.Rows() - p.File.Marked()}
 		parts = append(parts, &portion{Part: p, header: h, result: &results[i]})
 	}
 	return parts, results, nil
@@ -114,8 +122,9 @@ func (a *application) run(ctx context.Context, parts []*portion) error {
 	if err != nil || len(todo) == 0 {
 		return err
 	}
-	for _, p := range todo {
-		if err := a.shapeUp(ctx, p.header); err != nil {
+	groups := group(todo)
+	for _, g := range groups {
+		if err := a.shapeUp(ctx, g[0]); err != nil {
 			return err
 		}
 	}
@@ -124,7 +133,7 @@ func (a *application) run(ctx context.Context, parts []*portion) error {
 	} else if known != nil && todo[0].header.Table.Service != ownSchema {
 		a.buries = true
 	}
-	for _, g := range group(todo) {
+	for _, g := range groups {
 		if err := a.applyGroup(ctx, g); err != nil {
 			return err
 		}
@@ -139,10 +148,13 @@ func (a *application) run(ctx context.Context, parts []*portion) error {
 
 // unapplied leaves out what the cursors say has been applied.
 func (a *application) unapplied(ctx context.Context, parts []*portion) (todo []*portion, err error) {
+	known, err := a.cursorsIn(ctx, parts)
+	if err != nil {
+		return nil, err
+	}
 	for _, p := range parts {
-		if p.before, err = a.cursorIn(ctx, p.header); err != nil {
-			return nil, err
-		}
+		p.before = known[p.at()]
+		p.renumbered = isTombstones(p.header.Table) && p.before.Stream != "" && p.before.Epoch != p.header.Epoch
 		applied := p.before.Spool
 		if p.header.Mode == spool.Sweep {
 			applied = p.before.SweepSpool
@@ -156,14 +168,15 @@ func (a *application) unapplied(ctx context.Context, parts []*portion) (todo []*
 	return todo, nil
 }
 
-func (a *application) shapeUp(ctx context.Context, h spool.Header) (err error) {
+func (a *application) shapeUp(ctx context.Context, p *portion) (err error) {
+	h := p.header
 	if a.stored, err = a.evolve(ctx, h.Table); err != nil {
 		return err
 	}
 	if h.Mode == spool.Sweep || h.Table.Service == ownSchema {
 		return nil
 	}
-	return a.describe(ctx, h.Table)
+	return a.describe(ctx, h.Table, p.Follow)
 }
 
 // group puts together what the same statements can apply: small tables cost what a statement
@@ -172,7 +185,7 @@ func group(parts []*portion) (groups [][]*portion) {
 	for _, p := range parts {
 		i := slices.IndexFunc(groups, func(g []*portion) bool {
 			first := g[0].header
-			return first.Mode == p.header.Mode && slices.Equal(first.Table.Columns, p.header.Table.Columns) &&
+			return first.Mode == p.header.Mode && g[0].Follow == p.Follow && g[0].renumbered == p.renumbered && slices.Equal(first.Table.Columns, p.header.Table.Columns) &&
 				slices.Equal(first.Table.Key, p.header.Table.Key) && first.Table.Version == p.header.Table.Version &&
 				!slices.ContainsFunc(g, func(o *portion) bool { return o.header.Scope == p.header.Scope })
 		})
@@ -198,12 +211,16 @@ func (a *application) shapeOf(g []*portion) shape {
 	s := shape{
 		service: a.service(h.Table), name: h.Table.Name, scope: h.Table.Scope.Name, key: h.Table.Key,
 		version: h.Table.Version, stored: a.stored, mode: h.Mode, soft: a.batch.Soft,
+		renumbered: g[0].renumbered, out: slices.ContainsFunc(g, func(p *portion) bool { return p.File.Marked() > 0 }),
 	}
 	for _, c := range h.Table.Columns {
 		s.spooled = append(s.spooled, c.Name)
 	}
 	if h.Mode == spool.Sweep && s.has(h.Dated) {
 		s.dated = h.Dated
+	}
+	if header, _ := find(a.stored, g[0].Follow.HeaderKey); a.buries && s.has(header.name) && header.kind == schema.UUID.String() {
+		s.header = header.name
 	}
 	return s
 }
@@ -243,12 +260,16 @@ func (a *application) offerParts(ctx context.Context, s shape, g []*portion) (ma
 	if _, err := a.exec(ctx, "list parts", createPart(scope.String())); err != nil {
 		return nil, err
 	}
-	for _, p := range g {
-		value, err := scopeValue(scope, p.header.Scope)
-		if err != nil {
-			return nil, err
+	for some := range slices.Chunk(g, together) {
+		var args []any
+		for _, p := range some {
+			value, err := scopeValue(scope, p.header.Scope)
+			if err != nil {
+				return nil, err
+			}
+			args = append(args, p.number, value, p.header.Began.UTC(), p.header.HistoryFrom)
 		}
-		if _, err := a.exec(ctx, "list parts", addPart, p.number, value, p.header.Began.UTC(), p.header.HistoryFrom); err != nil {
+		if _, err := a.exec(ctx, "list parts", addParts(len(some)), args...); err != nil {
 			return nil, err
 		}
 	}
@@ -308,7 +329,7 @@ func (a *application) reading(g []*portion, columns []string, wanted bitmap, f f
 	if err != nil {
 		return err
 	}
-	source.wanted = wanted
+	source.wanted, source.unmarked = wanted, g[0].header.Table.Key == nil
 	defer source.close()
 	n, withdraw := a.pages.offer(source)
 	defer withdraw()

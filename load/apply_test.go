@@ -300,7 +300,7 @@ func TestEvolve(t *testing.T) {
 	b.expect("a variant without a column", "SELECT Name, Amount, _run_id FROM crm.Accounts ORDER BY ALL", "-|0.0005|r1", "-|0.0006|r3")
 	b.expect("changes", "SELECT run_id, table_name, column_name, change FROM _exactduck.schema_changes ORDER BY ALL",
 		"r1|crm.Accounts|-|table created", "r2|crm.Accounts|Amount|misfit", "r2|crm.Accounts|Name|column added", "r2|crm.Accounts|Novelty|unknown property")
-	b.expect("tables", "SELECT * FROM _exactduck.tables", "crm|Accounts|_division|[ID]|Timestamp|2")
+	b.expect("tables", "SELECT * FROM _exactduck.tables", "crm|Accounts|_division|[ID]|Timestamp|2|-|-|-|false")
 
 	other := *accounts
 	other.Columns = slices.Clone(accounts.Columns)

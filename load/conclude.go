@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 
 	"exactduck/load/spool"
 	"exactduck/schema"
@@ -20,21 +21,18 @@ func (a *application) conclude(ctx context.Context, parts []*portion) error {
 	if err != nil {
 		return err
 	}
-	touched := map[schema.Scope]bool{}
+	var touched []schema.Scope
 	for _, p := range parts {
-		if p.touched && !touched[p.header.Scope] && t.Service != ownSchema {
-			if err := touch(ctx, a.c, name, p.header.Scope); err != nil {
-				return err
-			}
-			touched[p.header.Scope] = true
-		}
-		if !p.suspect() {
-			if err := a.storeCursor(ctx, p, name, rows[p.header.Scope]); err != nil {
-				return err
-			}
+		if p.touched && !slices.Contains(touched, p.header.Scope) {
+			touched = append(touched, p.header.Scope)
 		}
 	}
-	return nil
+	if len(touched) > 0 && t.Service != ownSchema {
+		if err := touch(ctx, a.c, name, touched...); err != nil {
+			return err
+		}
+	}
+	return a.storeCursors(ctx, parts, name, rows)
 }
 
 func (a *application) liveRows(ctx context.Context, t *schema.Table) (map[schema.Scope]int64, error) {
@@ -51,43 +49,78 @@ func (a *application) liveRows(ctx context.Context, t *schema.Table) (map[schema
 	return rows, err
 }
 
-// cursorIn reads the cursor as this transaction sees it; zero when there is none.
-func (a *application) cursorIn(ctx context.Context, h spool.Header) (found Cursor, err error) {
-	err = a.each(ctx, "read cursor", "SELECT "+cursorColumns+" FROM _exactduck.cursors WHERE prefix = ? AND stream = ? AND scope = ?",
-		[]any{a.prefix, h.Stream, string(h.Scope)}, func(rows *sql.Rows) (err error) {
-			found, err = scanCursor(rows)
-			return err
-		})
-	return found, err
+// streamScope names a cursor.
+type streamScope struct {
+	stream string
+	scope  schema.Scope
 }
 
-// storeCursor moves the cursor to where the part's read ended. A window leaves it alone, and a
-// sweep only notes that it has been.
-func (a *application) storeCursor(ctx context.Context, p *portion, table string, rows int64) error {
-	before, err := a.cursorIn(ctx, p.header) // another part of the batch may have moved it
-	if err != nil {
-		return err
+func (p *portion) at() streamScope { return streamScope{p.header.Stream, p.header.Scope} }
+
+// cursorsIn reads the cursors of the streams of parts as this transaction sees them.
+func (a *application) cursorsIn(ctx context.Context, parts []*portion) (map[streamScope]Cursor, error) {
+	found, asked := map[streamScope]Cursor{}, map[string]bool{}
+	for _, p := range parts {
+		if asked[p.header.Stream] {
+			continue
+		}
+		asked[p.header.Stream] = true
+		all, err := cursors(ctx, a.c, "prefix = ? AND stream = ?", a.prefix, p.header.Stream)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range all {
+			found[streamScope{c.Stream, c.Scope}] = c
+		}
 	}
-	h, after := p.header, before
-	switch {
-	case h.Mode == spool.Window && before.Stream == "", h.Mode == spool.Sweep && before.Stream == "":
-		return nil
-	case h.Mode == spool.Window:
-	case h.Mode == spool.Sweep:
+	return found, nil
+}
+
+// storeCursors moves the cursors to where the reads ended. A part that was suspect leaves its as it was.
+func (a *application) storeCursors(ctx context.Context, parts []*portion, table string, rows map[schema.Scope]int64) error {
+	now := map[streamScope]Cursor{}
+	for _, p := range parts { // several of them may move one cursor
+		now[p.at()] = p.before
+	}
+	changed := map[streamScope]bool{}
+	for _, p := range parts {
+		at := p.at()
+		before := now[at]
+		after, moves := p.move(before)
+		if p.suspect() || !moves {
+			continue
+		}
+		after.Table, after.Rows, after.RunID = table, rows[p.header.Scope], a.batch.Run
+		if after != before {
+			now[at], changed[at] = after, true
+		}
+	}
+	var all []Cursor
+	for at := range changed {
+		all = append(all, now[at])
+	}
+	return a.putCursors(ctx, a.c, all...)
+}
+
+// move is the cursor as the part leaves it, and whether it may be stored. A window leaves it alone,
+// and a sweep only notes that it has been.
+func (p *portion) move(before Cursor) (after Cursor, moves bool) {
+	h := p.header
+	switch after = before; h.Mode {
+	case spool.Window:
+		return after, before.Stream != ""
+	case spool.Sweep:
 		after.SweptAt, after.SweepSpool = h.Began, h.ID
-	default:
-		after = Cursor{
-			Stream: h.Stream, Scope: h.Scope, Table: table, Variant: h.Variant, Fingerprint: h.Fingerprint,
-			Epoch: h.Epoch, Position: p.File.Resume(), Complete: true, HistoryFrom: h.HistoryFrom, ReadAt: h.Began,
-			SweptAt: before.SweptAt, Spool: h.ID, SweepSpool: before.SweepSpool,
-		}
-		if h.Mode == spool.Replace {
-			after.SweptAt = h.Began // a read of everything finds what is gone as well
-		}
+		after.Complete = before.Complete && !(p.ReloadMissed && p.result.Missed > 0)
+		return after, before.Stream != ""
 	}
-	after.Rows, after.RunID = rows, a.batch.Run
-	if after == before {
-		return nil
+	after = Cursor{
+		Stream: h.Stream, Scope: h.Scope, Variant: h.Variant, Fingerprint: h.Fingerprint,
+		Epoch: h.Epoch, Position: p.File.Resume(), Complete: true, HistoryFrom: h.HistoryFrom, ReadAt: h.Began,
+		SweptAt: before.SweptAt, Spool: h.ID, SweepSpool: before.SweepSpool,
 	}
-	return a.putCursor(ctx, a.c, after)
+	if h.Mode == spool.Replace {
+		after.SweptAt = h.Began // a read of everything finds what is gone as well
+	}
+	return after, true
 }

@@ -49,8 +49,8 @@ func (w *Warehouse) Cursors(ctx context.Context) ([]Cursor, error) {
 // Cursors returns the cursors of all connections, as of the last publication.
 func (r *Reader) Cursors(ctx context.Context) ([]Cursor, error) { return cursors(ctx, r.db, "true") }
 
-func cursors(ctx context.Context, db *sql.DB, where string, args ...any) ([]Cursor, error) {
-	rows, err := db.QueryContext(ctx, "SELECT "+cursorColumns+" FROM _exactduck.cursors WHERE "+where+
+func cursors(ctx context.Context, q querier, where string, args ...any) ([]Cursor, error) {
+	rows, err := q.QueryContext(ctx, "SELECT "+cursorColumns+" FROM _exactduck.cursors WHERE "+where+
 		" ORDER BY prefix, stream, scope", args...)
 	if err != nil {
 		return nil, fmt.Errorf("read cursors: %w", err)
@@ -75,22 +75,16 @@ func scanCursor(rows *sql.Rows) (c Cursor, err error) {
 	return c, err
 }
 
-// putCursor writes a cursor in the transaction of c, in the place of the one before.
-func (w *Warehouse) putCursor(ctx context.Context, c *sql.Conn, cursor Cursor) error {
-	_, err := c.ExecContext(ctx, `DELETE FROM _exactduck.cursors WHERE prefix = ? AND stream = ? AND scope = ?`,
-		w.prefix, cursor.Stream, string(cursor.Scope))
-	if err != nil {
-		return fmt.Errorf("write cursor: %w", err)
+// putCursors writes cursors in the transaction of c, in the place of those before.
+func (w *Warehouse) putCursors(ctx context.Context, c *sql.Conn, all ...Cursor) error {
+	var rows [][]any
+	for _, n := range all {
+		rows = append(rows, []any{
+			w.prefix, n.Stream, string(n.Scope), n.Table, n.Variant, n.Fingerprint, n.Epoch, string(n.Position), n.Complete,
+			n.HistoryFrom, orNull(n.ReadAt), orNull(n.SweptAt), n.Spool, n.SweepSpool, n.Rows, n.RunID,
+		})
 	}
-	_, err = c.ExecContext(ctx, "INSERT INTO _exactduck.cursors (prefix, "+cursorColumns+
-		") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		w.prefix, cursor.Stream, string(cursor.Scope), cursor.Table, cursor.Variant, cursor.Fingerprint, cursor.Epoch,
-		string(cursor.Position), cursor.Complete, cursor.HistoryFrom, orNull(cursor.ReadAt), orNull(cursor.SweptAt),
-		cursor.Spool, cursor.SweepSpool, cursor.Rows, cursor.RunID)
-	if err != nil {
-		return fmt.Errorf("write cursor: %w", err)
-	}
-	return nil
+	return wrap("write cursors", replaceRows(ctx, c, "_exactduck.cursors", "prefix, "+cursorColumns, 3, rows))
 }
 
 // Reload makes the next run read a stream of a scope from its beginning. The rows stay until then.

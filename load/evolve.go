@@ -123,23 +123,29 @@ func storedColumns(ctx context.Context, c *sql.Conn, service, table string) ([]f
 }
 
 // describe keeps _exactduck.tables true: it is how tombstones and the lake find a table's key.
-func (a *application) describe(ctx context.Context, t *schema.Table) error {
+func (a *application) describe(ctx context.Context, t *schema.Table, f Follow) error {
 	key := make([]string, len(t.Key))
 	for i, k := range t.Key {
 		key[i] = literal(k)
 	}
-	row := fmt.Sprintf("(%s, %s, %s, [%s]::VARCHAR[], nullif(%s, ''), nullif(%d, 0))",
-		literal(a.service(t)), literal(t.Name), literal(t.Scope.Name), strings.Join(key, ", "), literal(t.Version), t.Entity)
+	header := ""
+	if f.HeaderTable != "" {
+		header = a.prefix + f.HeaderTable
+	}
+	row := fmt.Sprintf("(%s, %s, %s, [%s]::VARCHAR[], nullif(%s, ''), nullif(%d, 0), nullif(%s, ''), nullif(%s, ''), nullif(%d, 0), %t)",
+		literal(a.service(t)), literal(t.Name), literal(t.Scope.Name), strings.Join(key, ", "), literal(t.Version), t.Entity,
+		literal(header), literal(f.HeaderKey), f.Entity, f.HeaderKey != "")
+	const columns = "service, name, scope_column, key, version, entity, header, header_key, header_entity, follow"
 	var same bool
-	err := a.c.QueryRowContext(ctx, `SELECT count(*) > 0 FROM _exactduck.tables t, (VALUES `+row+`) n (service, name, scope_column, key, version, entity)
-		WHERE t IS NOT DISTINCT FROM n`).Scan(&same)
+	err := a.c.QueryRowContext(ctx, "SELECT count(*) > 0 FROM (SELECT "+columns+" FROM _exactduck.tables) t, (VALUES "+row+") n ("+columns+
+		") WHERE t IS NOT DISTINCT FROM n").Scan(&same)
 	if err != nil || same {
 		return wrap("look up table", err)
 	}
 	if _, err := a.exec(ctx, "describe table", "DELETE FROM _exactduck.tables WHERE service = ? AND name = ?", a.service(t), t.Name); err != nil {
 		return err
 	}
-	_, err = a.exec(ctx, "describe table", "INSERT INTO _exactduck.tables (service, name, scope_column, key, version, entity) VALUES "+row)
+	_, err = a.exec(ctx, "describe table", "INSERT INTO _exactduck.tables ("+columns+") VALUES "+row)
 	return err
 }
 
@@ -166,7 +172,7 @@ func (a *application) recordChanges(ctx context.Context, table string) error {
 		}
 	}
 	if shape {
-		return touch(ctx, a.c, table, "")
+		return touch(ctx, a.c, table)
 	}
 	return nil
 }

@@ -106,7 +106,7 @@ func fileError(path string, err error) error {
 // reserved are the names that DuckDB keeps for databases and schemas of its own, and ours.
 var reserved = map[string]bool{
 	"system": true, "temp": true, "main": true, "memory": true, "pg_catalog": true, "information_schema": true,
-	"_exactduck": true,
+	"_exactduck": true, "analytics": true,
 }
 
 // databaseName is the name under which DuckDB opens the file at path.

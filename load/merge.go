@@ -31,7 +31,7 @@ func (a *application) merge(ctx context.Context, s shape, g []*portion, have map
 			return err
 		}
 	}
-	if s.mode == spool.Replace {
+	if s.mode == spool.Replace || s.marks() {
 		if err := a.removeGone(ctx, s); err != nil {
 			return err
 		}
@@ -50,6 +50,12 @@ func (a *application) meet(ctx context.Context, s shape, g []*portion) error {
 	if s.dated != "" {
 		columns = append(columns, s.dated)
 	}
+	if s.header != "" && !s.byContent() && !slices.Contains(s.key, s.header) {
+		columns = append(columns, s.header)
+	}
+	if s.out {
+		columns = append(columns, outColumn)
+	}
 	err := a.reading(g, columns, nil, func(pages int64) error {
 		_, err := a.exec(ctx, "read keys", s.createNewest(), pages)
 		return err
@@ -59,6 +65,11 @@ func (a *application) meet(ctx context.Context, s shape, g []*portion) error {
 	}
 	if entity := g[0].header.Table.Entity; a.buries && a.mayBeBuried(s, entity) {
 		if _, err := a.exec(ctx, "honour tombstones", s.bar(), entity); err != nil {
+			return err
+		}
+	}
+	if s.marks() {
+		if err := a.sendOut(ctx, s, g); err != nil {
 			return err
 		}
 	}
@@ -74,6 +85,36 @@ func (a *application) meet(ctx context.Context, s shape, g []*portion) error {
 		}
 	}
 	return nil
+}
+
+// sendOut takes out of the newest rows those that are not to be stored, because the read's filter does
+// not want them or because they went with their header. A merge removes what is stored of them, and no
+// guard asks how much: of each of these rows the source has said what became of it. To a read of
+// everything they are as rows that did not come.
+func (a *application) sendOut(ctx context.Context, s shape, g []*portion) error {
+	if s.header != "" {
+		entity, err := a.headerEntity(ctx, g[0].Follow)
+		if err != nil {
+			return err
+		}
+		if _, err := a.exec(ctx, "let lines follow their headers", s.barLines(), entity); err != nil {
+			return err
+		}
+	}
+	if s.merges() {
+		if _, err := a.exec(ctx, "find rows that go", s.createOut()); err != nil {
+			return err
+		}
+		gone, err := a.extents(ctx, "count rows that go", countGone)
+		if err != nil {
+			return err
+		}
+		for number, e := range gone {
+			g[number].result.Deleted, g[number].touched = e.all, true
+		}
+	}
+	_, err := a.exec(ctx, "leave out rows that go", dropOut)
+	return err
 }
 
 // miss finds the stored rows that did not come, and drops the parts of which too many are.
@@ -126,7 +167,7 @@ func (a *application) decide(ctx context.Context, g []*portion) (bitmap, error) 
 	}
 	total := int64(0)
 	for _, p := range g {
-		total += p.result.Read
+		total += p.File.Rows()
 	}
 	wanted := newBitmap(total)
 	err = a.each(ctx, "choose rows", selectWanted, nil, func(rows *sql.Rows) error {

@@ -14,7 +14,8 @@ import (
 const mark = "exactduck"
 
 // migrations bring a file from one format to the next; the format of a file is how many of them it
-// has seen. One that was ever released is never changed.
+// has seen. One that was ever released is never changed. One that readers are to see counts as a
+// change of the data: the file is published again.
 var migrations = []string{`
 CREATE SCHEMA IF NOT EXISTS _exactduck;
 CREATE TABLE _exactduck.meta (key VARCHAR NOT NULL, value VARCHAR NOT NULL);
@@ -46,6 +47,18 @@ CREATE TABLE _exactduck.calls (
 CREATE TABLE _exactduck.checks (
 	run_id VARCHAR, checked_at TIMESTAMPTZ NOT NULL, table_name VARCHAR NOT NULL, scope VARCHAR, kind VARCHAR NOT NULL,
 	result VARCHAR NOT NULL, detail VARCHAR);
+`, `
+CREATE TABLE _exactduck.divisions (
+	prefix VARCHAR NOT NULL, scope VARCHAR NOT NULL, code VARCHAR NOT NULL, name VARCHAR NOT NULL, epoch VARCHAR NOT NULL,
+	active BOOLEAN NOT NULL, first_seen TIMESTAMPTZ NOT NULL, last_seen TIMESTAMPTZ NOT NULL, gone_since TIMESTAMPTZ,
+	run_id VARCHAR NOT NULL);
+ALTER TABLE _exactduck.tables ADD COLUMN header VARCHAR;
+ALTER TABLE _exactduck.tables ADD COLUMN header_key VARCHAR;
+ALTER TABLE _exactduck.tables ADD COLUMN header_entity INTEGER;
+ALTER TABLE _exactduck.tables ADD COLUMN follow BOOLEAN;
+ALTER TABLE _exactduck.discoveries ADD COLUMN refused VARCHAR[];
+ALTER TABLE _exactduck.discoveries ADD COLUMN filtered BOOLEAN;
+UPDATE _exactduck.meta SET value = (value::BIGINT + 1)::VARCHAR WHERE key = 'generation';
 `}
 
 // migrate brings the working database to the format of this program.

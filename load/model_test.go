@@ -101,7 +101,7 @@ func (m *model) apply(r read, versioned bool, rows []came) (a Applied) {
 func (m *model) bar(r read, best map[string]came) {
 	for key, c := range best {
 		g, ok := m.graves[place{r.scope, key}]
-		if ok && (r.mode == spool.Replace && !g.known.Before(r.began) || r.mode != spool.Replace && g.version >= c.version) {
+		if ok && g.version >= c.version && (r.mode != spool.Replace || !g.known.Before(r.began)) {
 			delete(best, key)
 		}
 	}

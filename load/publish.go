@@ -34,6 +34,7 @@ type Published struct {
 // with *[Foreign], before anything is written, when a target is not ours.
 func (w *Warehouse) Publish(ctx context.Context, t Target) (p Published, err error) {
 	defer func() { err = errors.Join(err, w.closeDatabase()) }()
+	w.layOut(ctx)
 	id, err := readIdentity(ctx, w.db)
 	if err != nil {
 		return p, fmt.Errorf("publish: %w", fileError(w.path, err))

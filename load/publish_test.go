@@ -38,7 +38,7 @@ func fillTable(ctx context.Context, c *sql.Conn, table string, first, rows int, 
 		"CREATE SCHEMA IF NOT EXISTS crm",
 		`CREATE TABLE IF NOT EXISTS crm.` + table + ` (_division INTEGER, ID UUID, N BIGINT, Amount DECIMAL(18,4), "Name" VARCHAR,
 			_synced_at TIMESTAMPTZ, _run_id VARCHAR, _deleted_at TIMESTAMPTZ, _extra JSON)`,
-		`INSERT INTO _exactduck.tables SELECT 'crm', '` + table + `', '_division', ['ID'], NULL, 0
+		`INSERT INTO _exactduck.tables (service, name, scope_column, key, version, entity) SELECT 'crm', '` + table + `', '_division', ['ID'], NULL, 0
 			WHERE NOT EXISTS (FROM _exactduck.tables WHERE name = '` + table + `')`,
 	} {
 		if _, err := c.ExecContext(ctx, s); err != nil {
@@ -258,7 +258,7 @@ func TestLostStateDirectoryIsRecoveredFromThePublishedFile(t *testing.T) {
 	w := open(t, dir)
 	fill(t, w, 0, 7, "1")
 	err := w.inTx(t.Context(), func(ctx context.Context, c *sql.Conn) error {
-		return w.putCursor(ctx, c, Cursor{Stream: "crm/Accounts", Scope: "1", Table: "crm.Accounts", Position: "p7"})
+		return w.putCursors(ctx, c, Cursor{Stream: "crm/Accounts", Scope: "1", Table: "crm.Accounts", Position: "p7"})
 	})
 	if err != nil {
 		t.Fatal(err)

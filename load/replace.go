@@ -41,7 +41,7 @@ func (a *application) rewrite(ctx context.Context, s shape, g []*portion, have m
 	}
 	var total, first int64
 	for _, p := range g {
-		total += p.result.Read
+		total += p.File.Rows()
 	}
 	wanted := newBitmap(total)
 	some := false
@@ -51,12 +51,12 @@ func (a *application) rewrite(ctx context.Context, s shape, g []*portion, have m
 			if _, err := a.exec(ctx, "delete rows of scope", s.deletePart(), p.number); err != nil {
 				return err
 			}
-			for n := range p.result.Read {
+			for n := range p.File.Rows() {
 				wanted.add(first + n)
 			}
 			p.result.Inserted, p.result.Deleted, p.touched, some = p.result.Read, h.all, true, true
 		}
-		first += p.result.Read
+		first += p.File.Rows()
 	}
 	if !some {
 		return nil

@@ -44,6 +44,11 @@ type shape struct {
 	spooled       []string // those of them that the spool has
 	mode          spool.Mode
 	soft          bool
+	// renumbered says that versions order the spooled rows among each other only.
+	renumbered bool
+	// out says that spooled rows are marked as schema.Page.Out does.
+	out    bool
+	header string // of lines that go with their header: the column with its key; empty: they do not
 	// fresh says that the table has no row of these scopes: nothing can be met.
 	fresh bool
 }
@@ -54,8 +59,14 @@ func (s shape) fullName() string { return s.service + "." + s.name }
 
 // byContent says that equal content, not the version, keeps a stored row.
 func (s shape) byContent() bool {
-	return !s.fresh && s.mode != spool.Sweep && (s.version == "" || s.mode == spool.Replace)
+	return !s.fresh && s.mode != spool.Sweep && (s.version == "" || s.mode == spool.Replace || s.renumbered)
 }
+
+// marks says that some of the newest rows may have to go instead of being stored.
+func (s shape) marks() bool { return s.out || s.header != "" }
+
+// merges says that only what came can change: what did not come stays.
+func (s shape) merges() bool { return s.mode == spool.Merge || s.mode == spool.Window }
 
 // has says whether the spool brings the column.
 func (s shape) has(column string) bool {
@@ -81,8 +92,10 @@ func createPart(scopeKind string) string {
 	return "CREATE TEMP TABLE part (part INTEGER, scope " + scopeKind + ", began TIMESTAMPTZ, history TIMESTAMP)"
 }
 
-// addPart takes the date from which on rows are kept as text; "" is from the beginning.
-const addPart = "INSERT INTO temp.part VALUES (?, ?, ?, nullif(?, '')::TIMESTAMP)"
+// addParts takes, for each part, the date from which on rows are kept as text; "" is from the beginning.
+func addParts(n int) string {
+	return "INSERT INTO temp.part VALUES " + strings.Repeat(", (?, ?, ?, nullif(?, '')::TIMESTAMP)", n)[2:]
+}
 
 // content hashes what a row would hold after it was replaced by what is spooled: a column that
 // the spool does not have becomes NULL.
@@ -120,25 +133,64 @@ func (s shape) createNewest() string {
 	if s.dated != "" {
 		columns = append(columns, identifier(s.dated)+" AS dated")
 	}
+	if s.header != "" {
+		columns = append(columns, identifier(s.header)+" AS header")
+	}
+	if s.out {
+		columns = append(columns, outColumn+" AS out")
+	} else if s.marks() {
+		columns = append(columns, "false AS out")
+	}
 	return "CREATE TEMP TABLE newest AS FROM (SELECT " + strings.Join(columns, ", ") + `
 FROM exactduck_pages(?))
 QUALIFY row_number() OVER (PARTITION BY ` + strings.Join(append([]string{"scope"}, s.keyed("k%[2]d")...), ", ") + " ORDER BY " + order + ") = 1"
 }
 
-// bar drops spooled rows that a tombstone covers. In a read of everything, versions are of no
-// use: there a tombstone counts when it came to be known after the read began.
+// bar drops spooled rows that a tombstone covers.
 func (s shape) bar() string {
-	covers := "true"
-	switch {
-	case s.mode == spool.Replace:
-		covers = "d." + syncedAt + " >= p.began"
-	case s.version != "":
-		covers = "(s.version IS NULL OR s.version <= d." + identifier(tombstoneVersion) + ")"
+	return "DELETE FROM temp.newest WHERE ordinal IN (" + s.covered("k0") + ")"
+}
+
+// barLines marks the spooled lines whose header has a tombstone that covers them: they went with it.
+func (s shape) barLines() string {
+	return "UPDATE temp.newest SET out = true WHERE ordinal IN (" + s.covered("header") + ")"
+}
+
+// covered finds the spooled rows that are not newer than a tombstone of the key in a column; it takes
+// the entity. In a read of everything a tombstone counts only when it came to be known after the read
+// began: what the source shows in spite of one that is older is there.
+func (s shape) covered(key string) string {
+	covers := ""
+	if s.version != "" {
+		covers += "\nAND (s.version IS NULL OR s.version <= d." + identifier(tombstoneVersion) + ")"
 	}
-	return `DELETE FROM temp.newest WHERE ordinal IN (
+	if s.mode == spool.Replace {
+		covers += "\nAND d." + syncedAt + " >= p.began"
+	}
+	return `
 SELECT s.ordinal FROM temp.newest s JOIN temp.part p ON p.part = s.part
-JOIN ` + tombstones + " d ON d." + identifier(tombstoneEntity) + " = ? AND d." + identifier(s.scope) + " = s.scope AND d." + identifier(tombstoneKey) + ` = s.k0
-WHERE ` + covers + ")"
+JOIN ` + tombstones + " d ON d." + identifier(tombstoneEntity) + " = ? AND d." + identifier(s.scope) + " = s.scope AND d." + identifier(tombstoneKey) + " = s." + key + covers
+}
+
+// createOut finds the stored rows that are older than a spooled row which is to go.
+func (s shape) createOut() string {
+	where := "s.out"
+	if s.version != "" {
+		where += " AND coalesce(t." + identifier(s.version) + " < s.version, s.version IS NOT NULL)"
+	}
+	if s.soft {
+		where += " AND t." + deletedAt + " IS NULL"
+	}
+	return "CREATE TEMP TABLE gone AS SELECT s.part, t.rowid AS existing, t." + deletedAt + ` IS NULL AS live
+FROM temp.newest s JOIN ` + s.table() + " t ON " + s.sameKey() + " WHERE " + where
+}
+
+const dropOut = "DELETE FROM temp.newest WHERE out"
+
+// sameKey joins a stored row t with a spooled one s.
+func (s shape) sameKey() string {
+	on := append([]string{"t." + identifier(s.scope) + " = s.scope"}, s.keyed("t.%s IS NOT DISTINCT FROM s.k%d")...)
+	return strings.Join(on, " AND ")
 }
 
 // createMet finds the stored rows of the spooled keys. stays is already right where versions
@@ -152,9 +204,8 @@ func (s shape) createMet() string {
 	case s.version != "":
 		stays += " AND (s.version IS NULL OR coalesce(t." + identifier(s.version) + " >= s.version, false))"
 	}
-	on := append([]string{"t." + identifier(s.scope) + " = s.scope"}, s.keyed("t.%s IS NOT DISTINCT FROM s.k%d")...)
 	return "CREATE TEMP TABLE met AS SELECT s.part, s.ordinal, t.rowid AS existing, " + stays + " AS stays" + carried + `
-FROM temp.newest s JOIN ` + s.table() + " t ON " + strings.Join(on, " AND ")
+FROM temp.newest s JOIN ` + s.table() + " t ON " + s.sameKey()
 }
 
 // compareContent lets stored rows stay that equal what is spooled.

@@ -69,7 +69,7 @@ func TestStatements(t *testing.T) {
 		"rewrite":         {keyless.countStored(), keyless.sumStored(), keyless.sumSpooled(), keyless.deletePart(), keyless.insertWanted()},
 		"bury":            {grave.createGone("_division", false), shape{service: "crm", name: "Accounts"}.removeGone()},
 		"bury_soft":       {grave.createGone("_division", true), shape{service: "crm", name: "Accounts", soft: true}.removeGone()},
-		"shape":           {createTable("crm", accounts), addColumn("crm", "Accounts", accounts.Columns[3]), createPart("INTEGER"), addPart, dropSteps},
+		"shape":           {createTable("crm", accounts), addColumn("crm", "Accounts", accounts.Columns[3]), createPart("INTEGER"), addParts(2), dropSteps},
 	}
 	for name, statements := range cases {
 		t.Run(name, func(t *testing.T) { golden(t, name+".sql", strings.Join(statements, ";\n\n")+";\n") })

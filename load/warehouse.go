@@ -31,6 +31,8 @@ type Options struct {
 	Target string
 	// Prefix goes in front of the schema of every table: "" or "second_".
 	Prefix string
+	// Zone is the clock of the source, from which the views work out UTC; "" is Europe/Amsterdam.
+	Zone   string
 	Clock  func() time.Time // nil: time.Now
 	Log    *slog.Logger     // nil: nothing is logged
 	Memory string           // DuckDB's memory_limit; "" is "192MB"
@@ -52,6 +54,7 @@ type Warehouse struct {
 	path    string // of the working database
 	target  string
 	prefix  string
+	zone    string
 	state   string // the state directory
 	memory  string
 	threads int
@@ -87,7 +90,7 @@ func newWarehouse(o Options) (*Warehouse, error) {
 		return nil, err
 	}
 	w := &Warehouse{
-		clock: o.Clock, log: o.Log, target: o.Target, prefix: o.Prefix, state: o.StateDir,
+		clock: o.Clock, log: o.Log, target: o.Target, prefix: o.Prefix, zone: o.Zone, state: o.StateDir,
 		path: filepath.Join(o.StateDir, name+".work.duckdb"), memory: o.Memory, threads: max(o.Threads, 1),
 	}
 	if _, err := databaseName(w.path); err != nil {

@@ -103,7 +103,7 @@ func TestCursorComesBackAsWritten(t *testing.T) {
 	for _, rows := range []int64{6, 7} {
 		cursor := want
 		cursor.Rows = rows
-		err := w.inTx(t.Context(), func(ctx context.Context, c *sql.Conn) error { return w.putCursor(ctx, c, cursor) })
+		err := w.inTx(t.Context(), func(ctx context.Context, c *sql.Conn) error { return w.putCursors(ctx, c, cursor) })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -128,7 +128,7 @@ func TestCursorComesBackAsWritten(t *testing.T) {
 }
 
 func touchAll(table string) func(context.Context, *sql.Conn) error {
-	return func(ctx context.Context, c *sql.Conn) error { return touch(ctx, c, table, "") }
+	return func(ctx context.Context, c *sql.Conn) error { return touch(ctx, c, table) }
 }
 
 func TestGenerationCountsChangesOnly(t *testing.T) {

@@ -7,8 +7,7 @@ QUALIFY row_number() OVER (PARTITION BY scope, k0, k1 ORDER BY ordinal DESC) = 1
 
 DELETE FROM temp.newest WHERE ordinal IN (
 SELECT s.ordinal FROM temp.newest s JOIN temp.part p ON p.part = s.part
-JOIN _exactduck.tombstones d ON d."EntityType" = ? AND d."_division" = s.scope AND d."EntityKey" = s.k0
-WHERE true);
+JOIN _exactduck.tombstones d ON d."EntityType" = ? AND d."_division" = s.scope AND d."EntityKey" = s.k0);
 
 CREATE TEMP TABLE met AS SELECT s.part, s.ordinal, t.rowid AS existing, false AS stays, s.content, t._deleted_at IS NULL AS live
 FROM temp.newest s JOIN "logistics"."Items ""old""" t ON t."_division" = s.scope AND t."Code" IS NOT DISTINCT FROM s.k0 AND t."Line" IS NOT DISTINCT FROM s.k1;

@@ -13,7 +13,7 @@ ALTER TABLE "crm"."Accounts" ADD COLUMN "Amount" DECIMAL(18,4);
 
 CREATE TEMP TABLE part (part INTEGER, scope INTEGER, began TIMESTAMPTZ, history TIMESTAMP);
 
-INSERT INTO temp.part VALUES (?, ?, ?, nullif(?, '')::TIMESTAMP);
+INSERT INTO temp.part VALUES (?, ?, ?, nullif(?, '')::TIMESTAMP), (?, ?, ?, nullif(?, '')::TIMESTAMP);
 
 DROP TABLE IF EXISTS temp.part;
 DROP TABLE IF EXISTS temp.newest;

@@ -8,7 +8,7 @@ QUALIFY row_number() OVER (PARTITION BY scope, k0 ORDER BY version DESC NULLS LA
 DELETE FROM temp.newest WHERE ordinal IN (
 SELECT s.ordinal FROM temp.newest s JOIN temp.part p ON p.part = s.part
 JOIN _exactduck.tombstones d ON d."EntityType" = ? AND d."_division" = s.scope AND d."EntityKey" = s.k0
-WHERE (s.version IS NULL OR s.version <= d."Timestamp"));
+AND (s.version IS NULL OR s.version <= d."Timestamp"));
 
 CREATE TEMP TABLE met AS SELECT s.part, s.ordinal, t.rowid AS existing, t._deleted_at IS NULL AND (s.version IS NULL OR coalesce(t."Timestamp" >= s.version, false)) AS stays
 FROM temp.newest s JOIN "crm"."Accounts" t ON t."_division" = s.scope AND t."ID" IS NOT DISTINCT FROM s.k0;

@@ -1,0 +1,107 @@
+package analytics
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Querier is a *sql.DB or a *sql.Conn on which the warehouse is the current database.
+type Querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// stored is every table and view of the warehouse by its name in lower case, prefix included.
+type stored map[string]*table
+
+type table struct {
+	schema, name string
+	view         bool
+	comment      string
+	columns      map[string]*field // by name in lower case
+	// Of tables that a stream fills: the prefix of its connection, its endpoints, and the table's key.
+	prefix    string
+	endpoints []string
+	key       []string
+}
+
+type field struct{ name, kind, comment string }
+
+// each calls f for every row of an answer.
+func each(ctx context.Context, q Querier, query string, f func(*sql.Rows) error, args ...any) error {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := f(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// read finds out what is stored.
+func read(ctx context.Context, q Querier) (stored, error) {
+	have := stored{}
+	steps := []func(context.Context, Querier) error{have.readTables, have.readColumns, have.readKeys, have.readEndpoints}
+	for _, step := range steps {
+		if err := step(ctx, q); err != nil {
+			return nil, fmt.Errorf("look at the tables of the warehouse: %w", err)
+		}
+	}
+	return have, nil
+}
+
+func (s stored) readTables(ctx context.Context, q Querier) error {
+	return each(ctx, q, `SELECT schema_name, table_name, false, coalesce(comment, '') FROM duckdb_tables()
+			WHERE database_name = current_database() AND NOT internal
+		UNION ALL
+		SELECT schema_name, view_name, true, coalesce(comment, '') FROM duckdb_views()
+			WHERE database_name = current_database() AND NOT internal`, func(rows *sql.Rows) error {
+		t := &table{columns: map[string]*field{}}
+		err := rows.Scan(&t.schema, &t.name, &t.view, &t.comment)
+		s[strings.ToLower(t.schema+"."+t.name)] = t
+		return err
+	})
+}
+
+func (s stored) readColumns(ctx context.Context, q Querier) error {
+	return each(ctx, q, `SELECT schema_name || '.' || table_name, column_name, data_type, coalesce(comment, '') FROM duckdb_columns()
+		WHERE database_name = current_database() AND NOT internal`, func(rows *sql.Rows) error {
+		var name string
+		var f field
+		if err := rows.Scan(&name, &f.name, &f.kind, &f.comment); err != nil {
+			return err
+		}
+		if t := s[strings.ToLower(name)]; t != nil {
+			t.columns[strings.ToLower(f.name)] = &f
+		}
+		return nil
+	})
+}
+
+func (s stored) readKeys(ctx context.Context, q Querier) error {
+	return each(ctx, q, `SELECT service || '.' || name, unnest(key) FROM _exactduck.tables`, func(rows *sql.Rows) error {
+		var name, key string
+		err := rows.Scan(&name, &key)
+		if t := s[strings.ToLower(name)]; t != nil {
+			t.key = append(t.key, key)
+		}
+		return err
+	})
+}
+
+func (s stored) readEndpoints(ctx context.Context, q Querier) error {
+	return each(ctx, q, `SELECT DISTINCT prefix, table_name, variant FROM _exactduck.cursors ORDER BY ALL`, func(rows *sql.Rows) error {
+		var prefix, name, variant string
+		err := rows.Scan(&prefix, &name, &variant)
+		if t := s[strings.ToLower(name)]; t != nil && !slices.Contains(t.endpoints, variant) {
+			t.prefix, t.endpoints = prefix, append(t.endpoints, variant)
+		}
+		return err
+	})
+}

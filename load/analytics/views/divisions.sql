@@ -1,0 +1,29 @@
+-- The divisions of which anything has been read, with name and currency as the list of divisions has them. Where
+-- no list of divisions is synced (system/Divisions, system/AllDivisions or hrm/Divisions), both are NULL.
+--
+-- supports
+-- needs analytics.coverage
+-- needs analytics.labels
+-- wants exact_system.Divisions: Code INTEGER, Description VARCHAR, Currency VARCHAR, Country VARCHAR, VATNumber VARCHAR, Status INTEGER
+-- wants exact_system.AllDivisions: Code INTEGER, Description VARCHAR, Currency VARCHAR, Country VARCHAR, VATNumber VARCHAR, Status INTEGER
+-- wants hrm.Divisions: Code INTEGER, Description VARCHAR, Currency VARCHAR, Country VARCHAR, VATNumber VARCHAR
+WITH lists AS (
+    SELECT 1 AS place, Code, Description, Currency, Country, VATNumber, Status FROM {exact_system.Divisions}
+    UNION ALL
+    SELECT 2, Code, Description, Currency, Country, VATNumber, Status FROM {exact_system.AllDivisions}
+    UNION ALL
+    SELECT 3, Code, Description, Currency, Country, VATNumber, NULL FROM {hrm.Divisions}
+), named AS (
+    SELECT DISTINCT ON (Code) * FROM lists ORDER BY Code, place, Description
+)
+SELECT c.division_code,
+       n.Description AS division_name,
+       trim(n.Currency) AS currency,
+       trim(n.Country) AS country,
+       n.VATNumber AS vat_number,
+       n.Status AS status,
+       s.english AS status_en,
+       s.dutch AS status_nl
+FROM (SELECT DISTINCT division_code FROM {analytics.coverage} WHERE division_code <> 0) c
+LEFT JOIN named n ON n.Code = c.division_code
+LEFT JOIN {analytics.labels} s ON s.kind = 'division status' AND s.code = n.Status

@@ -1,0 +1,140 @@
+package load
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"exactduck/schema"
+)
+
+// Division is a scope that the login of this connection can reach, or could.
+type Division struct {
+	Scope schema.Scope `json:"scope"`
+	Code  string       `json:"code"` // as people type it
+	Name  string       `json:"name"`
+	Epoch string       `json:"epoch"`
+	// Active is false for one that the vendor has archived or blocked.
+	Active    bool      `json:"active"`
+	FirstSeen time.Time `json:"first_seen"`
+	LastSeen  time.Time `json:"last_seen"`
+	// GoneSince is when it was first not seen any more; zero: it was seen the last time.
+	GoneSince time.Time `json:"gone_since,omitzero"`
+}
+
+const divisionColumns = "scope, code, name, epoch, active, first_seen, last_seen, gone_since"
+
+// Divisions returns all divisions that were ever met by this connection, by scope.
+func (w *Warehouse) Divisions(ctx context.Context) ([]Division, error) {
+	return divisions(ctx, w.db, "prefix = ?", w.prefix)
+}
+
+// Divisions returns the divisions of all connections, as of the last publication.
+func (r *Reader) Divisions(ctx context.Context) ([]Division, error) {
+	format, err := formatOf(ctx, r.db)
+	if err != nil || format < 2 { // published by an earlier version
+		return nil, wrap("read divisions", err)
+	}
+	return divisions(ctx, r.db, "true")
+}
+
+func divisions(ctx context.Context, q querier, where string, args ...any) ([]Division, error) {
+	rows, err := q.QueryContext(ctx, "SELECT "+divisionColumns+" FROM _exactduck.divisions WHERE "+where+
+		" ORDER BY prefix, try_cast(scope AS BIGINT), scope", args...)
+	if err != nil {
+		return nil, fmt.Errorf("read divisions: %w", err)
+	}
+	defer rows.Close()
+	var all []Division
+	for rows.Next() {
+		var d Division
+		var gone sql.NullTime
+		err := rows.Scan(&d.Scope, &d.Code, &d.Name, &d.Epoch, &d.Active, &d.FirstSeen, &d.LastSeen, &gone)
+		if err != nil {
+			return nil, fmt.Errorf("read divisions: %w", err)
+		}
+		d.FirstSeen, d.LastSeen, d.GoneSince = d.FirstSeen.UTC(), d.LastSeen.UTC(), gone.Time
+		all = append(all, d)
+	}
+	return all, rows.Err()
+}
+
+// MeetDivisions notes which divisions can be reached now, whatever of them a run reads; the times in
+// now are not looked at. It returns those that were never met before and those that were there the
+// last time and are not now. At the first meeting ever nothing is new. A division that is gone is
+// kept, with the time since when, and is not new when it comes back.
+func (w *Warehouse) MeetDivisions(ctx context.Context, run string, now []Division) (newcomers, gone []Division, err error) {
+	at := w.clock().UTC().Truncate(time.Microsecond)
+	err = w.inTx(ctx, func(ctx context.Context, c *sql.Conn) error {
+		before, err := divisions(ctx, c, "prefix = ?", w.prefix)
+		if err != nil {
+			return err
+		}
+		m := meet(before, now, at)
+		newcomers, gone = m.newcomers, m.gone
+		if len(before) == 0 {
+			newcomers = nil
+		}
+		if m.changed {
+			if _, err := nextGeneration(ctx, c); err != nil {
+				return err
+			}
+		}
+		return w.putDivisions(ctx, c, run, m.all)
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("note which divisions there are: %w", err)
+	}
+	return newcomers, gone, nil
+}
+
+// meeting is what became of the divisions that were known, and of those that are there now.
+type meeting struct {
+	all, newcomers, gone []Division
+	changed              bool // more than when they were last seen
+}
+
+func meet(before, now []Division, at time.Time) (m meeting) {
+	known, there := map[schema.Scope]Division{}, map[schema.Scope]bool{}
+	for _, d := range before {
+		known[d.Scope] = d
+	}
+	for _, d := range now {
+		if there[d.Scope] {
+			continue
+		}
+		there[d.Scope] = true
+		old, met := known[d.Scope]
+		d.FirstSeen, d.LastSeen, d.GoneSince = at, at, time.Time{}
+		if met {
+			d.FirstSeen = old.FirstSeen
+		} else {
+			m.newcomers = append(m.newcomers, d)
+		}
+		old.LastSeen = at
+		m.changed = m.changed || old != d
+		m.all = append(m.all, d)
+	}
+	for _, d := range before {
+		if there[d.Scope] {
+			continue
+		}
+		if d.GoneSince.IsZero() {
+			d.GoneSince = at
+			m.gone = append(m.gone, d)
+			m.changed = true
+		}
+		m.all = append(m.all, d)
+	}
+	return m
+}
+
+// putDivisions writes divisions, in the place of what was known of the same scopes.
+func (w *Warehouse) putDivisions(ctx context.Context, c *sql.Conn, run string, all []Division) error {
+	var rows [][]any
+	for _, d := range all {
+		rows = append(rows, []any{w.prefix, string(d.Scope), d.Code, d.Name, d.Epoch, d.Active, orNull(d.FirstSeen), orNull(d.LastSeen), orNull(d.GoneSince), run})
+	}
+	return replaceRows(ctx, c, "_exactduck.divisions", "prefix, "+divisionColumns+", run_id", 2, rows)
+}

@@ -1,0 +1,42 @@
+package load
+
+import (
+	"context"
+	"database/sql"
+)
+
+// Known is what a warehouse can tell of one connection and one pipeline without asking the source.
+type Known struct {
+	Cursors     []Cursor
+	Divisions   []Division
+	Discoveries map[string]Discovery // by variant
+	Needs       []Need
+}
+
+// Known returns what is known now.
+func (w *Warehouse) Known(ctx context.Context, pipeline string) (Known, error) {
+	return known(ctx, w.db, w.prefix, pipeline)
+}
+
+// Known returns what was known of the connection with a prefix when the file was published.
+func (r *Reader) Known(ctx context.Context, prefix, pipeline string) (Known, error) {
+	return known(ctx, r.db, prefix, pipeline)
+}
+
+func known(ctx context.Context, db *sql.DB, prefix, pipeline string) (k Known, err error) {
+	format, err := formatOf(ctx, db)
+	if err != nil {
+		return k, err
+	}
+	if k.Cursors, err = cursors(ctx, db, "prefix = ?", prefix); err != nil {
+		return k, err
+	}
+	if k.Needs, err = needs(ctx, db, pipeline); err != nil || format < 2 { // published by an earlier version
+		return k, err
+	}
+	if k.Divisions, err = divisions(ctx, db, "prefix = ?", prefix); err != nil {
+		return k, err
+	}
+	k.Discoveries, err = discoveries(ctx, db, "prefix = ?", prefix)
+	return k, err
+}

@@ -1,0 +1,40 @@
+package load
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+	"strings"
+)
+
+// querier is a *sql.DB or a *sql.Conn.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// together is how many rows one statement writes: a statement costs more than a row.
+const together = 100
+
+// replaceRows writes rows of one of our own tables in the place of those with the same key, which is
+// made of the first columns.
+func replaceRows(ctx context.Context, c *sql.Conn, table, columns string, key int, rows [][]any) error {
+	for some := range slices.Chunk(rows, together) {
+		var places, keys []string
+		var values, keyValues []any
+		for _, r := range some {
+			places = append(places, "("+strings.Repeat(", ?", len(r))[2:]+")")
+			keys = append(keys, "("+strings.Repeat(", ?", key)[2:]+")")
+			values, keyValues = append(values, r...), append(keyValues, r[:key]...)
+		}
+		names := strings.Join(strings.Split(columns, ",")[:key], ",")
+		_, err := c.ExecContext(ctx, "DELETE FROM "+table+" WHERE ("+names+") IN ("+strings.Join(keys, ", ")+")", keyValues...)
+		if err != nil {
+			return err
+		}
+		_, err = c.ExecContext(ctx, "INSERT INTO "+table+" ("+columns+") VALUES "+strings.Join(places, ", "), values...)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
