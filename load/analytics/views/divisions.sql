@@ -2,7 +2,7 @@
 -- no list of divisions is synced (system/Divisions, system/AllDivisions or hrm/Divisions), both are NULL.
 --
 -- supports
--- needs analytics.coverage
+-- needs analytics.completeness
 -- needs analytics.labels
 -- wants exact_system.Divisions: Code INTEGER, Description VARCHAR, Currency VARCHAR, Country VARCHAR, VATNumber VARCHAR, Status INTEGER
 -- wants exact_system.AllDivisions: Code INTEGER, Description VARCHAR, Currency VARCHAR, Country VARCHAR, VATNumber VARCHAR, Status INTEGER
@@ -24,6 +24,6 @@ SELECT c.division_code,
        n.Status AS status,
        s.english AS status_en,
        s.dutch AS status_nl
-FROM (SELECT DISTINCT division_code FROM {analytics.coverage} WHERE division_code <> 0) c
+FROM (SELECT DISTINCT division_code FROM {analytics.completeness} WHERE division_code <> 0) c
 LEFT JOIN named n ON n.Code = c.division_code
 LEFT JOIN {analytics.labels} s ON s.kind = 'division status' AND s.code = n.Status

@@ -7,7 +7,7 @@
 --
 -- needs analytics.divisions
 -- needs analytics.labels
--- needs analytics.coverage
+-- needs analytics.completeness
 -- needs financial.TransactionLines: ID UUID, EntryID UUID, EntryNumber INTEGER, LineNumber INTEGER, Date TIMESTAMP,
 --   FinancialYear INTEGER, FinancialPeriod INTEGER, Type INTEGER, Status INTEGER, AmountDC DECIMAL(18,4), GLAccount UUID
 -- wants financial.TransactionLines: GLAccountCode VARCHAR, GLAccountDescription VARCHAR, JournalCode VARCHAR,
@@ -82,7 +82,7 @@ SELECT l._division AS division_code,
 FROM {financial.TransactionLines} l
 LEFT JOIN {analytics.divisions} d ON d.division_code = l._division
 LEFT JOIN {financial.GLAccounts} g ON g._division = l._division AND g.ID = l.GLAccount
-LEFT JOIN {analytics.coverage} c ON c.division_code = l._division AND c.stream = 'financial/TransactionLines'
+LEFT JOIN {analytics.completeness} c ON c.division_code = l._division AND c.stream = 'financial/TransactionLines'
 LEFT JOIN {analytics.labels} t ON t.kind = 'entry type' AND t.code = l.Type
 LEFT JOIN {analytics.labels} s ON s.kind = 'entry status' AND s.code = l.Status
 LEFT JOIN {analytics.labels} a ON a.kind = 'gl account type' AND a.code = g.Type

@@ -2,7 +2,7 @@
 -- in the currency of the division, amount_fc in that of the order. An order is a promise: it is not in the ledger.
 --
 -- needs analytics.divisions
--- needs analytics.coverage
+-- needs analytics.completeness
 -- needs analytics.labels
 -- needs purchaseorder.PurchaseOrdersSync: PurchaseOrderID UUID, OrderNumber INTEGER, AmountDC DECIMAL(18,4)
 -- wants purchaseorder.PurchaseOrdersSync: LineNumber INTEGER, OrderDate TIMESTAMP, ReceiptDate TIMESTAMP, OrderStatus INTEGER,
@@ -58,7 +58,7 @@ SELECT h._division AS division_code,
        coalesce(c.history_complete, false) AS history_complete
 FROM {purchaseorder.PurchaseOrdersSync} h
 LEFT JOIN {analytics.divisions} d ON d.division_code = h._division
-LEFT JOIN {analytics.coverage} c ON c.division_code = h._division AND c.stream = {stream purchaseorder.PurchaseOrdersSync}
+LEFT JOIN {analytics.completeness} c ON c.division_code = h._division AND c.stream = {stream purchaseorder.PurchaseOrdersSync}
 LEFT JOIN {analytics.labels} o ON o.kind = 'order status' AND o.code = h.OrderStatus
 LEFT JOIN {analytics.labels} r ON r.kind = 'order status' AND r.code = h.ReceiptStatus
 LEFT JOIN {analytics.labels} i ON i.kind = 'order status' AND i.code = h.InvoiceStatus

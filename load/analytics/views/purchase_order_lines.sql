@@ -2,7 +2,7 @@
 -- order comes from purchase_order_headers. open_quantity is what was ordered and has not come yet.
 --
 -- needs analytics.purchase_order_headers
--- needs analytics.coverage
+-- needs analytics.completeness
 -- needs purchaseorder.PurchaseOrdersSync: ID UUID, PurchaseOrderID UUID, LineNumber INTEGER, Quantity DOUBLE
 -- wants purchaseorder.PurchaseOrdersSync: AmountDC DECIMAL(18,4), AmountFC DECIMAL(18,4), VATAmount DECIMAL(18,4), Item UUID,
 --   ItemCode VARCHAR, ItemDescription VARCHAR, SupplierItemCode VARCHAR, Description VARCHAR, ReceivedQuantity DOUBLE,
@@ -53,5 +53,5 @@ SELECT l._division AS division_code,
        coalesce(c.history_complete, false) AS history_complete
 FROM {purchaseorder.PurchaseOrdersSync} l
 LEFT JOIN {analytics.purchase_order_headers} h ON h.division_code = l._division AND h.purchase_order_id = l.PurchaseOrderID
-LEFT JOIN {analytics.coverage} c ON c.division_code = l._division AND c.stream = {stream purchaseorder.PurchaseOrdersSync}
+LEFT JOIN {analytics.completeness} c ON c.division_code = l._division AND c.stream = {stream purchaseorder.PurchaseOrdersSync}
 WHERE l.LineNumber IS DISTINCT FROM 0

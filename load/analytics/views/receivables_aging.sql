@@ -6,7 +6,7 @@
 -- then, by invoice date and by the date on which each item was closed.
 --
 -- needs analytics.divisions
--- needs analytics.coverage
+-- needs analytics.completeness
 -- needs analytics.labels
 -- needs cashflow.Receivables: ID UUID, Account UUID, AmountDC DECIMAL(18,4), Status INTEGER, DueDate TIMESTAMP, InvoiceDate TIMESTAMP,
 --   TransactionType INTEGER
@@ -66,7 +66,7 @@ SELECT i._division AS division_code,
        coalesce(c.history_complete, false) AS history_complete
 FROM aged i
 LEFT JOIN {analytics.divisions} d ON d.division_code = i._division
-LEFT JOIN {analytics.coverage} c ON c.division_code = i._division AND c.stream = 'cashflow/Receivables'
+LEFT JOIN {analytics.completeness} c ON c.division_code = i._division AND c.stream = 'cashflow/Receivables'
 LEFT JOIN {analytics.labels} s ON s.kind = 'payment status' AND s.code = i.Status
 LEFT JOIN {analytics.labels} b ON b.kind = 'aging bucket'
     AND b.code = CASE WHEN i.days_overdue = 0 THEN 0 WHEN i.days_overdue <= 30 THEN 1 WHEN i.days_overdue <= 60 THEN 2

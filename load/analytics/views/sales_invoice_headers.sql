@@ -4,7 +4,7 @@
 -- once it is processed (status 50).
 --
 -- needs analytics.divisions
--- needs analytics.coverage
+-- needs analytics.completeness
 -- needs analytics.labels
 -- needs salesinvoice.SalesInvoicesSync: InvoiceID UUID, AmountDC DECIMAL(18,4), Type INTEGER, Status INTEGER
 -- wants salesinvoice.SalesInvoicesSync: LineNumber INTEGER, InvoiceNumber INTEGER, InvoiceDate TIMESTAMP, OrderDate TIMESTAMP,
@@ -66,7 +66,7 @@ SELECT h._division AS division_code,
        coalesce(c.history_complete, false) AS history_complete
 FROM headers h
 LEFT JOIN {analytics.divisions} d ON d.division_code = h._division
-LEFT JOIN {analytics.coverage} c ON c.division_code = h._division AND c.stream = {stream salesinvoice.SalesInvoicesSync}
+LEFT JOIN {analytics.completeness} c ON c.division_code = h._division AND c.stream = {stream salesinvoice.SalesInvoicesSync}
 LEFT JOIN {crm.Accounts} a ON a._division = h._division AND a.ID = h.InvoiceTo
 LEFT JOIN {analytics.labels} t ON t.kind = 'invoice type' AND t.code = h.Type
 LEFT JOIN {analytics.labels} s ON s.kind = 'invoice status' AND s.code = h.Status

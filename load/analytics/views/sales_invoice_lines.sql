@@ -3,7 +3,7 @@
 -- invoiced and negative for what was credited, whichever sign the feed has.
 --
 -- needs analytics.sales_invoice_headers
--- needs analytics.coverage
+-- needs analytics.completeness
 -- needs salesinvoice.SalesInvoicesSync: ID UUID, InvoiceID UUID, LineNumber INTEGER, AmountDC DECIMAL(18,4)
 -- wants salesinvoice.SalesInvoicesSync: Item UUID, ItemCode VARCHAR, ItemDescription VARCHAR, Description VARCHAR, Quantity DOUBLE,
 --   UnitCode VARCHAR, UnitDescription VARCHAR, UnitPrice DOUBLE, NetPrice DOUBLE, Discount DOUBLE, AmountFC DECIMAL(18,4),
@@ -69,5 +69,5 @@ SELECT l._division AS division_code,
        CAST(l.DeliveryDate AS DATE) AS delivery_date,
        coalesce(c.history_complete, false) AS history_complete
 FROM lines l
-LEFT JOIN {analytics.coverage} c ON c.division_code = l._division AND c.stream = {stream salesinvoice.SalesInvoicesSync}
+LEFT JOIN {analytics.completeness} c ON c.division_code = l._division AND c.stream = {stream salesinvoice.SalesInvoicesSync}
 LEFT JOIN {financial.GLAccounts} g ON g._division = l._division AND g.ID = l.GLAccount
