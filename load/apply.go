@@ -96,6 +96,9 @@ func (w *Warehouse) Apply(ctx context.Context, b Batch) ([]Applied, error) {
 	if err != nil {
 		return nil, fmt.Errorf("apply %s: %w", table, err)
 	}
+	if err := w.relieve(ctx); err != nil {
+		return nil, fmt.Errorf("after applying %s: %w", table, err)
+	}
 	return results, nil
 }
 
