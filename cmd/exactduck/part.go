@@ -1,0 +1,32 @@
+package main
+
+import (
+	"exactduck/extract/exactonline"
+	"exactduck/load"
+)
+
+// part is a whole read as the warehouse takes it.
+func (r *run) part(t *task) load.Part {
+	return load.Part{
+		File: t.file, Accept: r.accept[t.choice.Stream.Name] || t.narrowed,
+		ReloadMissed: t.knowsMisses(), Follow: t.follow(),
+	}
+}
+
+// knowsMisses tells whether a row that only a sweep knows was missed: where the history is limited
+// it may be older than that, unless it has a date.
+func (t *task) knowsMisses() bool { return t.historyFrom == "" || t.variant.Dated != "" }
+
+// follow says with what headers the rows of a task go; zero: each goes by itself.
+func (t *task) follow() load.Follow {
+	s := t.choice.Stream
+	if !t.choice.Follow || s.Header == "" {
+		return load.Follow{}
+	}
+	header, _, err := exactonline.Lookup(s.Header)
+	if err != nil { // the catalogue names only streams that it has
+		return load.Follow{}
+	}
+	table := header.Variants[0].Table
+	return load.Follow{HeaderTable: table.FullName(), HeaderKey: s.HeaderKey, Entity: table.Entity}
+}
