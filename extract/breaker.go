@@ -1,27 +1,16 @@
 package extract
 
 import (
-	"slices"
-	"sync"
 	"time"
 
+	"exactduck/extract/ledger"
 	"exactduck/schema"
 )
 
-// Exact blocks an endpoint of a company for an hour, and longer each time, after 10 errors within
-// an hour. Stopping half way leaves room for other processes of the same app.
-const (
-	breakerRefusals = 5
-	breakerSpan     = time.Hour
-)
-
-// breaker counts the refusals of each endpoint in each scope.
-type breaker struct {
-	clock func() time.Time
-
-	mu   sync.Mutex
-	seen map[address][]time.Time
-}
+// breakerRefusals is when an endpoint is left alone. Exact blocks an endpoint of a company for an
+// hour, and longer each time, after 10 errors within an hour. Stopping half way leaves room for other
+// software of the same app.
+const breakerRefusals = 5
 
 // address is an endpoint in a scope.
 type address struct {
@@ -29,29 +18,31 @@ type address struct {
 	endpoint string
 }
 
-// allow returns a *Blocked while the endpoint is not to be called.
-func (b *breaker) allow(a address) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	recent := b.recent(a)
+// blocked is why an endpoint is not to be called; nil: it may be. ahead is the vendor's clock's lead.
+func blocked(a *ledger.Account, to address, ahead time.Duration) *Blocked {
+	recent := a.Refusals[to.endpoint]
 	if len(recent) < breakerRefusals {
 		return nil
 	}
 	return &Blocked{
-		Endpoint: a.endpoint, Scope: a.scope, Refusals: len(recent),
-		Until: recent[len(recent)-breakerRefusals].Add(breakerSpan),
+		Endpoint: to.endpoint, Scope: to.scope, Refusals: len(recent),
+		Until: recent[len(recent)-breakerRefusals].Add(ledger.Within - ahead),
 	}
 }
 
-func (b *breaker) count(a address) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.seen[a] = append(b.recent(a), b.clock())
+// room is how many refusals an endpoint may give yet, when all calls to it that are under way are
+// refused.
+func room(a *ledger.Account, endpoint string) int {
+	return breakerRefusals - len(a.Refusals[endpoint]) - a.Pending(endpoint)
 }
 
-func (b *breaker) recent(a address) []time.Time {
-	since := b.clock().Add(-breakerSpan)
-	kept := slices.DeleteFunc(b.seen[a], func(t time.Time) bool { return !t.After(since) })
-	b.seen[a] = kept
-	return kept
+// Parked are the endpoints of a scope that are left alone, and until when by this machine's clock.
+func Parked(a *ledger.Account, s schema.Scope) []*Blocked {
+	var parked []*Blocked
+	for endpoint := range a.Refusals {
+		if b := blocked(a, address{s, endpoint}, a.Ahead); b != nil {
+			parked = append(parked, b)
+		}
+	}
+	return parked
 }

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"exactduck/extract/ledger"
 	"exactduck/schema"
 
 	"github.com/sethvargo/go-retry"
@@ -32,8 +33,19 @@ type Options struct {
 	Clock func() time.Time
 	Wait  func(context.Context, time.Duration) error
 	Log   *slog.Logger // nil: nothing is logged
+	// Ledger is where calls and refusals are accounted, together with other processes; nil: in memory.
+	Ledger *ledger.Ledger
 	// Reserve is how many calls of the day are left to others.
-	Reserve int
+	Reserve Reserve
+	// MaxCalls is how many requests the Caller makes in its life, repeated ones included; 0: no
+	// limit, less: none.
+	MaxCalls int
+	// LoggedIn is when somebody logged in: what was forbidden before is asked again. AskAgain asks in
+	// any case.
+	LoggedIn time.Time
+	AskAgain bool
+	// Reach says how far a 403 goes; nil: every one is about its endpoint.
+	Reach func(*Refused) Reach
 	// Attempts is how often a call that finds the vendor down is sent; 0: 4. Backoff is the first
 	// pause between two of them, doubled each time, ± 20 %; 0: 8 s, which makes about a minute.
 	Attempts int
@@ -48,6 +60,19 @@ type Options struct {
 	// Observe is told of every attempt, from the goroutine that made it; nil: nobody is.
 	Observe func(Attempt)
 }
+
+// Reach is what a 403 is about, and so what it is remembered for.
+type Reach uint8
+
+// What a 403 may be about.
+const (
+	// ForEndpoint: the endpoint in its scope. It is remembered for a week, by all processes.
+	ForEndpoint Reach = iota
+	// ForScope: all of the scope. This Caller sends no further call to it; the next one asks again.
+	ForScope
+	// ForOnce: it is not remembered.
+	ForOnce
+)
 
 // Attempt is one request that was sent, and what became of it.
 type Attempt struct {
@@ -65,10 +90,11 @@ type Caller struct {
 	base    *url.URL
 	client  *http.Client
 	limiter *Limiter
-	breaker breaker
 
 	mu    sync.Mutex
 	calls map[address]int
+	sum   int                       // of calls, and of those about to be made
+	shut  map[schema.Scope]*Refused // scopes that refused as a whole
 }
 
 // NewCaller checks the options and fills in what they leave out.
@@ -82,10 +108,8 @@ func NewCaller(o Options) (*Caller, error) {
 	}
 	o.fill()
 	c := &Caller{
-		options: o, base: base,
-		limiter: NewLimiter(o.Reserve, o.Clock, o.Wait),
-		breaker: breaker{clock: o.Clock, seen: map[address][]time.Time{}},
-		calls:   map[address]int{},
+		options: o, base: base, limiter: newLimiter(o),
+		calls: map[address]int{}, shut: map[schema.Scope]*Refused{},
 	}
 	client := *o.Client
 	client.CheckRedirect = c.checkRedirect
@@ -105,6 +129,12 @@ func (o *Options) fill() {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Ledger == nil {
+		o.Ledger = ledger.New("", o.Log)
+	}
+	if o.Reach == nil {
+		o.Reach = func(*Refused) Reach { return ForEndpoint }
 	}
 	if o.Attempts <= 0 {
 		o.Attempts = 4
@@ -142,6 +172,15 @@ func (c *Caller) Base() string { return strings.TrimSuffix(c.base.String(), "/")
 // Left says how many calls a scope has left.
 func (c *Caller) Left(s schema.Scope) Left { return c.limiter.Left(s) }
 
+// Forget forgets that an endpoint of a scope said no for good, so that it is asked again; "" forgets
+// all of the scope.
+func (c *Caller) Forget(ctx context.Context, s schema.Scope, endpoint string) {
+	c.options.Ledger.Forget(ctx, s, endpoint)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.shut, s)
+}
+
 // Now is the vendor's clock, as far as its answers told.
 func (c *Caller) Now() time.Time { return c.limiter.Now() }
 
@@ -170,8 +209,9 @@ func (c *Caller) Calls() []Count {
 // errors, counts and the breaker; the link is requested verbatim, and must be on the vendor's host.
 //
 // Whether to try again is decided here; when, by the limiter. Errors are the context's when it
-// ended, *[QuotaError], *[Blocked], *[Refused], *[Unreachable], [ErrForeignHost], or what
-// [Options.Permanent] claims. Nothing is sent that is known to fail.
+// ended, *[QuotaError], *[Spent], *[Blocked], *[Refused], *[Unreachable], [ErrForeignHost], or what
+// [Options.Permanent] claims. Nothing is sent that is known to fail: a 403 that the endpoint gave
+// within the last week comes back as a *[Refused] with Remembered set.
 func (c *Caller) Get(ctx context.Context, s schema.Scope, endpoint, link string) (*Answer, error) {
 	u, err := c.parse(link)
 	if err != nil {
@@ -246,8 +286,47 @@ func (c *Caller) checkRedirect(r *http.Request, via []*http.Request) error {
 	return nil
 }
 
-func (c *Caller) count(a address) {
+// spend takes a request from what the Caller may make in its life.
+func (c *Caller) spend() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.calls[a]++
+	if m := c.options.MaxCalls; m != 0 && c.sum >= m {
+		return &Spent{max(m, 0)}
+	}
+	c.sum++
+	return nil
+}
+
+// unspend gives back what was not used.
+func (c *Caller) unspend() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sum--
+}
+
+func (c *Caller) count(a address, requests int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calls[a] += requests
+	c.sum += requests - 1
+}
+
+// shutter is what a scope refused as a whole; nil: nothing.
+func (c *Caller) shutter(to address) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	first := c.shut[to.scope]
+	if first == nil {
+		return nil
+	}
+	again := *first
+	again.Endpoint = to.endpoint
+	return &again
+}
+
+// shutFor remembers what a scope refused as a whole.
+func (c *Caller) shutFor(r *Refused) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.shut[r.Scope] = r
 }

@@ -100,7 +100,7 @@ func TestRefusalsAreNeverRetriedAndStopTheEndpoint(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := &vendor{script: func(int, *http.Request) (*http.Response, error) {
 			h := http.Header{"Reason": {"NoDivisionAccess: You have no access"}}
-			return reply(403, h, `{"error":{"code":"","message":{"lang":"","value":"Forbidden - Application Scope Violated."}}}`), nil
+			return reply(400, h, `{"error":{"code":"","message":{"lang":"","value":"Forbidden - Application Scope Violated."}}}`), nil
 		}}
 		c := v.caller(t, nil)
 		for range 5 {
@@ -109,7 +109,7 @@ func TestRefusalsAreNeverRetriedAndStopTheEndpoint(t *testing.T) {
 			if !errors.As(err, &refused) {
 				t.Fatalf("got %v", err)
 			}
-			want := Refused{"crm/Accounts", "123", 403, "NoDivisionAccess", "Forbidden - Application Scope Violated."}
+			want := Refused{Endpoint: "crm/Accounts", Scope: "123", Status: 400, Reason: "NoDivisionAccess", Message: "Forbidden - Application Scope Violated."}
 			if *refused != want {
 				t.Fatalf("got %+v, want %+v", *refused, want)
 			}

@@ -31,6 +31,9 @@ type Refused struct {
 	Status   int
 	Reason   string // the vendor's machine-readable cause; may be empty
 	Message  string // the vendor's words, shortened, in the language of the user; may be empty
+	// Remembered is when the vendor said so, if that was long enough ago that nobody asked again; zero:
+	// this is its answer of now.
+	Remembered time.Time
 }
 
 func (e *Refused) Error() string {
@@ -40,6 +43,9 @@ func (e *Refused) Error() string {
 	}
 	if e.Message != "" {
 		text += ": " + e.Message
+	}
+	if !e.Remembered.IsZero() {
+		text += " (on " + e.Remembered.UTC().Format(time.RFC3339) + ", not asked again)"
 	}
 	return text
 }
@@ -52,15 +58,27 @@ func (e *Refused) Unwrap() error {
 	return nil
 }
 
-// QuotaError says that the calls of the day are used up. No call was made, or the last one was
-// refused for that reason.
+// QuotaError says that the calls of the day are used up, but for those that are kept for others. No
+// call was made, or the last one was refused for that reason.
 type QuotaError struct {
 	Scope schema.Scope
 	Reset time.Time // when there are calls again, by this machine's clock
+	Kept  int       // calls that are left and kept for other software
 }
 
 func (e *QuotaError) Error() string {
-	return fmt.Sprintf("calls of the day are used up (%s) until %s", e.Scope, e.Reset.UTC().Format(time.RFC3339))
+	text := fmt.Sprintf("calls of the day are used up (%s) until %s", e.Scope, e.Reset.UTC().Format(time.RFC3339))
+	if e.Kept > 0 {
+		text += fmt.Sprintf("; %d are kept for other software", e.Kept)
+	}
+	return text
+}
+
+// Spent says that a run has made as many requests as [Options.MaxCalls] allows. No call was made.
+type Spent struct{ Max int }
+
+func (e *Spent) Error() string {
+	return fmt.Sprintf("the %d calls that this run may make are made", e.Max)
 }
 
 // Unreachable says that no usable answer came in any attempt: network errors, 5xx, cut answers,

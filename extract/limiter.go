@@ -6,121 +6,122 @@ import (
 	"sync"
 	"time"
 
+	"exactduck/extract/ledger"
 	"exactduck/schema"
 )
 
 // assumedPerMinute is believed until the first answer says better.
 const assumedPerMinute = 60
 
-// Limiter decides when the next call may be sent. Each scope has a quota of its own: so many
-// calls in a minute of the vendor's clock and so many a day, both learnt from the answers. Within
-// a minute calls are not paced; when its calls are used up the limiter waits for the next one.
-// Until the first answer of a scope only one call is under way, so that a quota which an earlier
-// process has used is noticed before it is overdrawn. Safe for use by several goroutines.
+// Limiter decides when the next call may be sent, and whether at all. Each scope has a quota of its
+// own: so many calls in a minute of the vendor's clock and so many a day, both learnt from the
+// answers, and an account in the ledger, which all processes share.
+//
+// Within a minute calls are not paced; when its calls are used up the limiter waits for the next one.
+// While nothing is known of a scope only one call is under way, so that a quota which others have
+// used is noticed before it is overdrawn; where other software eats from the same minute, the last
+// calls of it are made one by one. Safe for use by several goroutines.
 type Limiter struct {
-	reserve int
-	clock   func() time.Time
-	wait    func(context.Context, time.Duration) error
+	options Options
+	ledger  *ledger.Ledger
 
 	mu     sync.Mutex
 	server skew
-	scopes map[schema.Scope]*allowance
+	scopes map[schema.Scope]*acquaintance
 }
 
-// allowance is what one scope may still do.
-type allowance struct {
-	minute, day window
-	underway    int           // calls sent and not answered
-	answered    bool          // some answer came
-	probe       chan struct{} // closed when the call that is under way before the first answer ends; nil: none is
-	bare        int           // refusals in a row that did not say until when
+// acquaintance is what this process knows of a scope.
+type acquaintance struct {
+	account  ledger.Account // as it was last seen
+	heard    bool           // some answer came to this process
+	answered chan struct{}  // closed at the next answer to this process
 }
 
-// window is a span of the vendor's clock with a number of calls.
-type window struct {
-	span        time.Duration
-	limit, left int       // -1: unknown
-	reset       time.Time // when it ends
-	told        bool      // reset was read from an answer, and is not assumed
+// newLimiter returns a limiter of the vendor that the options describe; they are filled in.
+func newLimiter(o Options) *Limiter {
+	return &Limiter{options: o, ledger: o.Ledger, scopes: map[schema.Scope]*acquaintance{}}
 }
 
-// NewLimiter returns a limiter that leaves reserve calls of each day alone. The clock is this
-// machine's; wait returns early with an error when its context ends.
-func NewLimiter(reserve int, clock func() time.Time, wait func(context.Context, time.Duration) error) *Limiter {
-	return &Limiter{reserve: reserve, clock: clock, wait: wait, scopes: map[schema.Scope]*allowance{}}
+// Permit is the permission to send one call.
+type Permit struct {
+	limiter *Limiter
+	to      address
+	call    ledger.Call
+	room    int // refusals that it may come to
 }
 
-// Take waits until a call may be sent and books it. It returns a *[QuotaError] when that would
-// be another day, and the context's error when it ends first. Each Take that returns nil is
-// followed by one Learn.
-func (l *Limiter) Take(ctx context.Context, s schema.Scope) error {
-	for {
+// lookAgain is how often the ledger is looked at when another process's answer is waited for.
+const lookAgain = 50 * time.Millisecond
+
+// Take waits until a call may be sent to an endpoint and books it. It returns a *[QuotaError] when
+// that would be another day, a *[Blocked] or a *[Refused] when it is known to fail, and the
+// context's error when it ends first. Each Permit is followed by one Learn.
+func (l *Limiter) Take(ctx context.Context, s schema.Scope, endpoint string) (*Permit, error) {
+	for told := false; ; {
 		if err := context.Cause(ctx); err != nil {
-			return err
+			return nil, err
 		}
-		pause, probe, err := l.book(s)
+		permit, v, answered := l.book(ctx, address{s, endpoint})
+		var err error
 		switch {
-		case err != nil:
-			return err
-		case probe != nil:
+		case v.err != nil:
+			return nil, v.err
+		case permit != nil:
+			return permit, nil
+		case v.answer:
 			select {
 			case <-ctx.Done():
-			case <-probe:
+			case <-answered:
 			}
-		case pause > 0:
-			if err := l.wait(ctx, pause); err != nil {
-				return err
+		case v.other:
+			if !told {
+				told = true
+				l.options.Log.InfoContext(ctx, "waiting for the answers to other processes' calls", "scope", s, "endpoint", endpoint)
 			}
+			err = l.options.Wait(ctx, lookAgain)
 		default:
-			return nil
+			err = l.options.Wait(ctx, v.pause)
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
 }
 
-// book takes one call from the quota, or says for how long or for which call to wait.
-func (l *Limiter) book(s schema.Scope) (pause time.Duration, probe <-chan struct{}, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	a, now := l.of(s)
-	switch {
-	case a.day.left >= 0 && a.day.left <= l.reserve:
-		return 0, nil, &QuotaError{Scope: s, Reset: a.day.reset.Add(-l.server.ahead)}
-	case a.probe != nil:
-		return 0, a.probe, nil
-	case a.minute.left == 0:
-		return a.minute.reset.Sub(now), nil, nil
-	}
-	a.minute.left--
-	if a.day.left > 0 {
-		a.day.left--
-	}
-	if !a.answered {
-		a.probe = make(chan struct{})
-	}
-	a.underway++
-	return 0, nil, nil
-}
-
-// of is the allowance of a scope as it is now, by the vendor's clock.
-func (l *Limiter) of(s schema.Scope) (*allowance, time.Time) {
-	a, now := l.scopes[s], l.server.at(l.clock())
-	if a == nil {
-		a = &allowance{
-			minute: window{span: time.Minute, limit: assumedPerMinute},
-			day:    window{span: 24 * time.Hour, limit: -1},
+// book takes one call from the quota, or says for how long or for which answer to wait.
+func (l *Limiter) book(ctx context.Context, to address) (permit *Permit, v verdict, answered <-chan struct{}) {
+	call := l.ledger.Call(to.endpoint, time.Time{})
+	l.ledger.Update(ctx, to.scope, func(a *ledger.Account) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		known, now := l.present(a, to.scope)
+		if v = l.admit(a, to, known, now); v.err == nil && !v.answer && !v.other && v.pause <= 0 {
+			call.Until = now.Add(l.options.Timeout)
+			a.Book(call)
+			permit = &Permit{limiter: l, to: to, call: call, room: v.room}
 		}
-		l.scopes[s] = a
-	}
-	a.minute.roll(now)
-	a.day.roll(now)
-	return a, now
+		known.account, answered = a.Clone(), known.answered
+	})
+	return permit, v, answered
 }
 
-// roll opens a new window when the old one is over.
-func (w *window) roll(now time.Time) {
-	if !now.Before(w.reset) {
-		w.left, w.told, w.reset = w.limit, false, now.Truncate(w.span).Add(w.span)
+// present brings an account up to date, and says what time it is for the vendor.
+func (l *Limiter) present(a *ledger.Account, s schema.Scope) (*acquaintance, time.Time) {
+	known := l.scopes[s]
+	if known == nil {
+		known = &acquaintance{answered: make(chan struct{})}
+		l.scopes[s] = known
 	}
+	here := l.options.Clock()
+	if !a.Heard.IsZero() {
+		l.server.adopt(a.Ahead)
+	}
+	now := l.server.at(here)
+	if !known.heard && a.Seen.After(here.Add(time.Minute)) { // a clock was set since
+		a.Doubt()
+	}
+	a.Roll(now, known.heard)
+	return known, now
 }
 
 // Report is what became of one call, in the terms of this machine's clock.
@@ -129,78 +130,67 @@ type Report struct {
 	Date           time.Time // the Date header; zero: none, or no answer at all
 	Status         int       // 0: no answer
 	Rates          Rates
+	Requests       int      // that were sent for it, as far as anybody counted; 0: one
+	Refusals       int      // answers to them that count as errors of the endpoint
+	Lasting        *Refused // the answer, when it is one that will be the same tomorrow
 }
 
-// Learn takes note of what became of a call that Take let through.
-func (l *Limiter) Learn(s schema.Scope, r Report) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !r.Date.IsZero() {
-		l.server.observe(r)
-	}
-	a, now := l.of(s)
-	a.underway--
-	if a.probe != nil {
-		close(a.probe)
-		a.probe = nil
-	}
-	if r.Status == 0 {
-		return
-	}
-	a.answered = true
-	a.minute.learn(r.Rates.Minute, now, a.underway)
-	a.day.learn(r.Rates.Day, now, a.underway)
-	if r.Status != http.StatusTooManyRequests {
-		a.bare = 0
-		return
-	}
-	a.refused(now, r.Rates)
-}
-
-// learn corrects what is believed by what an answer says. Our calls that are under way are booked
-// already, so the vendor's number only ever lowers what is left of a window that we know, unless
-// the limit turns out to be another.
-func (w *window) learn(r Rate, now time.Time, underway int) {
-	if r.Reset.Sub(now) > 10*w.span {
-		r.Reset = time.Time{} // not the end of a window like this
-	}
-	if r.Limit >= 0 {
-		if w.left >= 0 && w.limit >= 0 {
-			w.left = max(w.left+r.Limit-w.limit, 0)
+// Learn takes note of what became of the call. It reports whether the endpoint is left alone from
+// now on because of it.
+func (p *Permit) Learn(ctx context.Context, r Report) (parked *Blocked) {
+	l := p.limiter
+	l.ledger.Update(ctx, p.to.scope, func(a *ledger.Account) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if !r.Date.IsZero() {
+			l.server.observe(r)
 		}
-		w.limit = r.Limit
-	}
-	remaining := r.Remaining
-	switch {
-	case r.Reset.IsZero():
-	case !r.Reset.After(now), w.told && r.Reset.Before(w.reset):
-		return // an answer from a window that is over
-	case w.told && r.Reset.After(w.reset): // the vendor is a window further than we thought
-		w.left, remaining = -1, max(remaining-underway, min(remaining, 0))
-		fallthrough
-	default:
-		w.reset, w.told = r.Reset, true
-	}
-	if w.left < 0 && remaining < 0 {
-		remaining = w.limit
-	}
-	if remaining >= 0 && (w.left < 0 || remaining < w.left) {
-		w.left = remaining
-	}
+		known, now := l.present(a, p.to.scope)
+		before := blocked(a, p.to, l.server.ahead)
+		a.Settle(p.call, r.outcome(), now)
+		if r.Status != 0 {
+			known.heard = true
+			a.Seen, a.Ahead = r.Received, l.server.ahead
+			refuse(a, r, now)
+		}
+		if before == nil {
+			parked = blocked(a, p.to, l.server.ahead)
+		}
+		known.account = a.Clone()
+		close(known.answered)
+		known.answered = make(chan struct{})
+	})
+	return parked
 }
 
-// refused closes the window that a 429 was about. One that does not say until when closes the
+func (r Report) outcome() ledger.Outcome {
+	o := ledger.Outcome{
+		Answered: r.Status != 0, Minute: r.Rates.Minute, Day: r.Rates.Day,
+		Spent: r.Requests, Refusals: r.Refusals, Healthy: r.Status == http.StatusOK,
+	}
+	if r.Lasting != nil {
+		o.Forbidden = &ledger.Forbidden{Reason: r.Lasting.Reason, Message: r.Lasting.Message}
+	}
+	return o
+}
+
+// longestPause is how long a vendor that says nothing is left alone, and a minute more.
+const longestPause = 17 * time.Minute
+
+// refuse closes the window that a 429 was about. One that does not say until when closes the
 // minute, and longer each time.
-func (a *allowance) refused(now time.Time, r Rates) {
+func refuse(a *ledger.Account, r Report, now time.Time) {
+	day, minute := r.Rates.Day, r.Rates.Minute
 	switch {
-	case r.Day.Remaining == 0 && r.Minute.Remaining != 0:
-		a.day.left = 0
-	case r.Minute.Reset.After(now) && a.minute.told:
-		a.minute.left = 0
+	case r.Status != http.StatusTooManyRequests:
+		a.Bare = 0
+	case day.Remaining == 0 && minute.Remaining != 0:
+		a.Day.Closed = true
+	case minute.Reset.After(now) && a.Minute.Told:
+		a.Minute.Closed = true
 	default:
-		a.minute.left, a.minute.told = 0, false
-		a.minute.reset = now.Truncate(time.Minute).Add(time.Minute << min(a.bare, 4))
-		a.bare++
+		a.Pause = now.Truncate(time.Minute).Add(time.Minute << min(a.Bare, 4))
+		a.Bare++
 	}
 }
 
@@ -208,21 +198,43 @@ func (a *allowance) refused(now time.Time, r Rates) {
 type Left struct {
 	Minute, MinuteLimit int
 	Known               bool // some answer came; until then Minute is an assumption
-	// Of the day nothing is assumed: these have a meaning only when DayKnown. DayLimit may be -1.
+	// Of the day nothing is assumed: these have a meaning only when DayKnown. DayLimit may be 0,
+	// unknown. Day counts what is kept for other software too.
 	Day, DayLimit int
 	DayReset      time.Time // by this machine's clock
 	DayKnown      bool
+	Kept          int // of Day: for other software
+	Ours, Others  int // calls of the day that we used, all processes together, and other software did
 }
 
-// Left says how many calls a scope has left now, as far as the answers told.
+// Left says how many calls a scope has left now, as far as the answers told: to this process, or,
+// when it has not called yet, to others.
 func (l *Limiter) Left(s schema.Scope) Left {
 	l.mu.Lock()
+	known := l.scopes[s]
+	l.mu.Unlock()
+	var a ledger.Account
+	if known == nil {
+		a, _, _ = l.ledger.Read(s) // what cannot be read is not known
+	}
+	l.mu.Lock()
 	defer l.mu.Unlock()
-	a, _ := l.of(s)
-	left := Left{Minute: a.minute.left, MinuteLimit: a.minute.limit, Known: a.answered}
-	if a.day.left >= 0 {
-		left.Day, left.DayLimit, left.DayKnown = a.day.left, a.day.limit, true
-		left.DayReset = a.day.reset.Add(-l.server.ahead)
+	if known != nil {
+		a = known.account.Clone()
+	} else if !a.Heard.IsZero() {
+		l.server.adopt(a.Ahead)
+	}
+	a.Roll(l.server.at(l.options.Clock()), known != nil && known.heard)
+	if a.Minute.Limit == 0 {
+		a.Minute.Limit = assumedPerMinute
+	}
+	left := Left{
+		Minute: a.Minute.Left(), MinuteLimit: a.Minute.Limit, Known: !a.Heard.IsZero(),
+		Ours: a.Day.Ours, Others: a.Day.Others,
+	}
+	if day := a.Day.Left(); day >= 0 {
+		left.Day, left.DayLimit, left.DayKnown = day, a.Day.Limit, true
+		left.DayReset, left.Kept = a.Day.Reset.Add(-l.server.ahead), min(day, l.options.Reserve.Of(a.Day.Limit))
 	}
 	return left
 }
@@ -231,22 +243,5 @@ func (l *Limiter) Left(s schema.Scope) Left {
 func (l *Limiter) Now() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.server.at(l.clock())
+	return l.server.at(l.options.Clock())
 }
-
-// skew is how far the vendor's clock is ahead of ours, at least. The Date header is cut to the
-// second, so one answer bounds the truth from both sides, and the best lower bound of many comes
-// close to it. Being on the low side makes us wait a little too long, never too short.
-type skew struct {
-	ahead time.Duration
-	known bool
-}
-
-func (s *skew) observe(r Report) {
-	least, most := r.Date.Sub(r.Received), r.Date.Add(time.Second).Sub(r.Sent)
-	if !s.known || s.ahead < least || s.ahead > most {
-		s.ahead, s.known = least, true
-	}
-}
-
-func (s *skew) at(t time.Time) time.Time { return t.Add(s.ahead).UTC() }

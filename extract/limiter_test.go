@@ -90,7 +90,7 @@ func TestLimiterProbesBeforeItTrustsItsAssumption(t *testing.T) {
 func TestDailyQuotaStopsBeforeTheCallIsMade(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := &vendor{perMinute: 60, perDay: 5}
-		c := v.caller(t, func(o *Options) { o.Reserve = 2 })
+		c := v.caller(t, func(o *Options) { o.Reserve = Reserve{Calls: 2} })
 		for range 3 {
 			if _, err := get(t, c); err != nil {
 				t.Fatal(err)
@@ -204,15 +204,22 @@ func FuzzRates(f *testing.F) {
 			}
 		}
 		now := time.UnixMilli(1638447341000)
-		l := NewLimiter(0, func() time.Time { return now }, nil)
+		o := Options{Clock: func() time.Time { return now }}
+		o.fill()
+		l := newLimiter(o)
 		for _, status := range []int{200, 429, 200} {
-			if _, _, err := l.book("1"); err != nil {
+			permit, v, _ := l.book(t.Context(), address{"1", "x"})
+			if v.err != nil {
 				return // the day is used up, as the headers say
 			}
-			l.Learn("1", Report{Sent: now, Received: now, Date: now, Status: status, Rates: r})
-			if pause, _, _ := l.book("1"); pause > 20*time.Minute {
-				t.Fatalf("a minute of %v after %+v", pause, r)
+			if permit == nil {
+				if v.answer || v.other || v.pause > 20*time.Minute {
+					t.Fatalf("%+v after %+v", v, r)
+				}
+				now = now.Add(v.pause)
+				continue
 			}
+			permit.Learn(t.Context(), Report{Sent: now, Received: now, Date: now, Status: status, Rates: r})
 		}
 	})
 }
@@ -227,8 +234,8 @@ func TestRatesOfARealAnswer(t *testing.T) {
 	h.Set("X-RateLimit-Minutely-Reset", "1638447360000")
 	got := ReadRates(h)
 	want := Rates{
-		Day:    Rate{9000, 8924, time.Date(2021, 12, 3, 0, 0, 0, 0, time.UTC)},
-		Minute: Rate{100, 99, time.Date(2021, 12, 2, 12, 16, 0, 0, time.UTC)},
+		Day:    Rate{Limit: 9000, Remaining: 8924, Reset: time.Date(2021, 12, 3, 0, 0, 0, 0, time.UTC)},
+		Minute: Rate{Limit: 100, Remaining: 99, Reset: time.Date(2021, 12, 2, 12, 16, 0, 0, time.UTC)},
 	}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"exactduck/extract/ledger"
 )
 
 // Rates are the rate headers of one answer. What the vendor did not say, or said in a way that
@@ -14,14 +16,7 @@ type Rates struct {
 }
 
 // Rate is what an answer says about one window.
-type Rate struct {
-	Limit     int       // calls in a whole window; -1: unknown
-	Remaining int       // calls that are left in this one; -1: unknown
-	Reset     time.Time // when the window ends, by the vendor's clock; zero: unknown
-}
-
-// Known reports whether the answer said anything about the window.
-func (r Rate) Known() bool { return r.Limit >= 0 || r.Remaining >= 0 || !r.Reset.IsZero() }
+type Rate = ledger.Rate
 
 // ReadRates reads the six headers X-RateLimit-[Minutely-]Limit, -Remaining and -Reset. Resets are
 // milliseconds since 1970.

@@ -54,42 +54,78 @@ func (t *try) backoff() retry.Backoff {
 // attempt sends the request once. Errors that a retry may cure are marked as retry wants it.
 func (t *try) attempt(ctx context.Context) (*Answer, error) {
 	t.throttled, t.curable = false, false
-	if err := t.ready(ctx); err != nil {
+	permit, err := t.ready(ctx)
+	if err != nil {
 		return nil, err
 	}
 	t.number++
 	report := Report{Sent: t.caller.options.Clock()}
-	answer, err := t.send(ctx, &report)
+	answer, err := t.send(ctx, permit, &report)
 	report.Received = t.caller.options.Clock()
-	t.caller.limiter.Learn(t.to.scope, report)
+	refused := t.refused(answer, err)
+	t.remember(refused, &report)
+	if parked := permit.Learn(ctx, report); parked != nil {
+		t.caller.options.Log.WarnContext(ctx, "endpoint refused too often, leaving it alone", "scope", parked.Scope,
+			"endpoint", parked.Endpoint, "refusals", parked.Refusals, "until", parked.Until)
+	}
 	t.observe(ctx, answer, report)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, t.network(err)
+	case refused != nil:
+		return nil, refused
 	}
 	answer.Asked = t.asked(report)
 	return t.judge(answer)
 }
 
+// remember sees to it that what will be refused again is not asked again.
+func (t *try) remember(refused *Refused, report *Report) {
+	if refused == nil || refused.Status != http.StatusForbidden {
+		return
+	}
+	switch t.caller.options.Reach(refused) {
+	case ForEndpoint:
+		report.Lasting = refused
+	case ForScope:
+		t.caller.shutFor(refused)
+	case ForOnce:
+	}
+}
+
 // ready waits until the request may be sent, unless it is known to fail.
-func (t *try) ready(ctx context.Context) error {
+func (t *try) ready(ctx context.Context) (*Permit, error) {
 	c := t.caller
-	if err := c.breaker.allow(t.to); err != nil {
-		return err
+	if err := c.shutter(t.to); err != nil {
+		return nil, err
 	}
 	if t.pause > 0 {
 		if err := c.options.Wait(ctx, t.pause); err != nil {
-			return err
+			return nil, err
 		}
 		t.pause = 0
 	}
-	return c.limiter.Take(ctx, t.to.scope)
+	if err := c.spend(); err != nil {
+		return nil, err
+	}
+	permit, err := c.limiter.Take(ctx, t.to.scope, t.to.endpoint)
+	if err != nil {
+		c.unspend()
+	}
+	return permit, err
 }
 
 // send makes the request and reads the answer whole.
-func (t *try) send(ctx context.Context, report *Report) (*Answer, error) {
+func (t *try) send(ctx context.Context, permit *Permit, report *Report) (*Answer, error) {
 	c := t.caller
 	ctx, cancel := context.WithTimeoutCause(ctx, c.options.Timeout, errSlow)
 	defer cancel()
+	sent := permit.tally(t.url.Path)
+	defer func() {
+		report.Requests, report.Refusals = sent.sum(report.Status)
+		c.count(t.to, report.Requests)
+	}()
+	ctx = sent.in(ctx)
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, t.url.String(), nil)
 	if err != nil {
 		return nil, err
@@ -99,7 +135,6 @@ func (t *try) send(ctx context.Context, report *Report) (*Answer, error) {
 	request.Header.Set("Accept", "application/json")
 	c.options.Log.DebugContext(ctx, "request", "scope", t.to.scope, "endpoint", t.to.endpoint,
 		"path", t.url.Path, "query", t.url.RawQuery, "attempt", t.number)
-	c.count(t.to)
 	response, err := c.client.Do(request)
 	if err != nil {
 		return nil, cause(ctx, err)
@@ -127,6 +162,9 @@ func (t *try) network(err error) error {
 		err = wrapped.Err
 	}
 	permanent := t.caller.options.Permanent
+	if b, ok := errors.AsType[*Blocked](err); ok {
+		return b
+	}
 	if errors.Is(err, ErrForeignHost) || errors.Is(err, errTooLarge) || permanent != nil && permanent(err) {
 		return fmt.Errorf("GET %s (%s): %w", t.to.endpoint, t.to.scope, err)
 	}
@@ -138,24 +176,29 @@ func (t *try) again(err error) error {
 	return retry.RetryableError(err)
 }
 
-// judge names what an answer means.
+// refused is an answer that no retry changes; nil: another answer, or none.
+func (t *try) refused(a *Answer, err error) *Refused {
+	if err != nil || a.Status < 300 || a.Status >= 500 ||
+		a.Status == http.StatusTooManyRequests || a.Status == http.StatusRequestTimeout {
+		return nil
+	}
+	reason, message := a.refusal()
+	return &Refused{Endpoint: t.to.endpoint, Scope: t.to.scope, Status: a.Status, Reason: reason, Message: message}
+}
+
+// judge names what an answer means that is no refusal.
 func (t *try) judge(a *Answer) (*Answer, error) {
-	switch status := a.Status; {
-	case status == http.StatusOK:
+	switch a.Status {
+	case http.StatusOK:
 		if err := a.checkJSON(); err != nil {
 			return nil, t.again(err)
 		}
 		return a, nil
-	case status == http.StatusTooManyRequests:
+	case http.StatusTooManyRequests:
 		t.throttled = true
 		return nil, t.again(errThrottled)
-	case status == http.StatusRequestTimeout, status >= 500, status < 300:
-		return nil, t.again(fmt.Errorf("%d %s: %s", status, http.StatusText(status), a.excerpt()))
-	default:
-		t.caller.breaker.count(t.to)
-		reason, message := a.refusal()
-		return nil, &Refused{t.to.endpoint, t.to.scope, status, reason, message}
 	}
+	return nil, t.again(fmt.Errorf("%d %s: %s", a.Status, http.StatusText(a.Status), a.excerpt()))
 }
 
 // asked is when the request was sent, by the vendor's clock and rather too early than too late:

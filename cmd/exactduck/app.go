@@ -39,6 +39,7 @@ type call struct {
 	log      *slog.Logger
 	warnings []string
 	cfg      *config.Config
+	dialled  []*connection
 }
 
 // commands are all there are, in the order in which help lists them.

@@ -9,6 +9,7 @@ import (
 
 	"exactduck/auth"
 	"exactduck/cmd/exactduck/config"
+	"exactduck/extract"
 	"exactduck/extract/exactonline"
 	"exactduck/schema"
 )
@@ -74,7 +75,9 @@ func (k *call) store(name, dir, id string) (*auth.File, error) {
 
 // options are what the auth package needs to use the login.
 func (l *login) options(k *call) auth.Options {
-	return auth.Options{App: l.app, Store: l.store, Clock: k.clock, Log: k.log, Command: "exactduck " + k.name}
+	return auth.Options{
+		App: l.app, Store: l.store, Base: extract.Wire(nil), Clock: k.clock, Log: k.log, Command: "exactduck " + k.name,
+	}
 }
 
 // dial makes the source of a connection and sees to it that its token is fresh; see books.dial.
@@ -104,11 +107,14 @@ func (k *call) dial(ctx context.Context, name string, division schema.Scope) (*c
 	source, err := exactonline.New(exactonline.Config{
 		BaseURL: c.BaseURL, Client: transport.Client(), Language: c.Language, Zone: c.ServerTimezone.Location,
 		Division: division, Clock: k.clock, Log: k.log, Permanent: isLogin, Dropped: dropped(k.log),
+		Ledger: l.ledger(k), Reserve: reserve(c.Reserve), MaxCalls: k.maxCalls(), LoggedIn: before.LoggedInAt,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("connection %s: %w", name, err)
 	}
-	return &connection{source}, nil
+	dialled := &connection{source}
+	k.dialled = append(k.dialled, dialled)
+	return dialled, nil
 }
 
 func dropped(log *slog.Logger) func(exactonline.Dropped) {

@@ -15,6 +15,7 @@ import (
 	"exactduck/cmd/exactduck/doctor"
 	"exactduck/extract"
 	"exactduck/extract/exactonline"
+	"exactduck/extract/ledger"
 	"exactduck/load"
 	"exactduck/schema"
 )
@@ -31,6 +32,7 @@ type patient struct {
 	sent, received, date time.Time // of the server's first answer
 	reached              bool
 	transport            *auth.Transport
+	book                 *ledger.Ledger
 	refreshed            error // what became of renewing the login
 	connection           *connection
 	places               []extract.Place
@@ -213,6 +215,7 @@ func (p *patient) region(ctx context.Context) doctor.Verdict {
 	if err != nil {
 		return doctor.Wrong(err)
 	}
+	p.book = l.ledger(p.call)
 	if p.transport, err = auth.New(l.options(p.call)); err != nil {
 		return doctor.Wrong(err)
 	}
@@ -254,6 +257,7 @@ func (p *patient) divisions(ctx context.Context) doctor.Verdict {
 	source, err := exactonline.New(exactonline.Config{
 		BaseURL: c.BaseURL, Client: p.transport.Client(), Language: c.Language, Zone: c.ServerTimezone.Location,
 		Division: p.anyDivision(), Clock: p.clock, Log: p.log, Permanent: isLogin, Attempts: 1,
+		Ledger: p.book, Reserve: reserve(c.Reserve), AskAgain: true,
 	})
 	if err != nil {
 		return doctor.Wrong(err)

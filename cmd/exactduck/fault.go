@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"exactduck/auth"
 	"exactduck/cmd/exactduck/config"
@@ -94,11 +95,13 @@ var faults = []fault{
 	{as[*extract.Unreachable], exitSource, explained("run again later; what was read is kept")},
 
 	{as[*extract.QuotaError], exitQuota, say("run again after that; the run goes on where it stopped")},
+	{as[*extract.Spent], exitQuota, say("run again: it goes on where it stopped. --max-calls says how many calls a run may make")},
 	{as[*auth.BudgetError], exitQuota, say("run again after that")},
 
 	{as[*load.Shrink], exitPartial, shrinkHint},
 	{as[*extract.Blocked], exitPartial, say("wait until then: Exact blocks an endpoint after ten errors within an hour")},
 	{as[*exactonline.Undated], exitPartial, say("leave since out for this stream")},
+	{remembered, exitPartial, rememberedHint},
 	{as[*extract.Refused], exitPartial, explained("check the rights of the user and the scopes of the app, or leave the stream out")},
 	{is(extract.ErrBreaker), exitPartial, say("run again in an hour: Exact blocks an endpoint after ten errors within one")},
 	{is(extract.ErrResume), exitPartial, say("run again: the read begins anew")},
@@ -208,6 +211,18 @@ func explained(otherwise string) func(error) string {
 		}
 		return otherwise
 	}
+}
+
+// remembered is a refusal of an earlier day, for which nobody was asked.
+func remembered(err error) bool {
+	e := find[*extract.Refused](err)
+	return e != nil && !e.Remembered.IsZero()
+}
+
+func rememberedHint(err error) string {
+	return explained("check the rights of the user and the scopes of the app, or leave the stream out")(err) +
+		"\nExact said so on " + find[*extract.Refused](err).Remembered.UTC().Format(time.DateOnly) +
+		`. It is asked again a week later, after "exactduck auth login", or at once by "exactduck sync --streams NAME"`
 }
 
 func storeHint(err error) string {

@@ -49,6 +49,7 @@ var expected = map[string]struct {
 	"extract.ErrResume":       {extract.ErrResume, exitPartial},
 	"extract.Refused":         {&extract.Refused{Status: 403}, exitPartial},
 	"extract.QuotaError":      {&extract.QuotaError{}, exitQuota},
+	"extract.Spent":           {&extract.Spent{Max: 3}, exitQuota},
 	"extract.Unreachable":     {&extract.Unreachable{Err: errors.New("cut")}, exitSource},
 	"extract.Blocked":         {&extract.Blocked{}, exitPartial},
 	"extract.Malformed":       {&extract.Malformed{Err: errors.New("no list")}, exitPartial},

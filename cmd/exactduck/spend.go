@@ -16,6 +16,21 @@ func (c *connection) calls() int {
 	return sum
 }
 
+// maxCalls is how many calls the connection that is dialled next may make; see extract.Options.
+func (k *call) maxCalls() int {
+	most := k.Int("max-calls")
+	if most == 0 {
+		return 0
+	}
+	for _, c := range k.dialled {
+		most -= c.calls()
+	}
+	if most <= 0 {
+		return -1
+	}
+	return most
+}
+
 // spent is where they went.
 func (c *connection) spent() []load.Calls {
 	var all []load.Calls
@@ -34,6 +49,13 @@ func (c *connection) callsLeft() map[string]int {
 		}
 	}
 	return left
+}
+
+// budget is what is left of the day for one scope, without what is reserved for others; false: nobody
+// knows.
+func (c *connection) budget(scope schema.Scope) (left int, known bool) {
+	l := c.source.Caller().Left(scope)
+	return l.Day - l.Kept, l.DayKnown
 }
 
 // left says the same in few words: of the division that has the fewest.

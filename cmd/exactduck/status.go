@@ -22,6 +22,7 @@ import (
 // standing is how things are with one configuration.
 type standing struct {
 	Logins    map[string]auth.Status `json:"logins"`
+	Quota     []quotaStanding        `json:"quota"`
 	Pipelines []pipelineStanding     `json:"pipelines"`
 }
 
@@ -76,6 +77,9 @@ func doStatus(ctx context.Context, k *call) (*view, error) {
 		if warning := loginWarning(s.Logins[name]); warning != "" {
 			k.warnings = append(k.warnings, warning)
 		}
+	}
+	if s.Quota, err = k.quotas(); err != nil {
+		return nil, err
 	}
 	records, err := lastRecords(b.records())
 	if err != nil {
@@ -206,6 +210,7 @@ func (s standing) print(out io.Writer, now time.Time) {
 		t.Render()
 		fmt.Fprintln(out)
 	}
+	printQuotas(out, s.Quota, now)
 	for name, l := range s.Logins {
 		if !l.LoggedIn {
 			fmt.Fprintf(out, "login %s: %s\n", name, cmp.Or(l.Problem, "none"))

@@ -41,6 +41,7 @@ Exit codes: 0 done, 3 some streams failed and the rest is published, 4 a person 
 			&cli.StringSliceFlag{Name: "accept-shrink", Usage: "believe that so many rows of `STREAM` are gone", EnvVars: env("accept-shrink")},
 			&cli.BoolFlag{Name: "dry-run", Usage: "make the plan and stop; costs one call for the divisions", EnvVars: env("dry-run")},
 			&cli.BoolFlag{Name: "wait", Usage: "wait while another run holds the warehouse", EnvVars: env("wait")},
+			&cli.IntFlag{Name: "max-calls", Usage: "make at most `N` calls; the next run goes on", EnvVars: env("max-calls")},
 			&cli.DurationFlag{Name: "timeout", Usage: "stop after `DURATION` (30m); the next run goes on", EnvVars: env("timeout")},
 		},
 		do: doSync,
@@ -75,6 +76,9 @@ func (k *call) syncOptions() (o syncOptions, err error) {
 	o = syncOptions{
 		full: k.Bool("full-refresh"), wait: k.Bool("wait"), streams: split(k.StringSlice("streams")),
 		divisions: split(k.StringSlice("division")), accept: split(k.StringSlice("accept-shrink")),
+	}
+	if k.Int("max-calls") < 0 {
+		return o, &usageError{"--max-calls must be a number of calls", "leave it out for no limit"}
 	}
 	if text := k.String("since"); text != "" {
 		if o.since, err = time.Parse(time.DateOnly, text); err != nil {

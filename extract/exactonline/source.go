@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"exactduck/extract"
+	"exactduck/extract/ledger"
 	"exactduck/schema"
 )
 
@@ -33,7 +34,11 @@ type Config struct {
 	Clock     func() time.Time
 	Wait      func(context.Context, time.Duration) error
 	Log       *slog.Logger
-	Reserve   int
+	Ledger    *ledger.Ledger
+	Reserve   extract.Reserve
+	MaxCalls  int
+	LoggedIn  time.Time
+	AskAgain  bool
 	Attempts  int
 	Permanent func(error) bool
 	Observe   func(extract.Attempt)
@@ -85,7 +90,8 @@ func New(c Config) (*Source, error) {
 	var err error
 	s.caller, err = extract.NewCaller(extract.Options{
 		Base: c.BaseURL, Client: c.Client, Header: header, Clock: c.Clock, Wait: c.Wait, Log: s.log,
-		Reserve: c.Reserve, Attempts: c.Attempts, Permanent: c.Permanent, Observe: c.Observe,
+		Ledger: c.Ledger, Reserve: c.Reserve, MaxCalls: c.MaxCalls, LoggedIn: c.LoggedIn, AskAgain: c.AskAgain, Reach: reach,
+		Attempts: c.Attempts, Permanent: c.Permanent, Observe: c.Observe,
 	})
 	return s, err
 }

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"exactduck/cmd/exactduck/config"
+	"exactduck/extract"
+	"exactduck/extract/ledger"
+	"exactduck/schema"
+)
+
+// ledger is where the calls of the login's app are accounted: beside the login, because they belong
+// to the app and the division and not to a configuration.
+func (l *login) ledger(k *call) *ledger.Ledger {
+	return ledger.New(strings.TrimSuffix(l.store.Path(), ".json")+".calls", k.log)
+}
+
+// quotaStanding is what is known of the calls in one division, by all processes.
+type quotaStanding struct {
+	Connection string           `json:"connection"`
+	Division   string           `json:"division"`
+	Ours       int              `json:"ours"`              // calls of this UTC day
+	Others     int              `json:"others"`            // of other software, at least
+	Limit      int              `json:"limit,omitempty"`   // absent: not known
+	Left       *int             `json:"left,omitempty"`    // absent: not known
+	Kept       int              `json:"kept,omitempty"`    // of those left, for other software
+	Reset      time.Time        `json:"reset"`             // when there are calls again
+	HeardAt    time.Time        `json:"heard_at,omitzero"` // of the last answer
+	UnderWay   int              `json:"under_way"`
+	Parked     []parkedEndpoint `json:"parked"`
+	Forbidden  []barred         `json:"forbidden"`
+}
+
+// parkedEndpoint is left alone because it refused too often within the hour.
+type parkedEndpoint struct {
+	Endpoint string    `json:"endpoint"`
+	Refusals int       `json:"refusals"`
+	Until    time.Time `json:"until"`
+}
+
+// barred is an endpoint that is not asked because of a 403.
+type barred struct {
+	Endpoint string    `json:"endpoint"`
+	Since    time.Time `json:"since"`
+	Until    time.Time `json:"until"`
+	Reason   string    `json:"reason,omitempty"`
+	Message  string    `json:"message,omitempty"`
+}
+
+// quotas are the standings of every division that was ever called, the connection's own calls last.
+// Nothing is locked for it, and nobody asked.
+func (k *call) quotas() ([]quotaStanding, error) {
+	var all []quotaStanding
+	for _, name := range k.cfg.ConnectionNames() {
+		l, err := k.login(name)
+		if err != nil {
+			return nil, err
+		}
+		book := l.ledger(k)
+		scopes, err := book.Scopes()
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range scopes {
+			a, found, err := book.Read(s)
+			if err != nil {
+				k.warnings = append(k.warnings, err.Error())
+			}
+			if found {
+				all = append(all, quotaOf(name, s, a, k.cfg.Connections[name].Reserve, k.clock()))
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b quotaStanding) int {
+		return cmp.Or(strings.Compare(a.Connection, b.Connection), cmp.Compare(own(a), own(b)))
+	})
+	return all, nil
+}
+
+func own(q quotaStanding) int {
+	if q.Division == string(shared) {
+		return 1
+	}
+	return 0
+}
+
+func quotaOf(connection string, s schema.Scope, a ledger.Account, r config.Reserve, now time.Time) quotaStanding {
+	here := func(t time.Time) time.Time { return t.Add(-a.Ahead).UTC() }
+	a.Roll(now.Add(a.Ahead).UTC(), false)
+	q := quotaStanding{
+		Connection: connection, Division: string(s), Ours: a.Day.Ours, Others: a.Day.Others, Limit: a.Day.Limit,
+		Reset: here(a.Day.Reset), HeardAt: a.Seen.UTC(), UnderWay: len(a.UnderWay),
+	}
+	if left := a.Day.Left(); left >= 0 {
+		q.Left, q.Kept = &left, min(left, reserve(r).Of(a.Day.Limit))
+	}
+	for _, b := range extract.Parked(&a, s) {
+		q.Parked = append(q.Parked, parkedEndpoint{b.Endpoint, b.Refusals, b.Until.UTC()})
+	}
+	for _, endpoint := range slices.Sorted(maps.Keys(a.Forbidden)) {
+		f := a.Forbidden[endpoint]
+		q.Forbidden = append(q.Forbidden, barred{endpoint, here(f.At), here(f.At.Add(ledger.Remembered)), f.Reason, f.Message})
+	}
+	return q
+}
+
+// reserve is what the configuration keeps for other software.
+func reserve(r config.Reserve) extract.Reserve {
+	return extract.Reserve{Percent: r.Percent, Calls: r.Calls}
+}
+
+// listed is how many endpoints are printed by name.
+const listed = 5
+
+func printQuotas(out io.Writer, all []quotaStanding, now time.Time) {
+	if len(all) == 0 {
+		return
+	}
+	t := newTable(out, "connection", "division", "calls today", "by others", "left", "of", "new day")
+	var parked, refused []string
+	for _, q := range all {
+		division, left, limit := q.Division, "?", "?"
+		if own(q) == 1 {
+			division = "(login)"
+		}
+		if q.Left != nil {
+			left, limit = fmt.Sprint(*q.Left), fmt.Sprint(q.Limit)
+		}
+		if q.Kept > 0 {
+			left += fmt.Sprintf(" (%d kept)", q.Kept)
+		}
+		t.AppendRow([]any{q.Connection, division, q.Ours, q.Others, left, limit, "in " + span(q.Reset.Sub(now))})
+		for _, p := range q.Parked {
+			parked = append(parked, fmt.Sprintf("%s in %s: left alone for %s after %d refusals", p.Endpoint, division, span(p.Until.Sub(now)), p.Refusals))
+		}
+		for _, f := range q.Forbidden {
+			refused = append(refused, fmt.Sprintf("%s in %s: forbidden, asked again in %s", f.Endpoint, division, span(f.Until.Sub(now))))
+		}
+	}
+	t.Render()
+	list(out, parked)
+	list(out, refused)
+	fmt.Fprintln(out)
+}
+
+func list(out io.Writer, lines []string) {
+	for _, line := range lines[:min(len(lines), listed)] {
+		fmt.Fprintln(out, line)
+	}
+	if more := len(lines) - listed; more > 0 {
+		fmt.Fprintf(out, "and %d more; --output json has them all\n", more)
+	}
+}
+
+// span says how long something takes, roughly.
+func span(d time.Duration) string {
+	switch {
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", max(0, (d+time.Minute-1)/time.Minute))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", (d+time.Hour-1)/time.Hour)
+	}
+	return fmt.Sprintf("%d days", (d+24*time.Hour-1)/(24*time.Hour))
+}
