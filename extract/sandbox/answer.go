@@ -154,7 +154,7 @@ func skipValues(token string, order sorting) ([]any, error) {
 // selection is the properties that are asked for, in the order in which they were.
 func (v *view) selection(q *query) ([]*property, error) {
 	switch {
-	case q.selected == nil && q.top != 1 && v.wide():
+	case q.selected == nil && q.top != 1 && (q.narrow || v.wide()):
 		return nil, badRequest(pleaseSelect)
 	case q.selected == nil:
 		return v.props, nil

@@ -13,29 +13,18 @@ import (
 
 // api answers a request to /api/v1/: token, rights, limits, and then the records.
 func (s *Sandbox) api(r *http.Request) *reply {
-	if refused := s.bearer(r); refused != nil {
-		return refused
-	}
 	a := parseAddress(r.URL.Path)
-	d, refused := s.entered(a, wantsJSON(r))
-	if refused != nil {
+	d, barred := s.entered(a, wantsJSON(r))
+	if refused := s.bearer(r); refused != nil {
+		if barred == nil {
+			s.failed(d, a, refused)
+		}
 		return refused
 	}
-	now := s.now()
-	used, over := s.limits.take(d.code, now)
-	if over != allowed {
-		return s.limits.refused(used, over)
+	if barred != nil {
+		return barred
 	}
-	budget := fmt.Sprintf("%d %s", d.code, a.path)
-	if s.limits.blocked(budget, now) {
-		return &reply{status: http.StatusTooManyRequests}
-	}
-	answer := s.serve(r, a, d)
-	if answer.status >= 400 && answer.status < 500 {
-		s.limits.failed(budget, now)
-	}
-	s.limits.headers(answer.header, used, allowed)
-	return answer
+	return s.account(d, a, func() *reply { return s.serve(r, a, d) })
 }
 
 // anyDivision are the endpoints that do not look at the division in their address.
@@ -43,7 +32,7 @@ var anyDivision = []string{"/api/v1/{division}/system/divisions"}
 
 // entered finds the division of an address.
 func (s *Sandbox) entered(a address, asJSON bool) (*division, *reply) {
-	if a.division == 0 || slices.Contains(anyDivision, a.path) {
+	if (a.division == 0 || slices.Contains(anyDivision, a.path)) && len(s.divisions) > 0 {
 		return s.divisions[0], nil
 	}
 	d, err := s.division(a.division)
@@ -63,10 +52,8 @@ func (s *Sandbox) serve(r *http.Request, a address, d *division) *reply {
 	if r.Method != http.MethodGet || !slices.Contains(v.endpoint.Methods, http.MethodGet) {
 		return failure(http.StatusMethodNotAllowed, "", "Method Not Allowed", asJSON)
 	}
-	for path := range s.forbidden {
-		if covers(path, v) {
-			return failure(http.StatusForbidden, "Forbidden: Application Scope Violated", "Forbidden - Application Scope Violated. Cannot read '"+v.endpoint.OAuthScope+"' scope.", asJSON)
-		}
+	if refused := s.barred(v, d, asJSON); refused != nil {
+		return refused
 	}
 	found, err := s.look(v, d, a, r.URL.RawQuery)
 	if err != nil {
@@ -96,13 +83,16 @@ func (s *Sandbox) look(v *view, d *division, a address, rawQuery string) (*answe
 		return nil, badRequest(badSkipToken)
 	}
 	q.count = q.count && (s.options.CountEverywhere || v.endpoint.Kind != "sync" && v.endpoint.Kind != "bulk")
-	if s.options.MandatoryFilter && q.filter == "" && !a.keyed && slices.Contains(filtered, v.pattern) {
-		return nil, badRequest(mandatory + v.filterNames())
+	if err := s.insists(v, a, q); err != nil {
+		return nil, err
 	}
 	if v.endpoint.Keyless && len(v.props) == 0 {
 		return d.worth(v, args), nil
 	}
 	records := s.visible(v, d, args)
+	if s.options.Duplicates && v.endpoint.Kind == "sync" && !a.keyed {
+		records = records.withFormer()
+	}
 	if a.keyed {
 		found, err := v.single(records, a.key, q)
 		if err == nil {
@@ -122,20 +112,6 @@ func (s *Sandbox) look(v *view, d *division, a address, rawQuery string) (*answe
 		found.counted, found.plain = countOf(records.made(), match), true
 	}
 	return found, err
-}
-
-// filtered are the endpoints to which mandatory filtering is known to have been applied.
-var filtered = []string{"/api/v1/{division}/crm/accounts", "/api/v1/{division}/logistics/items"}
-
-func (v *view) filterNames() string {
-	var names []string
-	for _, p := range v.props {
-		if !p.nested {
-			names = append(names, p.name)
-		}
-	}
-	slices.Sort(names)
-	return strings.Join(names, ",")
 }
 
 // visible is the store that a login sees: an empty one where its rights are gone.

@@ -24,6 +24,9 @@ type Change struct {
 	Late bool
 }
 
+// Change does work in a company, see [Change]. It survives a restart if there is a state file.
+func (s *Sandbox) Change(c Change) error { return s.locked(step{Op: "change", Change: &c}) }
+
 // lateVersions is how many row versions a late change reserves.
 const lateVersions = 1_000_000
 
@@ -125,6 +128,7 @@ func (b *books) insertOne(set *recordSet) error {
 		b.addLedgerAccount(glAccount{fmt.Sprintf("%04d", 4700+s.serial), "Nieuwe kosten", 121, "W", "D"})
 	default:
 		r := d.invent(set, s.serial)
+		d.adopt(set, r)
 		if _, taken := s.records[set.identityOf(r)]; taken {
 			return fmt.Errorf("change %s: there are no more keys", set.name)
 		}
@@ -251,12 +255,41 @@ func (b *books) deleteSome(set *recordSet, n int, first int64) error {
 		return nil
 	}
 	for _, r := range choose(d.writing.dice, b.idle(set, older(d.store(set.name).made(), first), n), n) {
-		d.remove(set.name, r)
+		d.remove(set.name, r, true)
+		d.removeLines(set, r)
 		if id, ok := r.val(set.identity[0]).(guid); ok {
 			b.forget(id)
 		}
 	}
 	return nil
+}
+
+// adopt gives a new line one of the headers that there are.
+func (d *division) adopt(set *recordSet, r *record) {
+	if set.header == nil {
+		return
+	}
+	headers := d.records(set.header).made()
+	if len(headers) > 0 {
+		r.vals[set.parent] = pick(d.writing.dice, headers).val(set.header.identity[0])
+	}
+}
+
+// removeLines deletes the lines of a header that has been deleted.
+func (d *division) removeLines(set *recordSet, header *record) {
+	for _, lines := range set.lines {
+		for _, r := range d.records(lines).made() {
+			if compare(r.val(lines.parent), header.val(set.identity[0])) == 0 {
+				d.remove(lines.name, r, d.reports(lines))
+			}
+		}
+	}
+}
+
+// reports says whether sync/Deleted tells of lines that went with their header.
+func (d *division) reports(lines *recordSet) bool {
+	list := d.rules.Unreported
+	return !slices.Contains(list, lines.name) && !slices.Contains(list, "*")
 }
 
 // idle are the records that no entry refers to; all of them when those are not enough.
@@ -284,9 +317,13 @@ func (b *books) forget(id guid) {
 // undo takes a posting back. An invoice whose payment is undone is open again.
 func (b *books) undo(p *posting) {
 	d := b.division
+	seen := map[string]bool{}
 	for _, row := range p.rows {
+		set := d.store(row.set).set
+		line := set.mixed && seen[row.set]
+		seen[row.set] = true
 		if r := d.store(row.set).records[row.ident]; r != nil {
-			d.remove(row.set, r)
+			d.remove(row.set, r, !line || d.reports(set))
 		}
 	}
 	b.postings = slices.DeleteFunc(b.postings, func(other *posting) bool { return other == p })

@@ -2,39 +2,20 @@ package sandbox
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
-	"net/url"
-	"strconv"
+	"slices"
 	"strings"
 )
 
 // controlPath is where a running sandbox is steered. It answers this machine only.
 const controlPath = "/_sandbox/"
 
-// controls are the steps that a POST to /_sandbox/ can do.
-var controls = map[string]func(s *Sandbox, q url.Values, division int) error{
-	"change": func(s *Sandbox, q url.Values, division int) error {
-		return s.Change(Change{
-			Division: division, Entity: q.Get("entity"), Insert: number(q, "insert"), Update: number(q, "update"),
-			Delete: number(q, "delete"), Late: q.Get("late") == "1",
-		})
-	},
-	"commit":  func(s *Sandbox, _ url.Values, division int) error { return s.Commit(division) },
-	"move":    func(s *Sandbox, _ url.Values, division int) error { return s.MoveDivision(division) },
-	"link":    func(s *Sandbox, _ url.Values, division int) error { return s.LinkHR(division) },
-	"revoke":  func(s *Sandbox, q url.Values, division int) error { return s.Revoke(division, q.Get("path")) },
-	"restore": func(s *Sandbox, q url.Values, division int) error { return s.Restore(division, q.Get("path")) },
-	"forbid":  func(s *Sandbox, q url.Values, _ int) error { return s.Forbid(q.Get("path")) },
-	"allow":   func(s *Sandbox, q url.Values, _ int) error { return s.Allow(q.Get("path")) },
-	"fault": func(s *Sandbox, q url.Values, _ int) error {
-		s.Fault(Fault{Kind: FaultKind(q.Get("kind")), Path: q.Get("path"), Query: q.Get("query"), Nth: number(q, "nth"), Times: number(q, "times")})
-		return nil
-	},
-}
-
-func number(q url.Values, name string) int {
-	n, _ := strconv.Atoi(q.Get(name))
-	return n
+// views of a running sandbox, under /_sandbox/.
+var counted = map[string]func(*Sandbox) any{
+	"calls":     func(s *Sandbox) any { return s.Calls() },
+	"errors":    func(s *Sandbox) any { return s.Errors() },
+	"divisions": func(s *Sandbox) any { return s.Divisions() },
 }
 
 func (s *Sandbox) control(r *http.Request, here bool) *reply {
@@ -42,18 +23,36 @@ func (s *Sandbox) control(r *http.Request, here bool) *reply {
 		return &reply{status: http.StatusForbidden}
 	}
 	name := strings.TrimPrefix(r.URL.Path, controlPath)
-	if name == "calls" && r.Method == http.MethodGet {
-		return jsonReply(http.StatusOK, s.Calls())
+	if show := counted[name]; show != nil && r.Method == http.MethodGet {
+		return jsonReply(http.StatusOK, show(s))
 	}
-	do, known := controls[name]
-	if !known || r.Method != http.MethodPost {
+	a := findAction(name)
+	if a == nil || r.Method != http.MethodPost {
 		return jsonReply(http.StatusNotFound, map[string]string{"error": "no such control"})
 	}
-	q := r.URL.Query()
-	if err := do(s, q, number(q, "division")); err != nil {
+	texts := map[string]string{}
+	for name, values := range r.URL.Query() {
+		texts[name] = strings.Join(values, " ")
+	}
+	g, wrong := a.read(texts)
+	err := joined(wrong)
+	if err == nil {
+		err = s.locked(a.build(g))
+	}
+	if err != nil {
 		return jsonReply(http.StatusBadRequest, map[string]string{"error": err.Error()})
 	}
 	return jsonReply(http.StatusOK, map[string]string{"done": name})
+}
+
+// joined makes one error of several, in an order that stays the same.
+func joined(wrong map[string]error) error {
+	var list []error
+	for _, err := range wrong {
+		list = append(list, err)
+	}
+	slices.SortFunc(list, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errors.Join(list...)
 }
 
 func jsonReply(status int, v any) *reply {

@@ -15,6 +15,8 @@ const (
 	// Row versions of generated records: a block for each set, so that it does not matter which
 	// set is generated first. What changes later is numbered behind all blocks.
 	versionBlock = 10_000_000
+	// lowest is how far moves can number rows down: below all blocks there is so much room.
+	lowest = 100 * versionBlock
 
 	deletedSet = "/api/v1/{division}/sync/Deleted"
 )
@@ -44,6 +46,7 @@ type division struct {
 	late    []delayed
 	shift   int64 // by which moves have renumbered the generated row versions
 	derived map[string]derivation
+	rules   *Options       // of the sandbox
 	sizes   map[string]int // how many records sets begin with, where that was asked for
 
 	// writing is the change being applied; nil while the company is being generated.
@@ -89,7 +92,7 @@ func newDivision(o Options, i int, today time.Time) *division {
 	if i > 0 {
 		d.scale /= 3
 	}
-	d.version = int64(len(published().sets)+2) * versionBlock
+	d.version = lowest + int64(len(published().sets)+2)*versionBlock
 	return d
 }
 
@@ -167,7 +170,7 @@ func (d *division) nextVersion(s *store) int64 {
 }
 
 func (d *division) firstVersion(set *recordSet) int64 {
-	return int64(set.ordinal+1)*versionBlock + d.shift + 1
+	return lowest + int64(set.ordinal+1)*versionBlock + d.shift + 1
 }
 
 // number gives the records of a set that has just been generated their row versions: in the order
@@ -237,11 +240,11 @@ func (d *division) update(set string, old *record, f fields) *record {
 	return next
 }
 
-// remove deletes a record and reports it in sync/Deleted, if its set is reported there.
-func (d *division) remove(set string, r *record) {
+// remove deletes a record and reports it in sync/Deleted, if told to and its set is reported there.
+func (d *division) remove(set string, r *record, report bool) {
 	s := d.store(set)
 	s.remove(r)
-	if s.set.entity == 0 || len(s.set.identity) == 0 {
+	if !report || s.set.entity == 0 || len(s.set.identity) == 0 {
 		return
 	}
 	key, ok := r.val(s.set.identity[0]).(guid)

@@ -8,30 +8,22 @@ import (
 	"strings"
 )
 
-// Change does work in a company, see [Change]. It survives a restart if there is a state file.
-func (s *Sandbox) Change(c Change) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, err := findSet(c.Entity); err != nil {
-		return err
-	}
-	d, err := s.division(c.Division)
-	if err != nil {
-		return err
-	}
-	c.Division = d.code
-	return s.do(step{Op: "change", Number: s.number + 1, Change: &c})
-}
-
 // Commit makes what was changed late in a division visible; 0 is the first division.
 func (s *Sandbox) Commit(division int) error {
 	return s.locked(step{Op: "commit", Division: division})
 }
 
 // MoveDivision moves a division to another database: DivisionMoveDate is set, and all its row
-// versions are numbered anew, lower than before.
+// versions are numbered anew, lower than before. Whether Exact's become lower or higher is not
+// known, only that they are others.
 func (s *Sandbox) MoveDivision(division int) error {
 	return s.locked(step{Op: "move", Division: division})
+}
+
+// MoveDivisionUp is MoveDivision to a database whose row versions are higher: a cursor of before
+// passes over what was written until it is reached.
+func (s *Sandbox) MoveDivisionUp(division int) error {
+	return s.locked(step{Op: "move", Division: division, Yes: true})
 }
 
 // LinkHR links a division's HR to another system: DivisionHRLinkUnlinkDate is set, and the records
@@ -39,25 +31,6 @@ func (s *Sandbox) MoveDivision(division int) error {
 func (s *Sandbox) LinkHR(division int) error {
 	return s.locked(step{Op: "link", Division: division})
 }
-
-// Revoke takes the rights on an endpoint or a stream away in the way that Exact sometimes does:
-// its lists are empty, without an error. An empty path means everything in the division but the
-// divisions themselves.
-func (s *Sandbox) Revoke(division int, path string) error {
-	return s.locked(step{Op: "revoke", Division: division, Path: path})
-}
-
-// Restore gives back what Revoke took, under the same path.
-func (s *Sandbox) Restore(division int, path string) error {
-	return s.locked(step{Op: "restore", Division: division, Path: path})
-}
-
-// Forbid lets an endpoint or stream answer 403 in all divisions, as one whose scope the app does
-// not have; Allow ends that.
-func (s *Sandbox) Forbid(path string) error { return s.locked(step{Op: "forbid", Path: path}) }
-
-// Allow ends what Forbid began.
-func (s *Sandbox) Allow(path string) error { return s.locked(step{Op: "allow", Path: path}) }
 
 // AddProperty gives all records of an endpoint a property that the catalogue does not know. Value
 // is a string, a number, a bool or nil, as JSON has them, and must suit the Edm type.
@@ -76,12 +49,6 @@ func (s *Sandbox) RenameProperty(path, old, name string) error {
 	return s.locked(step{Op: "rename", Path: path, Name: old, To: name})
 }
 
-func (s *Sandbox) locked(x step) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.do(x)
-}
-
 func (s *Sandbox) redoAdd(x step) error {
 	v, err := s.own(x.Path)
 	if err != nil {
@@ -90,6 +57,9 @@ func (s *Sandbox) redoAdd(x step) error {
 	value, err := fromJSON(x.Value, x.Edm)
 	if err != nil {
 		return fmt.Errorf("adding %s to %s: %w", x.Name, x.Path, err)
+	}
+	if v.byName[x.Name] != nil {
+		return fmt.Errorf("adding %s to %s: it is there", x.Name, x.Path)
 	}
 	p := &property{name: x.Name, edm: x.Edm, col: addedColumn, value: value}
 	v.props = append(v.props, p)
@@ -102,8 +72,11 @@ func (s *Sandbox) redoDrop(x step) error {
 	if err != nil {
 		return err
 	}
-	if v.byName[x.Name] == nil {
+	switch p := v.byName[x.Name]; {
+	case p == nil:
 		return fmt.Errorf("dropping from %s: there is no %s", x.Path, x.Name)
+	case slices.Contains(v.key, p):
+		return fmt.Errorf("dropping from %s: %s is part of its key", x.Path, x.Name)
 	}
 	delete(v.byName, x.Name)
 	v.props = slices.DeleteFunc(v.props, func(p *property) bool { return p.name == x.Name })
@@ -137,6 +110,39 @@ func (v *view) exchange(old, next *property) {
 	if i := slices.Index(v.key, old); i >= 0 {
 		v.key[i] = next
 	}
+}
+
+// RetypeProperty changes the type of a property of an endpoint: "Edm.String" for what was a number,
+// say. Values become those of the new type, or null where they cannot.
+func (s *Sandbox) RetypeProperty(path, name, edm string) error {
+	return s.locked(step{Op: "retype", Path: path, Name: name, Edm: edm})
+}
+
+func (s *Sandbox) redoRetype(x step) error {
+	v, err := s.own(x.Path)
+	if err != nil {
+		return err
+	}
+	p := v.byName[x.Name]
+	switch {
+	case p == nil || p.nested || p.col == versionColumn:
+		return fmt.Errorf("another type in %s: there is no %s that could have one", x.Path, x.Name)
+	case !slices.Contains(edmTypes, x.Edm):
+		return fmt.Errorf("another type in %s: %q is none", x.Path, x.Edm)
+	}
+	next := *p
+	next.edm = x.Edm
+	if p.col >= 0 {
+		next.same = v.set.columns[p.col].edm == x.Edm
+	} else {
+		next.value = fit(p.value, x.Edm)
+	}
+	v.exchange(p, &next)
+	return nil
+}
+
+var edmTypes = []string{
+	"Edm.String", "Edm.Guid", "Edm.Boolean", "Edm.DateTime", "Edm.Double", "Edm.Byte", "Edm.Int16", "Edm.Int32", "Edm.Int64", "Edm.Binary",
 }
 
 // own is a view of this sandbox alone, which may drift from the catalogue.
@@ -207,48 +213,6 @@ func fromJSON(v any, edm string) (any, error) {
 		return nil, fmt.Errorf("%s is not of type %s", text, edm)
 	}
 	return fit(v, edm), nil
-}
-
-// commit applies what was written late, each with the versions that it was given then.
-func (d *division) commit() error {
-	late := d.late
-	d.late = nil
-	for _, x := range late {
-		w := &write{at: x.at, version: x.first, dice: newDice(d.seed, "change", x.number)}
-		if err := d.apply(x.change, w); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// move numbers every row anew. The shift stays within a block, so that what is generated later
-// can follow it.
-func (d *division) move(at stamp) error {
-	if err := d.commit(); err != nil {
-		return err
-	}
-	shift := int64(-2_000_000)
-	if d.shift <= -8_000_000 {
-		shift = 8_000_000
-	}
-	d.shift += shift
-	d.version += shift
-	for _, s := range d.stores {
-		for _, r := range s.made() {
-			moved := *r
-			moved.version += shift
-			s.replace(r, &moved)
-		}
-	}
-	for i := range d.deleted {
-		d.deleted[i].version += shift
-	}
-	d.moved = at
-	for _, other := range d.siblings() {
-		other.changes++
-	}
-	return nil
 }
 
 const leaveSet = "hrm/LeaveAbsenceHoursByDay"

@@ -36,6 +36,12 @@ const (
 	Nothing      FaultKind = ""             // nothing but the delay and Then
 )
 
+// FaultKinds are all of them.
+var FaultKinds = []FaultKind{
+	ServerError, BadGateway, Unavailable, TimedOut, MinuteLimit, DayLimit, BareLimit, Unauthorized, Forbidden, BadRequest, CutBefore,
+	Hang, Cut, CutBody, Truncated, Empty, Page, Gateway, ForeignNext, Redirect, Nothing,
+}
+
 // Fault goes wrong on the Nth request that matches, counted from when it is set.
 type Fault struct {
 	Path  string // part of the request's path, case does not matter; "": any
@@ -54,8 +60,10 @@ type pendingFault struct {
 
 // Fault arranges that something goes wrong.
 func (s *Sandbox) Fault(f Fault) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	_ = s.locked(step{Op: "fault", Fault: &f}) // it is not kept, so nothing can fail
+}
+
+func (s *Sandbox) arm(f Fault) {
 	f.Nth, f.Path = max(f.Nth, 1), strings.ToLower(f.Path)
 	if f.Times == 0 {
 		f.Times = 1
@@ -65,9 +73,7 @@ func (s *Sandbox) Fault(f Fault) {
 
 // ClearFaults forgets what Fault arranged.
 func (s *Sandbox) ClearFaults() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults = nil
+	_ = s.locked(step{Op: "clear faults"}) // nothing depends on it having been written down
 }
 
 // strike finds the fault that meets a request.

@@ -9,16 +9,36 @@ import (
 // so that some need several pages of 60.
 func (d *division) generate(set *recordSet) {
 	s := d.store(set.name)
-	most := domain(d, set)
-	if size, given := d.sizes[set.name]; given {
-		d.fill(set, min(size, most))
+	n := d.beginning(set)
+	if _, given := d.sizes[set.name]; given {
+		d.fill(set, n)
 		return
 	}
-	for i := range min(d.scaled(3+newDice(d.seed, set.name, "rows").n(128)), most) {
+	for i := range n {
 		r := d.invent(set, i)
 		r.version = d.nextVersion(s)
 		s.put(r)
 	}
+}
+
+// beginning is how many records a set begins with.
+func (d *division) beginning(set *recordSet) int {
+	n, given := d.sizes[set.name]
+	if !given {
+		n = d.scaled(3 + newDice(d.seed, set.name, "rows").n(128))
+	}
+	return min(n, domain(d, set))
+}
+
+// headerOf is the key of one of the records that a set of headers begins with. It does not ask
+// which of them are left, so that it does not matter when the lines are generated.
+func (d *division) headerOf(headers *recordSet, dice *dice) any {
+	n := d.beginning(headers)
+	if n == 0 {
+		return nil
+	}
+	w := &inventor{division: d, seed: d.seed, n: dice.n(n)}
+	return w.key(headers, headers.columns[headers.identity[0]])
 }
 
 // domain is how many different keys a set can have: the years and periods of a report are few.
@@ -70,6 +90,9 @@ func (d *division) inventFrom(seed uint64, set *recordSet, n int) *record {
 	}
 	for _, col := range set.identity {
 		r.vals[col] = w.key(set, set.columns[col])
+	}
+	if set.header != nil {
+		set.put(r, set.columns[set.parent].name, d.headerOf(set.header, newDice(seed, set.name, "header", n)))
 	}
 	set.put(r, "Division", d.code)
 	if modified, ok := set.get(r, "Modified").(stamp); ok {

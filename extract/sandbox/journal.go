@@ -25,8 +25,16 @@ type step struct {
 	To       string  `json:"to,omitempty"`
 	Edm      string  `json:"edm,omitempty"`
 	Value    any     `json:"value,omitempty"`
+	Reason   string  `json:"reason,omitempty"`
+	Yes      bool    `json:"yes,omitempty"`
 	Logins   *logins `json:"logins,omitempty"`
-	Origin   *origin `json:"origin,omitempty"`
+	// Set are switches by name, with what they are set to.
+	Set map[string]string `json:"set,omitempty"`
+	// Scene is the step of a scenario that this is, counted from 1; 0: of none.
+	Scene int `json:"scene,omitempty"`
+	// Fault is of this process alone: it is not kept.
+	Fault  *Fault  `json:"-"`
+	Origin *origin `json:"origin,omitempty"`
 }
 
 // origin is what the companies are generated from.
@@ -112,84 +120,3 @@ func (s *Sandbox) keep(x step) error {
 }
 
 func (s *Sandbox) saveLogins() error { return s.keep(step{Op: "logins", Logins: s.logins}) }
-
-// do writes a step down and then does it.
-func (s *Sandbox) do(x step) error {
-	if x.At == 0 {
-		x.At = s.now().UnixNano()
-	}
-	if err := s.keep(x); err != nil {
-		return err
-	}
-	return s.redo(x)
-}
-
-// redo does a step, whether for the first time or again.
-func (s *Sandbox) redo(x step) error {
-	at := wall(time.Unix(0, x.At), s.zone)
-	switch x.Op {
-	case "origin":
-		return nil
-	case "logins":
-		s.logins = x.Logins
-		return nil
-	case "change":
-		return s.redoChange(x, at)
-	case "forbid":
-		s.forbidden[x.Path] = true
-		return nil
-	case "allow":
-		delete(s.forbidden, x.Path)
-		return nil
-	case "add":
-		return s.redoAdd(x)
-	case "drop":
-		return s.redoDrop(x)
-	case "rename":
-		return s.redoRename(x)
-	case "add division":
-		s.addDivision().name = x.Name
-		return nil
-	}
-	d, err := s.division(x.Division)
-	if err != nil {
-		return err
-	}
-	switch x.Op {
-	case "commit":
-		return d.commit()
-	case "move":
-		return d.move(at)
-	case "link":
-		d.linkHR(at, x.At)
-	case "revoke":
-		d.revoked[x.Path] = true
-	case "restore":
-		delete(d.revoked, x.Path)
-	case "remove division":
-		s.removeDivision(d)
-	case "rename division":
-		d.name = x.Name
-		s.remember()
-	default:
-		return fmt.Errorf("the state of the sandbox has a step %q, which this version does not know", x.Op)
-	}
-	return nil
-}
-
-func (s *Sandbox) redoChange(x step, at stamp) error {
-	d, err := s.division(x.Change.Division)
-	if err != nil {
-		return err
-	}
-	s.number = max(s.number, x.Number)
-	w := d.newWrite(at, x.Number)
-	if x.Change.Late {
-		d.late = append(d.late, delayed{*x.Change, at, w.version, x.Number})
-		d.version += lateVersions
-		return nil
-	}
-	err = d.apply(*x.Change, w)
-	d.version = max(d.version, w.version)
-	return err
-}

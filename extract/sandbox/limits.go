@@ -1,7 +1,9 @@
 package sandbox
 
 import (
+	"cmp"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -24,32 +26,31 @@ type limits struct {
 	perMinute, perDay int // negative: no limit
 	others            int // calls that another client makes in a minute
 	window            time.Duration
+	bare              bool
 	divisions         map[int]*allowance
 	errors            map[string]*errorCount
 }
 
-// errorCount is the error budget of one endpoint of one division.
+// errorCount is the error budget of one endpoint of one division, for the one app and the one user.
 type errorCount struct {
-	since   time.Time
-	count   int
-	blocked time.Time // until when; zero: not
+	recent  []time.Time // the errors of the last hour
+	blocked time.Time   // until when; zero: not
+	blocks  int         // how often it has been
 }
 
 func newLimits(o Options) *limits {
-	l := &limits{
-		perMinute: o.MinuteLimit, perDay: o.DayLimit, others: o.Others, window: o.Window,
-		divisions: map[int]*allowance{}, errors: map[string]*errorCount{},
-	}
-	if l.perMinute == 0 {
-		l.perMinute = defaultMinuteLimit
-	}
-	if l.perDay == 0 {
-		l.perDay = defaultDayLimit
-	}
+	l := &limits{window: o.Window, divisions: map[int]*allowance{}, errors: map[string]*errorCount{}}
 	if l.window <= 0 {
 		l.window = time.Minute
 	}
+	l.follow(o)
 	return l
+}
+
+// follow takes over what can change while a sandbox runs.
+func (l *limits) follow(o Options) {
+	l.perMinute, l.perDay = cmp.Or(o.MinuteLimit, defaultMinuteLimit), cmp.Or(o.DayLimit, defaultDayLimit)
+	l.others, l.bare = o.Others, o.BareLimits
 }
 
 // refusal says which window is used up.
@@ -123,23 +124,34 @@ func (l *limits) headers(h http.Header, a *allowance, r refusal) {
 // refused is the 429 of a window that is used up: no body, and the headers of that window only.
 func (l *limits) refused(a *allowance, r refusal) *reply {
 	answer := &reply{status: http.StatusTooManyRequests, header: http.Header{}}
-	l.headers(answer.header, a, r)
+	if !l.bare {
+		l.headers(answer.header, a, r)
+	}
 	return answer
 }
 
 // setInt keeps the header's own casing, which Exact's gateway does too.
 func setInt(h http.Header, name string, n int64) { h[name] = []string{strconv.FormatInt(n, 10)} }
 
-// failed counts a 4xx against the endpoint's error budget: ten within an hour block it for one.
+// failed counts a 4xx against the endpoint's error budget: ten within any hour block it for one
+// hour, and each time again for twice as long as before, until it has kept still for a day. That
+// blocks grow is known; by how much, and for how long that is remembered, is not.
 func (l *limits) failed(endpoint string, now time.Time) {
 	c := l.errors[endpoint]
-	if c == nil || now.Sub(c.since) >= time.Hour {
-		c = &errorCount{since: now}
+	if c == nil {
+		c = &errorCount{}
 		l.errors[endpoint] = c
 	}
-	if c.count++; c.count >= errorsAnHour {
-		c.blocked = now.Add(time.Hour)
+	c.recent = slices.DeleteFunc(append(c.recent, now), func(at time.Time) bool { return now.Sub(at) >= time.Hour })
+	if len(c.recent) < errorsAnHour {
+		return
 	}
+	if now.Sub(c.blocked) >= 24*time.Hour {
+		c.blocks = 0
+	}
+	c.blocked = now.Add(time.Hour << min(c.blocks, 4))
+	c.blocks++
+	c.recent = nil
 }
 
 func (l *limits) blocked(endpoint string, now time.Time) bool {

@@ -5,11 +5,18 @@ import "slices"
 // addDivision founds the next company.
 func (s *Sandbox) addDivision() *division {
 	d := newDivision(s.options, s.founded, s.origin.Today)
-	d.siblings, d.sizes = func() []*division { return s.divisions }, s.sizes
+	d.siblings, d.sizes, d.rules = func() []*division { return s.divisions }, s.sizes, &s.options
 	s.founded++
 	s.divisions = append(s.divisions, d)
 	s.remember()
 	return d
+}
+
+func (s *Sandbox) redoAddDivision(x step, _ stamp) error {
+	if d := s.addDivision(); x.Name != "" {
+		d.name = x.Name
+	}
+	return nil
 }
 
 func (s *Sandbox) removeDivision(gone *division) {
@@ -29,9 +36,6 @@ func (s *Sandbox) remember() {
 func (s *Sandbox) AddDivision(name string) (code int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if name == "" {
-		name = companyNameOf(s.founded)
-	}
 	err = s.do(step{Op: "add division", Name: name})
 	return s.divisions[len(s.divisions)-1].code, err
 }
@@ -40,6 +44,12 @@ func (s *Sandbox) AddDivision(name string) (code int, err error) {
 // that the login cannot reach, NoDivisionAccess.
 func (s *Sandbox) RemoveDivision(division int) error {
 	return s.locked(step{Op: "remove division", Division: division})
+}
+
+// ArchiveDivision makes a company an archived one, or an active one again. It can be read as before;
+// whether Exact's can is not known.
+func (s *Sandbox) ArchiveDivision(division int, archived bool) error {
+	return s.locked(step{Op: "archive division", Division: division, Yes: archived})
 }
 
 // RenameDivision gives a company another name.

@@ -16,6 +16,7 @@ type query struct {
 	size      int // of a page, if smaller than documented; 0: it is not
 	skiptoken string
 	count     bool // $inlinecount=allpages
+	narrow    bool // the endpoint insists on a $select
 	expand    []string
 	// raw keeps the options as they came, decoded once, for __next.
 	raw    map[string]string

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -40,10 +41,12 @@ type store struct {
 	records map[string]*record // by identity
 	serial  int
 	orders  map[string][]*record // sorted views, until the next change
+	former  map[string]*record   // what the last update of a record replaced, by identity
+	both    *store               // see withFormer; nil: to be made
 }
 
 func newStore(set *recordSet) *store {
-	return &store{set: set, records: map[string]*record{}, orders: map[string][]*record{}}
+	return &store{set: set, records: map[string]*record{}, orders: map[string][]*record{}, former: map[string]*record{}}
 }
 
 // put adds a record, or replaces the one of the same identity. The record must be complete.
@@ -53,18 +56,54 @@ func (s *store) put(r *record) {
 	s.serial++
 	s.records[r.ident] = r
 	clear(s.orders)
+	s.both = nil
 }
 
 func (s *store) remove(r *record) {
 	delete(s.records, r.ident)
+	delete(s.former, r.ident)
 	clear(s.orders)
+	s.both = nil
 }
 
 // replace swaps a record for its successor, so that pages that are being encoded keep the old one.
 func (s *store) replace(old, next *record) {
 	next.ident, next.serial = old.ident, old.serial
 	s.records[next.ident] = next
+	if old.version < next.version {
+		s.former[old.ident] = old
+	}
 	clear(s.orders)
+	s.both = nil
+}
+
+// shift gives all records other versions.
+func (s *store) shift(by int64) {
+	for _, list := range []map[string]*record{s.records, s.former} {
+		for ident, r := range list {
+			moved := *r
+			moved.version += by
+			list[ident] = &moved
+		}
+	}
+	clear(s.orders)
+	s.both = nil
+}
+
+// withFormer has beside the records what the last update of each replaced, under the version that
+// it had.
+func (s *store) withFormer() *store {
+	if len(s.former) == 0 {
+		return s
+	}
+	if s.both == nil {
+		s.both = newStore(s.set)
+		maps.Copy(s.both.records, s.records)
+		for ident, r := range s.former {
+			s.both.records[ident+" formerly"] = r
+		}
+	}
+	return s.both
 }
 
 func (s *recordSet) identityOf(r *record) string {

@@ -57,34 +57,47 @@ type Options struct {
 	// identity, their Timestamp and Modified takes long. Of what the books keep, only accounts,
 	// contacts, addresses, items and TransactionLines can be filled up: by records that nobody trades
 	// with, and by lines of nothing. A [Change] of TransactionLines leaves those alone.
-	Records map[string]int `json:"-"`
+	Records map[string]int
 	// Archived and Blocked are how many of the divisions are so, counted from the last one back: the
 	// archived ones behind, the blocked ones before them. An archived division can be read: whether
 	// Exact's can is not known. A blocked one answers 403 with the Reason DivisionBlocked.
-	Archived int `json:"-"`
-	Blocked  int `json:"-"`
+	Archived int
+	Blocked  int
 	// Clock is the time that tokens, limits and changes go by; nil: time.Now.
 	Clock func() time.Time
 	Zone  *time.Location // of the companies' wall clock; nil: Europe/Amsterdam
 	// MinuteLimit and DayLimit are calls a division may cost; 0: 60 and 5000; below zero: no limit
 	// and no headers that speak of one.
-	MinuteLimit, DayLimit int
-	Window                time.Duration // the length of the "minute"; 0: a minute
-	PageSize              int           // records in one answer, where that is fewer than documented; 0: as documented
+	MinuteLimit int `switch:"minute_limit"`
+	DayLimit    int `switch:"day_limit"`
+	// BareLimits leaves the headers out when a call is refused for a limit, as Exact once did.
+	BareLimits bool          `switch:"bare_limits"`
+	Window     time.Duration // the length of the "minute"; 0: a minute
+	// PageSize makes answers smaller than Exact's, so that a few records are many pages; 0: as documented.
+	PageSize int `switch:"page_size"`
 	// Others is how many calls of each division's quota another client of the same app makes in a
 	// minute, evenly over the minute. It is at work only in minutes in which the division is called.
-	Others int
+	Others int `switch:"others"`
 	// MandatoryFilter makes crm/Accounts and logistics/Items refuse requests without a $filter, see
 	// also [Sandbox.Require].
-	MandatoryFilter bool
+	MandatoryFilter bool `switch:"mandatory_filter"`
 	// CountEverywhere lets bulk and sync endpoints obey $inlinecount too. What Exact does there is not
 	// known; they ignore it otherwise. Standard endpoints always obey.
-	CountEverywhere bool
+	CountEverywhere bool `switch:"count_everywhere"`
 	// SkipTokenLife is how long the link to the next page works; 0: for ever. That links lapse at all
 	// is not known of Exact's, nor what it would answer: here it is 400.
-	SkipTokenLife time.Duration
-	StateFile     string // keeps changes and logins over restarts; "": nothing is kept
-	Log           *slog.Logger
+	SkipTokenLife time.Duration `switch:"skip_token_life"`
+	// Duplicates shows in sync feeds, beside each record, what its last update replaced, under the
+	// Timestamp that it had then. Exact's can hold a record several times; when they do is not known.
+	Duplicates bool `switch:"duplicates"`
+	// Unreported names streams of lines that sync/Deleted does not report when they go because their
+	// header does: "salesorder/SalesOrderLines"; of the feeds that mix headers and lines, only the
+	// header is reported then. "*" is all of them. Of no stream is it known which way Exact does it.
+	Unreported []string `switch:"unreported"`
+	// Scenario is what happens by itself; nil: nothing. With a state file it goes on where it was.
+	Scenario  *Scenario
+	StateFile string // keeps changes and logins over restarts; "": nothing is kept
+	Log       *slog.Logger
 }
 
 const (
@@ -94,6 +107,7 @@ const (
 
 // Sandbox is a simulated Exact Online. Its methods may be called at any time by anybody.
 type Sandbox struct {
+	script    sync.Mutex // held, before mu, while a scenario does something
 	mu        sync.Mutex
 	options   Options
 	zone      *time.Location
@@ -109,9 +123,14 @@ type Sandbox struct {
 	logins    *logins
 	faults    []*pendingFault
 	calls     map[string]int
+	answers   []Answer
+	refusals  map[string]int
 	drifted   map[string]*view
-	forbidden map[string]bool
-	number    int // of the last change
+	forbidden map[string]string // the Reason, by path
+	demands   map[string]demand // by pattern
+	number    int               // of the last change
+	scenario  *Scenario
+	play      play
 	state     *os.File
 	lock      *flock.Flock // beside the state file
 }
@@ -134,7 +153,7 @@ func New(o Options) (*Sandbox, error) {
 	}
 	s := &Sandbox{
 		options: o, zone: o.Zone, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), limits: newLimits(o), logins: newLogins(),
-		links: newLinks(), calls: map[string]int{}, drifted: map[string]*view{}, forbidden: map[string]bool{},
+		links: newLinks(), calls: map[string]int{}, refusals: map[string]int{}, drifted: map[string]*view{}, forbidden: map[string]string{}, demands: map[string]demand{},
 	}
 	if err := s.begin(); err != nil {
 		return nil, err
@@ -174,7 +193,10 @@ func (s *Sandbox) begin() (err error) {
 			s.log.Debug("step of the sandbox without effect", slog.String("op", x.Op), slog.Any("error", err))
 		}
 	}
-	return s.openState(done)
+	if err := s.openState(done); err != nil {
+		return err
+	}
+	return s.stage()
 }
 
 func (s *Sandbox) newOrigin() (*origin, error) {
@@ -299,6 +321,7 @@ func (s *Sandbox) answer(r *http.Request, here bool) *reply {
 	if strings.HasPrefix(r.URL.Path, controlPath) {
 		return s.control(r, here)
 	}
+	s.playTime()
 	s.mu.Lock()
 	s.calls[r.URL.Path]++
 	f := s.strike(r)
@@ -308,10 +331,15 @@ func (s *Sandbox) answer(r *http.Request, here bool) *reply {
 		f.Then()
 	}
 	wait(r.Context(), f.Delay)
-	if answer := s.instead(r.Context(), f.Kind); answer != nil {
-		return answer
+	answer := s.instead(r.Context(), f.Kind)
+	if answer == nil {
+		answer = f.Kind.spoil(s.carryOut(r, body))
+	} else {
+		answer = s.charge(r, answer)
 	}
-	return f.Kind.spoil(s.carryOut(r, body))
+	s.note(r, answer)
+	s.playCalls(r.URL.Path)
+	return answer
 }
 
 func readBody(r *http.Request) ([]byte, error) {

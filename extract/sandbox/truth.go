@@ -45,6 +45,7 @@ func (s *Sandbox) Walk(division int, path string) iter.Seq[map[string]any] {
 }
 
 func (s *Sandbox) walk(division int, path string, params map[string]any, yield func(map[string]any) bool) error {
+	s.playTime()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d, err := s.division(division)

@@ -21,6 +21,11 @@ type recordSet struct {
 	identity []int          // the columns that tell records apart
 	entity   int32          // in sync/Deleted; 0: not reported there
 	ordinal  int            // place among all sets, from which the first row versions follow
+
+	mixed  bool         // a record is a header or a line
+	header *recordSet   // of which these records are lines; nil: of none
+	parent int          // the column that has the key of the header
+	lines  []*recordSet // the sets whose records are lines of these
 }
 
 // column is one property of a set, as the first of its views has it.
@@ -99,8 +104,19 @@ var published = sync.OnceValue(func() *catalogue {
 	for i, name := range slices.Sorted(maps.Keys(c.sets)) {
 		c.sets[name].ordinal = i
 	}
+	for _, s := range exactonline.Streams() {
+		if s.Header != "" {
+			c.sets[s.Name].belong(c.sets[s.Header], s.HeaderKey)
+		}
+	}
 	return c
 })
+
+// belong makes the records of a set lines of those of another.
+func (s *recordSet) belong(header *recordSet, key string) {
+	s.header, s.parent = header, s.column(key)
+	header.lines = append(header.lines, s)
+}
 
 // rank lets the cheapest view of a set decide about types.
 func rank(e *exactonline.Endpoint) int {
@@ -136,6 +152,7 @@ func (c *catalogue) add(e *exactonline.Endpoint, stream string) {
 	if e.Entity != 0 {
 		set.entity = e.Entity
 	}
+	set.mixed = set.mixed || e.HeaderAndLines
 	c.views[v.pattern] = v
 }
 
