@@ -11,22 +11,27 @@ import (
 
 // Cursor says up to where the warehouse holds a stream of a scope, and how it came there.
 type Cursor struct {
-	Stream string // "crm/Accounts"
-	Scope  schema.Scope
+	Stream string       `json:"stream"` // "crm/Accounts"
+	Scope  schema.Scope `json:"scope"`
 	// Table is the full name in the database: crm.Accounts.
-	Table, Variant, Fingerprint, Epoch string
-	Position                           schema.Position
+	Table       string          `json:"table"`
+	Variant     string          `json:"variant"`
+	Fingerprint string          `json:"fingerprint"`
+	Epoch       string          `json:"epoch"`
+	Position    schema.Position `json:"position"`
 	// Complete says that a first load has ended: the rows are all there.
-	Complete bool
+	Complete bool `json:"complete"`
 	// HistoryFrom is the date from which on the rows are there; "" is from the beginning.
-	HistoryFrom string
+	HistoryFrom string `json:"history_from"`
 	// ReadAt and SweptAt are when the last read and sweep began; zero: never.
-	ReadAt, SweptAt time.Time
+	ReadAt  time.Time `json:"read_at,omitzero"`
+	SweptAt time.Time `json:"swept_at,omitzero"`
 	// Spool and SweepSpool are the ids of the last spools applied.
-	Spool, SweepSpool string
-	// Rows is how many rows the scope has in the table.
-	Rows  int64
-	RunID string // the run that wrote this cursor
+	Spool      string `json:"spool"`
+	SweepSpool string `json:"sweep_spool"`
+	// Rows is how many rows the scope has in the table, without those that are marked as deleted.
+	Rows  int64  `json:"rows"`
+	RunID string `json:"run_id"` // the run that wrote this cursor
 }
 
 const cursorColumns = `stream, scope, table_name, variant, fingerprint, epoch, position, complete,
@@ -87,17 +92,9 @@ func (w *Warehouse) putCursors(ctx context.Context, c *sql.Conn, all ...Cursor) 
 	return wrap("write cursors", replaceRows(ctx, c, "_exactduck.cursors", "prefix, "+cursorColumns, 3, rows))
 }
 
-// Reload makes the next run read a stream of a scope from its beginning. The rows stay until then.
+// Reload is [Warehouse.ResetCursor] for a stream that the caller has just read.
 func (w *Warehouse) Reload(ctx context.Context, stream string, s schema.Scope) error {
-	err := w.inTx(ctx, func(ctx context.Context, c *sql.Conn) error {
-		_, err := c.ExecContext(ctx, `UPDATE _exactduck.cursors SET complete = false
-			WHERE prefix = ? AND stream = ? AND scope = ?`, w.prefix, stream, string(s))
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("have %s (%s) read again: %w", stream, s, err)
-	}
-	return nil
+	return w.ResetCursor(ctx, stream, s)
 }
 
 // orNull is the time in UTC, and NULL for the zero time.

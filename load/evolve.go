@@ -2,7 +2,6 @@ package load
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"slices"
 	"strings"
@@ -103,8 +102,8 @@ func isOurs(name, scope string) bool {
 }
 
 // storedColumns lists the columns of a table; nil when there is no such table.
-func storedColumns(ctx context.Context, c *sql.Conn, service, table string) ([]field, error) {
-	rows, err := c.QueryContext(ctx, `SELECT column_name, data_type FROM duckdb_columns()
+func storedColumns(ctx context.Context, q querier, service, table string) ([]field, error) {
+	rows, err := q.QueryContext(ctx, `SELECT column_name, data_type FROM duckdb_columns()
 		WHERE database_name = current_database() AND lower(schema_name) = lower(?) AND lower(table_name) = lower(?)
 		ORDER BY column_index`, service, table)
 	if err != nil {

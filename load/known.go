@@ -11,6 +11,7 @@ type Known struct {
 	Divisions   []Division
 	Discoveries map[string]Discovery // by variant
 	Needs       []Need
+	Last        Run // the pipeline's; zero: there is none
 }
 
 // Known returns what is known now.
@@ -29,6 +30,9 @@ func known(ctx context.Context, db *sql.DB, prefix, pipeline string) (k Known, e
 		return k, err
 	}
 	if k.Cursors, err = cursors(ctx, db, "prefix = ?", prefix); err != nil {
+		return k, err
+	}
+	if k.Last, _, err = lastRun(ctx, db, pipeline); err != nil {
 		return k, err
 	}
 	if k.Needs, err = needs(ctx, db, pipeline); err != nil || format < 2 { // published by an earlier version

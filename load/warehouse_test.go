@@ -115,12 +115,16 @@ func TestCursorComesBackAsWritten(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
-	if err := w.Reload(t.Context(), "crm/Accounts", "123"); err != nil {
+	if err := w.ResetCursor(t.Context(), "crm/Accounts", "123"); err != nil {
 		t.Fatal(err)
 	}
+	want.Complete, want.Position = false, ""
 	all, err := w.Cursors(t.Context())
-	if err != nil || len(all) != 1 || all[0].Complete || all[0].Position != want.Position {
-		t.Errorf("Cursors = %v, %v; want one that has to be read again", all, err)
+	if d := cmp.Diff([]Cursor{want}, all); err != nil || d != "" {
+		t.Errorf("Cursors = %v; want one that has to be read again: %s", err, d)
+	}
+	if err := w.ResetCursor(t.Context(), "crm/Accounts", "124"); err == nil {
+		t.Error("a cursor that is not there was reset")
 	}
 	if _, found, err := w.Cursor(t.Context(), "crm/Accounts", "124"); found || err != nil {
 		t.Errorf("Cursor of an unknown scope = %v, %v", found, err)

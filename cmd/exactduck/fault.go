@@ -61,6 +61,7 @@ var faults = []fault{
 	{as[*exactonline.NoVariant], exitUsage, say("leave the prefix out, or use one that the stream has")},
 	{as[*queryError], exitUsage, queryHint},
 	{as[*load.Unnameable], exitUsage, say("give the file under to: duckdb: another name")},
+	{as[*load.Untrue], exitUsage, say("nothing was changed; export the state of this very warehouse, or let the next run read anew: exactduck state reset")},
 	{as[*load.Foreign], exitUsage, say("move that file away, or publish to another one under to: in pipelines.yaml")},
 
 	{is(auth.ErrAppRefused), exitUsage, loginHint},

@@ -65,6 +65,7 @@ var expected = map[string]struct {
 	"load.Foreign":    {&load.Foreign{}, exitUsage},
 	"load.Unnameable": {&load.Unnameable{}, exitUsage},
 	"load.Shrink":     {&load.Shrink{Table: "crm.Accounts"}, exitPartial},
+	"load.Untrue":     {&load.Untrue{Reason: "rows differ"}, exitUsage},
 	"load.TypeChange": {&load.TypeChange{}, exitPartial},
 	"spool.Damaged":   {&spool.Damaged{}, exitMachine},
 }

@@ -23,4 +23,5 @@ SELECT division_code,
        entry_date = max(entry_date) OVER (PARTITION BY division_code, gl_account_id) AS is_last
 FROM {analytics.gl_transactions}
 WHERE gl_account_type IN (10, 12, 14, 16) AND history_complete
-GROUP BY ALL
+GROUP BY division_code, division_name, currency, gl_account_id, gl_account_code, gl_account_code_padded, gl_account_description,
+         gl_account_type, gl_account_type_en, gl_account_type_nl, entry_date

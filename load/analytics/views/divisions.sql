@@ -1,5 +1,5 @@
--- The divisions of which anything has been read, with name and currency as the list of divisions has them. Where
--- no list of divisions is synced (system/Divisions, system/AllDivisions or hrm/Divisions), both are NULL.
+-- The divisions of which anything has been read. Currency and country come from whichever list of divisions is synced
+-- (system/Divisions, system/AllDivisions or hrm/Divisions), and are NULL where none is; the name is always known.
 --
 -- supports
 -- needs analytics.completeness
@@ -13,6 +13,8 @@ WITH lists AS (
     SELECT 2, Code, Description, Currency, Country, VATNumber, Status FROM {exact_system.AllDivisions}
     UNION ALL
     SELECT 3, Code, Description, Currency, Country, VATNumber, NULL FROM {hrm.Divisions}
+    UNION ALL
+    SELECT 4, TRY_CAST(scope AS INTEGER), name, NULL, NULL, NULL, NULL FROM _exactduck.divisions WHERE prefix = {prefix}
 ), named AS (
     SELECT DISTINCT ON (Code) * FROM lists ORDER BY Code, place, Description
 )

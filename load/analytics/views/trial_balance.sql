@@ -43,7 +43,7 @@ WITH moves AS (
     SELECT division_code, financial_year, financial_period,
            bool_and(bool_and(history_complete)) OVER (PARTITION BY division_code) AS history_complete
     FROM moves
-    GROUP BY ALL
+    GROUP BY division_code, financial_year, financial_period
 ), closings AS (
     SELECT p.division_code, p.financial_year, p.financial_period, p.history_complete,
            a.gl_account_id, a.gl_account_code, a.gl_account_code_padded, a.gl_account_description,
