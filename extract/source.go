@@ -22,6 +22,12 @@ type Source interface {
 	// Count asks how many rows a read would bring, at the price of one call. Where the source
 	// cannot tell it is [ErrUncounted], without a call.
 	Count(ctx context.Context, r Read) (int64, error)
+	// Know replaces what the source believes that a variant refuses, in all scopes, by what Known
+	// gave in another process. Nothing and false let it be tried anew.
+	Know(variant string, refused []string, filtered bool)
+	// Known is what the source has learnt that a variant refuses: columns, and ways of asking, which
+	// begin with $; and whether it insists on a filter.
+	Known(variant string) (refused []string, filtered bool)
 }
 
 // Place is a scope that can be read.

@@ -57,6 +57,9 @@ var expected = map[string]struct {
 	"exactonline.UnknownStream": {&exactonline.UnknownStream{}, exitUsage},
 	"exactonline.NotPullable":   {&exactonline.NotPullable{}, exitUsage},
 	"exactonline.NoVariant":     {&exactonline.NoVariant{}, exitUsage},
+	"exactonline.BadParameter":  {&exactonline.BadParameter{}, exitUsage},
+	"exactonline.BadFilter":     {&exactonline.BadFilter{}, exitUsage},
+	"exactonline.BadDefinition": {&exactonline.BadDefinition{}, exitUsage},
 	"exactonline.Undated":       {&exactonline.Undated{}, exitPartial},
 
 	"load.Busy":       {&load.Busy{}, exitBusy},

@@ -10,8 +10,8 @@ import (
 //go:embed curated.txt
 var curatedText string
 
-// decision is one line of curated.txt. Only joins has an object.
-type decision struct{ verb, subject, object, reason string }
+// decision is one line of curated.txt. Only joins and lines have an object, only lines a column.
+type decision struct{ verb, subject, object, column, reason string }
 
 var decisions = sync.OnceValue(func() []decision {
 	var all []decision
@@ -32,16 +32,15 @@ var decisions = sync.OnceValue(func() []decision {
 
 func parseDecision(line string) (decision, error) {
 	head, reason, _ := strings.Cut(line, ": ")
-	words := append(strings.Fields(head), "", "", "")
-	d := decision{verb: words[0], subject: words[1], object: words[2], reason: reason}
-	if d.subject == "" || d.reason == "" || (d.object != "") != (d.verb == "joins") {
-		return decision{}, fmt.Errorf("not a verb, a subject and a reason: %q", line)
+	words := strings.Fields(head)
+	wanted, known := map[string]int{
+		"own": 2, "same": 2, "keyless": 2, "shared": 2, "quiet": 2, "personal": 2, "joins": 3, "lines": 4,
+	}[append(words, "")[0]]
+	if !known || len(words) != wanted || reason == "" {
+		return decision{}, fmt.Errorf("not a verb, what it takes and a reason: %q", line)
 	}
-	switch d.verb {
-	case "own", "same", "keyless", "joins", "shared", "quiet", "personal":
-		return d, nil
-	}
-	return decision{}, fmt.Errorf("unknown verb %q", d.verb)
+	words = append(words, "", "")
+	return decision{verb: words[0], subject: words[1], object: words[2], column: words[3], reason: reason}, nil
 }
 
 // decided returns the subject of the first decision of that verb which covers the name, or "".
@@ -66,4 +65,15 @@ func joined(name string) string {
 		}
 	}
 	return name
+}
+
+// headerOf is the stream of the headers that the records of a stream are lines of, and the column
+// in which a line names its header.
+func headerOf(name string) (stream, column string) {
+	for _, d := range decisions() {
+		if d.verb == "lines" && d.subject == name {
+			return d.object, d.column
+		}
+	}
+	return "", ""
 }

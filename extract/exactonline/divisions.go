@@ -143,10 +143,14 @@ func (s *Source) Discover(ctx context.Context, scope schema.Scope, v *extract.Va
 	if e == nil {
 		return nil, fmt.Errorf("discover: %q is not in the catalogue", v.Name)
 	}
-	if e.SelectRequired {
+	if e.SelectRequired || e.Keyless {
 		return nil, nil
 	}
-	link, pays, err := s.link(ctx, e, scope, "$top=1")
+	condition := ""
+	if s.ailment(v).filtered {
+		condition = everything(e, v)
+	}
+	link, pays, err := s.link(ctx, e, scope, queryOf(v, "$top=1", filtering(condition)))
 	if err != nil {
 		return nil, err
 	}
@@ -162,6 +166,3 @@ func (s *Source) Discover(ctx context.Context, scope schema.Scope, v *extract.Va
 		return slices.ContainsFunc(e.Properties, func(p Property) bool { return strings.EqualFold(p.Name, name) })
 	}), nil
 }
-
-// Count is not known to be possible yet.
-func (s *Source) Count(context.Context, extract.Read) (int64, error) { return 0, extract.ErrUncounted }

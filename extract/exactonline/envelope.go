@@ -79,6 +79,8 @@ func (d *decoder) list(members *jx.ObjIter) error {
 			err = d.records()
 		case key == "__next":
 			err = d.link()
+		case key == "__count":
+			err = d.total()
 		case strings.HasPrefix(key, "__"):
 			err = d.json.Skip()
 		default:
@@ -105,6 +107,15 @@ func (d *decoder) link() (err error) {
 		return d.json.Null()
 	}
 	d.next, err = d.json.Str()
+	return err
+}
+
+// total keeps the number of all records, which is a number or a string of digits.
+func (d *decoder) total() error {
+	raw, err := d.json.Raw()
+	if err == nil {
+		d.count = strings.Trim(string(raw), `"`)
+	}
 	return err
 }
 

@@ -32,29 +32,29 @@ import (
 // Whatever in Extra is not Unicode itself, and so could not be JSON, becomes
 // {"_base64": the JSON text as it came, in base64}.
 type decoder struct {
-	table    *schema.Table
+	table    *schema.Table // of the pages
 	scope    schema.Scope
 	pageSize int
-	// modified names the property that says when a record was last changed, whether it is a
-	// column or not; empty: there is none. Records changed before since are left out.
-	modified string
-	since    int64 // microseconds of wall clock
+	since    int64 // microseconds of wall clock: records changed before are left out
+	// where is a filter: records that it does not want are left out or, with marks, marked.
+	where *filter
+	marks bool
+	also  []string // properties that belong into Extra even if they are looked at
 	// seen is told of every record, those left out included. Its values are those of the version
 	// and of the modified property; the booleans say whether there is one.
 	seen func(version int64, versioned bool, modified int64, dated bool)
 
 	json, inner jx.Decoder
+	wide        *schema.Table // table, and behind its columns what else has to be looked at
 	page        *schema.Page
-	next        string
+	next, count string // of the page at hand: where the next one is, and how many records there are
 	slots       map[string]*slot
 	order       []*slot // of the properties in the record before, for they hardly ever change places
 	record      int     // serial number of the record at hand, over all pages
 	place       int     // of the property at hand in its record
 	extra, text []byte
 	version     int // column; -1: none
-	dated       int // column of the modified property; -1: none
-	when        int64
-	whenKnown   bool
+	dated       int // column that says when a record was last changed; -1: none
 }
 
 // slot is a property and what becomes of its values.
@@ -69,12 +69,11 @@ type slot struct {
 const (
 	columnUnknown = -1 - iota
 	columnIgnored
-	columnWatched // the modified property, when it is no column
 )
 
 func newDecoder(t *schema.Table, s schema.Scope) *decoder {
 	d := &decoder{
-		table: t, scope: s, since: math.MinInt64, version: -1, dated: -1,
+		table: t, wide: t, scope: s, since: math.MinInt64, version: -1, dated: -1,
 		slots: map[string]*slot{"__metadata": {name: "__metadata", column: columnIgnored}},
 	}
 	for i, c := range t.Columns {
@@ -86,12 +85,21 @@ func newDecoder(t *schema.Table, s schema.Scope) *decoder {
 	return d
 }
 
-// watch names the modified property.
+// watch names the property that says when a record was last changed.
 func (d *decoder) watch(name string) {
-	d.modified, d.dated = name, d.table.Index(name)
-	if d.dated < 0 {
-		d.slots[name] = newSlot(name, columnWatched)
+	d.need(schema.Column{Name: name, Type: schema.Timestamp})
+	d.dated = d.wide.Index(name)
+}
+
+// need makes sure that a property can be looked at, whether it is a column of the pages or not.
+func (d *decoder) need(c schema.Column) {
+	if d.wide.Index(c.Name) >= 0 {
+		return
 	}
+	wider := *d.wide
+	wider.Columns = append(slices.Clip(wider.Columns), c)
+	d.slots[c.Name], d.order = newSlot(c.Name, len(d.wide.Columns)), nil
+	d.wide = &wider
 }
 
 func newSlot(name string, column int) *slot {
@@ -102,8 +110,8 @@ func newSlot(name string, column int) *slot {
 // decode reads one body. The link is where the next page is; empty: there is none.
 func (d *decoder) decode(body []byte) (page *schema.Page, link string, err error) {
 	const least = 10 // bytes of a property: a page of few records should not make room for many
-	room := min(d.pageSize, len(body)/(least*len(d.table.Columns)+1)+1)
-	d.page, d.next = schema.NewPage(d.table, d.scope, room), ""
+	room := min(d.pageSize, len(body)/(least*len(d.wide.Columns)+1)+1)
+	d.page, d.next, d.count = schema.NewPage(d.wide, d.scope, room), "", ""
 	d.json.ResetBytes(body)
 	if err := d.envelope(); err != nil {
 		if errors.Is(err, io.EOF) {
@@ -111,14 +119,23 @@ func (d *decoder) decode(body []byte) (page *schema.Page, link string, err error
 		}
 		return nil, "", err
 	}
+	d.narrow()
+	return d.page, d.next, nil
+}
+
+// narrow takes from a page what was only to be looked at.
+func (d *decoder) narrow() {
+	d.page.Table, d.page.Columns = d.table, d.page.Columns[:len(d.table.Columns):len(d.table.Columns)]
+	if !slices.Contains(d.page.Out, true) {
+		d.page.Out = nil
+	}
 	slices.Sort(d.page.Unknown)
 	slices.Sort(d.page.Misfits)
-	return d.page, d.next, nil
 }
 
 func (d *decoder) begin() {
 	d.record++
-	d.place, d.whenKnown, d.extra = 0, false, d.extra[:0]
+	d.place, d.extra = 0, d.extra[:0]
 }
 
 // property reads one property of the record at hand.
@@ -136,9 +153,10 @@ func (d *decoder) property(key []byte) error {
 	case columnIgnored:
 	case columnUnknown:
 		d.unknown(s, raw)
-	case columnWatched:
-		d.when, d.whenKnown = d.moment(raw)
 	default:
+		if s.column >= len(d.table.Columns) && slices.Contains(d.also, s.name) {
+			d.unknown(s, raw)
+		}
 		return d.column(s, raw)
 	}
 	return nil
@@ -154,7 +172,7 @@ func (d *decoder) slot(key []byte) *slot {
 	s := d.slots[string(key)]
 	if s == nil {
 		name := string(key)
-		if s = newSlot(name, d.table.Index(name)); s.column < 0 {
+		if s = newSlot(name, d.wide.Index(name)); s.column < 0 {
 			s.column = columnUnknown
 		}
 		d.slots[name] = s
@@ -194,6 +212,9 @@ func (d *decoder) column(s *slot, raw jx.Raw) error {
 	}
 	if fit == misfits {
 		v.AppendNull()
+	}
+	if s.column >= len(d.table.Columns) {
+		return nil
 	}
 	d.keep(s, raw)
 	if s.page != d.page {
@@ -238,22 +259,39 @@ func (d *decoder) end() error {
 		return errors.New("a record has more unknown text than fits")
 	}
 	d.page.Rows++
-	if d.dated >= 0 {
-		v := &d.page.Columns[d.dated]
-		d.when, d.whenKnown = v.Ints[row], v.Valid[row]
-	}
+	d.judge(row)
+	return nil
+}
+
+// judge shows a complete row to whoever counts, and takes it back or marks it if it is not wanted.
+func (d *decoder) judge(row int) {
+	version, versioned := d.integer(d.version, row)
+	modified, dated := d.integer(d.dated, row)
 	if d.seen != nil {
-		version, versioned := int64(0), false
-		if d.version >= 0 {
-			v := &d.page.Columns[d.version]
-			version, versioned = v.Ints[row], v.Valid[row]
-		}
-		d.seen(version, versioned, d.when, d.whenKnown)
+		d.seen(version, versioned, modified, dated)
 	}
-	if d.whenKnown && d.when < d.since {
+	if dated && modified < d.since {
+		d.takeBack()
+		return
+	}
+	if d.where == nil {
+		return
+	}
+	switch out := !d.where.holds(d.page, row); {
+	case d.marks:
+		d.page.Out = append(d.page.Out, out)
+	case out:
 		d.takeBack()
 	}
-	return nil
+}
+
+// integer is a value of a column that may not be there.
+func (d *decoder) integer(column, row int) (int64, bool) {
+	if column < 0 {
+		return 0, false
+	}
+	v := &d.page.Columns[column]
+	return v.Ints[row], v.Valid[row]
 }
 
 func (d *decoder) takeBack() {

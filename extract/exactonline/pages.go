@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"exactduck/extract"
@@ -20,9 +18,6 @@ const (
 	modifiedName = "Modified"
 	deletedName  = "DeletedDate"
 )
-
-// everModified is a filter that every record passes.
-const everModified = modifiedName + " ge datetime'1900-01-01T00:00:00'"
 
 // Undated says that a read was to be limited to what was modified since some time, and that its
 // records do not say when they were modified.
@@ -39,7 +34,9 @@ func (e *Undated) Error() string {
 //     be made again without. Reading on over them would keep rows that were deleted meanwhile, and
 //     double those of tables without a key.
 //   - a read since a date of records that have none is *[Undated].
-//   - a column that the service refuses is left out, and NULL; [Config.Dropped] is told.
+//   - a filter that does not suit the variant is a *[BadFilter].
+//   - a column that the service refuses is left out, and NULL; [Config.Dropped] is told. A column
+//     that the read cannot do without is the refusal itself.
 func (s *Source) Pages(ctx context.Context, r extract.Read) iter.Seq2[*schema.Page, error] {
 	return s.pages(ctx, r, false)
 }
@@ -74,6 +71,8 @@ type pass struct {
 	decoder  *decoder
 	from     cursor
 	since    string        // wall time; empty: no limit
+	where    *filter       // nil: all records are wanted
+	here     bool          // it is this package that leaves out what the filter does not want
 	lag      time.Duration // after which the modified property settles
 	rigid    bool          // refused columns are an error
 
@@ -86,6 +85,7 @@ type pass struct {
 	floor   int64        // Timestamp of the first record to read; 0: not asked for
 	asked   bool         // floor was looked up
 	heals   int
+	lost    int // refusals that were about a column
 }
 
 func (s *Source) begin(r extract.Read) (*pass, error) {
@@ -104,6 +104,10 @@ func (s *Source) begin(r extract.Read) (*pass, error) {
 	if !r.Since.IsZero() {
 		p.since = reading(r.Since).Format(wallFormat)
 	}
+	if p.where, err = s.filterOf(r); err != nil {
+		return nil, err
+	}
+	p.here = p.where != nil && (p.partial() || !p.where.askable(r.Variant) || s.ailment(r.Variant).unfiltered)
 	if r.Resume != "" {
 		if err := p.goOn(); err != nil {
 			return nil, err
@@ -112,12 +116,31 @@ func (s *Source) begin(r extract.Read) (*pass, error) {
 	return p, p.decode()
 }
 
+func (s *Source) filterOf(r extract.Read) (*filter, error) {
+	if r.Filter == "" {
+		return nil, nil
+	}
+	f, err := parseFilter(r.Filter, r.Variant)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", r.Stream, err)
+	}
+	f.exact = s.config.TextExact
+	return f, nil
+}
+
+// partial reports whether the read brings only what changed, to rows that are stored already.
+// What the filter does not want then has to come too: it may have been wanted before.
+func (p *pass) partial() bool {
+	return p.read.From != "" && p.read.Variant.Cursor != extract.Whole
+}
+
 func (p *pass) goOn() error {
 	at, err := parseResume(p.read.Resume)
 	if err != nil {
 		return fmt.Errorf("read %s (%s): %w: %w", p.read.Stream, p.read.Scope, extract.ErrResume, err)
 	}
 	p.resumed, p.link, p.since, p.began, p.seen = true, at.Next, at.Since, at.Began, at.seen
+	p.here = p.where != nil && at.Here
 	return nil
 }
 
@@ -126,23 +149,42 @@ func (p *pass) decode() error {
 	p.decoder = newDecoder(p.table, p.read.Scope)
 	p.decoder.pageSize = p.read.Variant.PageSize
 	p.decoder.seen = p.see
-	full := p.read.Variant.Table
-	switch {
-	case full.Index(modifiedName) >= 0:
-		p.decoder.watch(modifiedName)
+	p.decoder.also = p.read.Also
+	switch dated := p.read.Variant.Dated; {
+	case dated != "":
+		p.decoder.watch(dated)
 	case p.endpoint.Path == deletionsPath:
 		p.decoder.watch(deletedName)
 		p.lag += 24 * time.Hour
 	}
+	if p.here {
+		p.filterHere()
+	}
+	return p.limit()
+}
+
+// limit makes the decoder leave out what is too old.
+func (p *pass) limit() error {
 	if p.since == "" {
 		return nil
 	}
-	if full.Index(modifiedName) < 0 {
+	if p.read.Variant.Dated == "" {
 		return &Undated{p.read.Stream, p.read.Variant.Name}
 	}
 	since, err := time.Parse(wallFormat, p.since)
 	p.decoder.since = since.UnixMicro()
 	return err
+}
+
+// filterHere makes the decoder leave out, or mark, what the filter does not want.
+func (p *pass) filterHere() {
+	p.here = true
+	for _, used := range p.where.uses {
+		full := p.read.Variant.Table
+		p.decoder.need(full.Columns[full.Index(used.name)])
+	}
+	p.where.bind(p.decoder.wide)
+	p.decoder.where, p.decoder.marks = p.where, p.partial()
 }
 
 // see takes note of a record.
@@ -169,7 +211,7 @@ func (p *pass) page(ctx context.Context) (*schema.Page, error) {
 	if p.began.IsZero() {
 		p.began = answer.Asked
 	}
-	page, next, err := p.decoder.decode(answer.Body)
+	page, next, err := p.decoder.decode(plain(p.endpoint, answer.Body))
 	if err == nil && next == p.link {
 		err = errors.New("its continuation leads to itself")
 	}
@@ -191,90 +233,65 @@ func (p *pass) page(ctx context.Context) (*schema.Page, error) {
 
 func (p *pass) position(page *schema.Page) {
 	if p.link != "" {
-		page.Next = encode(resume{Version: positionVersion, Next: p.link, Since: p.since, Began: p.began, seen: p.seen})
+		page.Next = encode(resume{Version: positionVersion, Next: p.link, Since: p.since, Here: p.here, Began: p.began, seen: p.seen})
 		return
 	}
 	page.Next, page.Done = encode(p.from.advance(p.began, p.seen, p.since, p.source.zone)), true
 }
 
-// fetch makes the next request, and another one in its place as long as a refusal can be healed.
+// fetch makes the next request. A first one is made again, in another way, as long as a refusal
+// can be healed.
 func (p *pass) fetch(ctx context.Context) (*extract.Answer, error) {
-	for first := p.link == ""; ; {
-		if err := p.aim(ctx, first); err != nil {
-			return nil, err
-		}
-		answer, err := p.source.caller.Get(ctx, p.pays, p.read.Variant.Name, p.link)
-		var refused *extract.Refused
-		switch {
-		case err == nil:
-			p.resumed = false
-			return answer, nil
-		case !errors.As(err, &refused):
-			return nil, err
-		case p.resumed && slices.Contains([]int{400, 404, 410}, refused.Status):
-			return nil, fmt.Errorf("%w: %w", extract.ErrResume, err)
-		case !first || !p.heal(ctx, refused):
-			return nil, err
-		}
+	if p.link == "" {
+		return p.first(ctx)
 	}
+	var err error
+	if p.pays, err = p.source.payer(ctx, p.endpoint, p.read.Scope); err != nil {
+		return nil, err
+	}
+	answer, err := p.get(ctx)
+	if refused, ok := errors.AsType[*extract.Refused](err); ok && p.resumed && slices.Contains([]int{400, 404, 410}, refused.Status) {
+		return nil, fmt.Errorf("%w: %w", extract.ErrResume, err)
+	}
+	p.resumed = p.resumed && err != nil
+	return answer, err
 }
 
-// aim sets who pays for the next request and, of the first one, its link.
-func (p *pass) aim(ctx context.Context, first bool) (err error) {
-	if !first {
-		p.pays, err = p.source.payer(ctx, p.endpoint, p.read.Scope)
-		return err
-	}
+func (p *pass) get(ctx context.Context) (*extract.Answer, error) {
+	return p.source.caller.Get(ctx, p.pays, p.read.Variant.Name, p.link)
+}
+
+// first makes the first request. What one read of an endpoint finds out about it, others that are
+// about to ask the same wait for.
+func (p *pass) first(ctx context.Context) (*extract.Answer, error) {
 	if err := p.findFloor(ctx); err != nil {
-		return err
+		return nil, err
 	}
-	p.link, p.pays, err = p.source.link(ctx, p.endpoint, p.read.Scope, p.query())
-	return err
+	report, err := p.source.scouts.enter(ctx, p.shape())
+	if err != nil {
+		return nil, err
+	}
+	answer, err := p.tryFirst(ctx)
+	report(err == nil)
+	return answer, err
 }
 
-// query is the query of a first request.
-func (p *pass) query() string {
-	ill := p.source.ailment(p.read.Variant)
-	names := slices.DeleteFunc(p.columns(), func(c string) bool { return ill.dropped[c] })
-	for i := range names {
-		names[i] = url.QueryEscape(names[i])
-	}
-	query := "$select=" + strings.Join(names, ",")
-	if p.filter = p.condition(ill); p.filter != "" {
-		query += "&$filter=" + strings.ReplaceAll(p.filter, " ", "%20")
-	}
-	return query
-}
-
-// columns are the properties that the read needs.
-func (p *pass) columns() []string {
-	var names []string
-	for _, c := range p.table.Columns {
-		names = append(names, c.Name)
-	}
-	for _, name := range append(slices.Clone(p.read.Also), p.decoder.modified) {
-		if name != "" && !slices.Contains(names, name) {
-			names = append(names, name)
+func (p *pass) tryFirst(ctx context.Context) (*extract.Answer, error) {
+	for {
+		query, err := p.query()
+		if err != nil {
+			return nil, err
+		}
+		if p.link, p.pays, err = p.source.link(ctx, p.endpoint, p.read.Scope, query); err != nil {
+			return nil, err
+		}
+		answer, err := p.get(ctx)
+		refused, ok := errors.AsType[*extract.Refused](err)
+		if !ok {
+			return answer, err
+		}
+		if err := p.heal(ctx, refused); err != nil {
+			return nil, err
 		}
 	}
-	return names
-}
-
-// condition is the filter of a first request.
-func (p *pass) condition(ill ailment) string {
-	switch p.read.Variant.Cursor {
-	case extract.Versioned:
-		if p.floor > p.from.From {
-			return fmt.Sprintf("Timestamp ge %dL", p.floor)
-		}
-		return fmt.Sprintf("Timestamp gt %dL", p.from.From)
-	case extract.Modified:
-		if from := max(p.from.Wall, p.since); from != "" {
-			return "Modified ge datetime'" + from + "'"
-		}
-	}
-	if ill.filtered {
-		return everModified
-	}
-	return ""
 }

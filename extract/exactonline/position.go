@@ -41,7 +41,8 @@ type resume struct {
 	Version int       `json:"v"`
 	Next    string    `json:"next"`
 	Since   string    `json:"since,omitempty"`
-	Began   time.Time `json:"began"` // service's clock
+	Here    bool      `json:"here,omitempty"` // the filter was not asked of the service
+	Began   time.Time `json:"began"`          // service's clock
 	seen
 }
 

@@ -3,9 +3,7 @@ package exactonline
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"slices"
-	"strings"
 
 	"exactduck/extract"
 	"exactduck/schema"
@@ -23,7 +21,7 @@ func (s *Source) Probe(ctx context.Context, scope schema.Scope, v *extract.Varia
 	if len(table.Columns) == 0 {
 		table = v.Table.Select(func(name string) bool { return name == v.Table.Columns[0].Name })
 	}
-	link, pays, err := s.link(ctx, e, scope, probing(e, table))
+	link, pays, err := s.link(ctx, e, scope, probing(v, table))
 	if err != nil {
 		return 0, err
 	}
@@ -40,17 +38,17 @@ func (s *Source) Probe(ctx context.Context, scope schema.Scope, v *extract.Varia
 
 // probing is the query. The filters are those of a first read, so that an endpoint which insists on
 // one answers.
-func probing(e *Endpoint, t *schema.Table) string {
+func probing(v *extract.Variant, t *schema.Table) string {
 	names := make([]string, len(t.Columns))
 	for i, c := range t.Columns {
-		names[i] = url.QueryEscape(c.Name)
+		names[i] = c.Name
 	}
-	query := "$top=1&$select=" + strings.Join(names, ",")
-	switch cursorOf(e) {
+	condition := ""
+	switch v.Cursor {
 	case extract.Versioned:
-		return query + "&$filter=Timestamp%20gt%200L"
+		condition = "Timestamp gt 0L"
 	case extract.Modified:
-		return query + "&$filter=" + strings.ReplaceAll(everModified, " ", "%20")
+		condition = v.Dated + " ge " + longAgo
 	}
-	return query
+	return queryOf(v, "$top=1", selecting(names), filtering(condition))
 }

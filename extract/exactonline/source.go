@@ -29,6 +29,9 @@ type Config struct {
 	// Dropped is told once of every column that the service refuses to deliver; nil: nobody is.
 	// It is called while a read is under way, perhaps by several at once.
 	Dropped func(Dropped)
+	// TextExact lets filters that are judged here compare texts to the letter. Without it case and
+	// blanks at the end do not count, see [CheckFilter].
+	TextExact bool
 
 	// What the calls need beside, see [extract.Options].
 	Clock     func() time.Time
@@ -42,8 +45,8 @@ type Config struct {
 	Attempts  int
 	Permanent func(error) bool
 	Observe   func(extract.Attempt)
-	// Caller replaces the one that New makes; then of the above only Zone, Division, Dropped and
-	// Log are looked at.
+	// Caller replaces the one that New makes; then of the above only Zone, Division, Dropped,
+	// TextExact and Log are looked at.
 	Caller *extract.Caller
 }
 
@@ -63,6 +66,7 @@ type Source struct {
 	mu       sync.Mutex
 	division schema.Scope
 	ailments map[string]ailment // by variant
+	scouts   scouts
 }
 
 var _ extract.Source = (*Source)(nil)

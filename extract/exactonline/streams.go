@@ -60,10 +60,8 @@ func Deletions() *extract.Stream { return grouped().deletions }
 
 // EndpointOf is the endpoint that a variant reads, nil when the variant is not of this package.
 func EndpointOf(v *extract.Variant) *Endpoint {
-	if e, ok := EndpointFor(deletionsPath); ok && v.Name == variantName(e) {
-		return e
-	}
-	return grouped().byVariant[strings.ToLower(v.Name)].endpoint
+	e, _ := v.Origin.(*Endpoint)
+	return e
 }
 
 // entities groups the pullable endpoints by the name of the stream that they serve, the cheapest
@@ -125,6 +123,7 @@ func newStream(name string, endpoints []*Endpoint) *extract.Stream {
 		Quiet:    decided("quiet", name) != "",
 		Personal: decided("personal", name) != "",
 	}
+	s.Header, s.HeaderKey = headerOf(name)
 	types := columnTypesOf(name, endpoints)
 	for _, e := range endpoints {
 		s.Variants = append(s.Variants, &extract.Variant{
@@ -134,6 +133,7 @@ func newStream(name string, endpoints []*Endpoint) *extract.Stream {
 			Cursor:   cursorOf(e),
 			PageSize: e.PageSize,
 			Dated:    datedBy(e),
+			Origin:   e,
 		})
 	}
 	return s
@@ -179,6 +179,6 @@ func deletionsStream() *extract.Stream {
 	table := newTable("_exactduck/tombstones", e, columnTypesOf("sync/Deleted", []*Endpoint{e}), 0)
 	table.Key = []string{"EntityType", "EntityKey"}
 	return &extract.Stream{Name: "sync/Deleted", Variants: []*extract.Variant{{
-		Name: variantName(e), Kind: e.Kind, Table: table, Cursor: extract.Versioned, PageSize: e.PageSize,
+		Name: variantName(e), Kind: e.Kind, Table: table, Cursor: extract.Versioned, PageSize: e.PageSize, Origin: e,
 	}}}
 }

@@ -93,18 +93,6 @@ func (d *decoder) binary(v *schema.Vector, raw jx.Raw, text []byte) fit {
 	return added(err == nil && v.AppendText(decoded[:n]))
 }
 
-// moment reads the time that says when a record was modified.
-func (d *decoder) moment(raw jx.Raw) (int64, bool) {
-	if raw[0] != '"' {
-		return 0, false
-	}
-	text, ok := d.plain(raw)
-	if !ok {
-		return 0, false
-	}
-	return parseMoment(text)
-}
-
 // appendString takes numbers and booleans too, as they are written: the types of a few properties
 // are guessed.
 func appendString(v *schema.Vector, raw jx.Raw, text []byte) fit {
