@@ -3,14 +3,14 @@ package main
 import (
 	"context"
 	"slices"
-	"time"
 
 	"exactduck/extract"
 	"exactduck/load/spool"
 )
 
-// adopt gives every task the spool that an earlier run left for it, and removes the spools that
-// are of no use any more. A spool is finished as it was begun, whatever the configuration says now.
+// adopt gives every task the spool that an earlier run left for it, removes the spools that are of no
+// use any more, and cuts stored rows down to what is wanted by now. A spool is finished as it was
+// begun, whatever the configuration says now; what it says is done behind that, see [run.behind].
 // Sweeps and deletions are planned later in a run: theirs are kept for [run.adopted].
 func (r *run) adopt(ctx context.Context, tasks []*task) error {
 	paths, err := spool.List(r.spools)
@@ -31,7 +31,7 @@ func (r *run) adopt(ctx context.Context, tasks []*task) error {
 			return err
 		}
 	}
-	return nil
+	return r.narrow(ctx, tasks)
 }
 
 // adopted does the same for the sweeps, or for the reads of deletions.
@@ -59,6 +59,7 @@ func (r *run) place(ctx context.Context, file *spool.File, tasks []*task) error 
 		if r.useful(t, h) {
 			r.log.DebugContext(ctx, "going on with a spool", "stream", h.Stream, "scope", h.Scope, "pages", file.Pages())
 			t.take(file)
+			t.narrowed = fewer(r.planner.cursors[streamScope{h.Stream, h.Scope}].Fingerprint, h.Fingerprint)
 			return nil
 		}
 		wanted = false
@@ -76,12 +77,14 @@ func (r *run) useful(t *task, h spool.Header) bool {
 	switch {
 	case t.file != nil, h.Epoch != t.place.Epoch, r.settled(h), (h.Mode == spool.Sweep) != (t.mode == spool.Sweep):
 		return false
+	case h.Mode == spool.Sweep: // to one of another choice rows are missing that are not wanted any more
+		return h.Fingerprint == t.fingerprint
 	case h.Mode == spool.Window:
 		return t.mode == spool.Window && h.HistoryFrom == t.historyFrom
 	case h.Mode == spool.Merge:
 		return t.mode == spool.Merge && h.From == cursor.Position
 	}
-	return h.Mode == spool.Sweep || h.Began.After(cursor.ReadAt)
+	return h.Began.After(cursor.ReadAt)
 }
 
 // settled tells that the warehouse has applied the spool, or has been swept since it was begun.
@@ -93,13 +96,18 @@ func (r *run) settled(h spool.Header) bool {
 	return h.ID == cursor.Spool
 }
 
-// take makes the task the one that the spool was begun for.
+// take makes the task the one that the spool was begun for: the same table, date, filter and
+// parameters.
 func (t *task) take(file *spool.File) {
 	h := file.Header()
+	was := inquiryOf(h.Fingerprint)
+	if t.changed = h.Fingerprint != t.fingerprint; t.changed {
+		t.narrowing = nil // it would be undone
+	}
 	t.file, t.table, t.mode, t.from, t.fingerprint, t.historyFrom = file, h.Table, h.Mode, h.From, h.Fingerprint, h.HistoryFrom
-	t.since = time.Time{}
+	t.filter, t.since = was.Filter, momentOf(was.Since)
 	if h.Mode == spool.Replace || h.Mode == spool.Window {
-		t.since, _ = time.Parse(time.DateOnly, h.HistoryFrom) // empty: all of the history
+		t.since = momentOf(h.HistoryFrom) // zero: all of the history
 	}
 	for _, v := range t.choice.Stream.Variants {
 		if v.Name == h.Variant && v.Name != t.variant.Name {
@@ -109,15 +117,20 @@ func (t *task) take(file *spool.File) {
 			}
 		}
 	}
+	if was.Variant == t.variant.Name && was.Params != t.variant.Query {
+		begun := *t.variant
+		begun.Query, t.variant = was.Params, &begun
+	}
 	// Row versions come in order: a read by them that goes on ends with the latest changes.
 	t.stale = file.Done() || t.variant.Cursor != extract.Versioned
 }
 
-// behind are the reads of what changed since an earlier run began the reads among tasks that are
-// applied by now: behind them the tables are what a read of this run would have made of them. What
-// has no cursor is left to the next run.
+// behind are the reads that follow those of an earlier run's reads among tasks which are applied by
+// now: of what changed since these were begun, or of everything, where the configuration has changed
+// meanwhile. Behind them the tables are what a read of this run would have made of them. What has no
+// cursor is left to the next run.
 func (r *run) behind(ctx context.Context, tasks []*task) []*task {
-	tasks = slices.DeleteFunc(slices.Clone(tasks), func(t *task) bool { return !t.stale || !t.done || t.err != nil })
+	tasks = slices.DeleteFunc(slices.Clone(tasks), func(t *task) bool { return !t.stale && !t.changed || !t.done || t.err != nil })
 	if len(tasks) == 0 {
 		return nil
 	}
@@ -127,16 +140,23 @@ func (r *run) behind(ctx context.Context, tasks []*task) []*task {
 		return nil
 	}
 	p := newPlanner(r.planner.now, cursors, r.planner.feed)
-	var reads []*task
+	var reads, cuts []*task
 	for _, t := range tasks {
 		next := p.deletionRead(t.place)
 		if t.choice.Stream != p.feed {
 			next = p.read(t.choice, t.place)
 		}
-		if next.why == whyNews {
+		if next.narrowing != nil {
+			cuts = append(cuts, next)
+		}
+		if t.stale && next.why == whyNews || t.changed && next.becomes != same {
 			next.also, next.behind = t.also, t
 			reads = append(reads, next)
 		}
+	}
+	if err := r.narrow(ctx, cuts); err != nil {
+		r.failures = append(r.failures, err)
+		return nil
 	}
 	return reads
 }

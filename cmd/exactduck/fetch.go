@@ -87,7 +87,7 @@ func (r *run) again(ctx context.Context, t *task) error {
 func (r *run) spool(ctx context.Context, t *task) error {
 	read := extract.Read{
 		Stream: t.choice.Stream.Name, Variant: t.variant, Table: t.table, Scope: t.place.Scope,
-		From: t.from, Since: t.since, Also: t.also,
+		From: t.from, Since: t.since, Filter: t.filter, Moved: t.place.Epoch != "", Also: t.also,
 	}
 	if t.file != nil {
 		read.Resume = t.file.Resume()
@@ -168,7 +168,9 @@ func (r *run) discover(ctx context.Context, tasks []*task) {
 			also = r.properties(ctx, t)
 			looked[t.variant.Name] = also
 		}
-		t.also = also
+		if t.choice.Columns == nil { // who names columns wants no others
+			t.also = also
+		}
 	}
 }
 

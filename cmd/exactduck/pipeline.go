@@ -110,7 +110,7 @@ func anyDivision(cursors []load.Cursor) (last schema.Scope) {
 func (b *books) prepare(r *run, p *config.Pipeline, o syncOptions, choices []*config.Choice, cursors []load.Cursor, c *connection) error {
 	r.id, r.clock, r.log, r.records, r.spools = r.record.Record().ID, b.clock, b.log, b.records(), b.spools(p)
 	r.source, r.calls, r.spent, r.callsLeft = c.source, c.calls, c.spent, c.callsLeft
-	r.choices, r.planner, r.soft, r.accept = choices, b.planner(p, o, cursors), p.Soft(), map[string]bool{}
+	r.pipeline, r.choices, r.planner, r.soft, r.accept = p, choices, b.planner(p, o, cursors), p.Soft(), map[string]bool{}
 	r.related = func(name string) bool {
 		other := b.config.Pipelines[name]
 		return other != nil && other.To.DuckDB == p.To.DuckDB
@@ -131,9 +131,9 @@ func (b *books) prepare(r *run, p *config.Pipeline, o syncOptions, choices []*co
 	return err
 }
 
-func (b *books) planner(p *config.Pipeline, o syncOptions, cursors []load.Cursor) *planner {
+func (b *books) planner(_ *config.Pipeline, o syncOptions, cursors []load.Cursor) *planner {
 	planner := newPlanner(b.clock(), cursors, exactonline.Deletions())
-	planner.full, planner.since, planner.sweepEvery = o.full, o.since, p.SweepEvery.Duration
+	planner.full, planner.since = o.full, o.since
 	return planner
 }
 

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"encoding/json"
+	"cmp"
 	"slices"
 	"time"
 
@@ -29,20 +29,25 @@ type task struct {
 	mode        spool.Mode
 	from        schema.Position
 	since       time.Time // modified at or after; zero: no limit
+	filter      string    // what rows must fulfil; "": nothing
 	historyFrom string
 	fingerprint string
 	why         string
+	how         string // how it keeps to a date and a filter, for the plan; "" where there are none
 
-	narrowed bool        // the rows that it does not bring are not wanted any more
-	also     []string    // properties beside the table's columns
-	stale    bool        // an earlier run has read some of it, and does not know what changed since
-	behind   *task       // the stale read that this one follows
-	said     runs.Stream // in the record, once it is applied
-	file     *spool.File // nil until a page is to be kept
-	began    time.Time
-	done     bool // the file holds the whole read
-	calls    int
-	err      error
+	becomes   change      // what it makes of the rows that are stored
+	narrowing *narrowing  // what is taken away from the stored rows before; nil: nothing
+	narrowed  bool        // the rows that it does not bring are not wanted any more
+	changed   bool        // it finishes what was begun before the configuration changed
+	also      []string    // properties beside the table's columns
+	stale     bool        // an earlier run has read some of it, and does not know what changed since
+	behind    *task       // the stale read that this one follows
+	said      runs.Stream // in the record, once it is applied
+	file      *spool.File // nil until a page is to be kept
+	began     time.Time
+	done      bool // the file holds the whole read
+	calls     int
+	err       error
 }
 
 func (t *task) firstLoad() bool { return t.why == whyFirst }
@@ -52,6 +57,7 @@ const (
 	whyFirst     = "first load"
 	whyRefresh   = "full refresh"
 	whyChoice    = "the configuration changed"
+	whyNarrowed  = "the configuration asks for less"
 	whyMoved     = "the division was moved"
 	whyDeletions = "the log of deletions does not reach back far enough"
 	whyWhole     = "the stream has no cursor"
@@ -62,12 +68,11 @@ const (
 
 // planner decides what to read. It asks nobody: all that it needs to know is handed to it.
 type planner struct {
-	now        time.Time
-	cursors    map[streamScope]load.Cursor
-	feed       *extract.Stream // of deletions
-	full       bool
-	since      time.Time
-	sweepEvery time.Duration
+	now     time.Time
+	cursors map[streamScope]load.Cursor
+	feed    *extract.Stream // of deletions
+	full    bool
+	since   time.Time
 }
 
 type streamScope struct {
@@ -76,7 +81,7 @@ type streamScope struct {
 }
 
 func newPlanner(now time.Time, cursors []load.Cursor, feed *extract.Stream) *planner {
-	p := &planner{now: now, cursors: map[streamScope]load.Cursor{}, feed: feed, sweepEvery: config.DefaultSweep}
+	p := &planner{now: now, cursors: map[streamScope]load.Cursor{}, feed: feed}
 	for _, c := range cursors {
 		p.cursors[streamScope{c.Stream, c.Scope}] = c
 	}
@@ -107,38 +112,63 @@ func placesOf(s *extract.Stream, places []extract.Place) []extract.Place {
 func (p *planner) read(c *config.Choice, place extract.Place) *task {
 	cursor, known := p.cursors[streamScope{c.Stream.Name, place.Scope}]
 	full, more := ways(c, inquiryOf(cursor.Fingerprint).Variant)
-	t := &task{choice: c, place: place, variant: full, mode: spool.Replace, since: c.Since}
+	t := &task{choice: c, place: place, variant: full, mode: spool.Replace, since: c.Since, filter: c.Filter}
 	t.table = c.Table(full)
 	t.fingerprint = fingerprint(full, c)
-	t.historyFrom = day(t.since)
+	t.historyFrom = moment(t.since)
+	becomes, cut := compare(cursor, c, full)
+	t.becomes = becomes
 	t.why = p.reason(t, cursor, known && cursor.Complete)
 	switch t.why {
 	case whyFirst:
 		if known { // it has been loaded before, and has to be again
 			p.keepHistory(t, cursor)
 		} else if full.Dated != "" && p.since.After(t.since) {
-			t.since, t.historyFrom = p.since, day(p.since)
+			t.since, t.historyFrom = p.since, moment(p.since)
 		}
 	case whySince:
-		t.mode, t.variant, t.since, t.historyFrom = spool.Window, more, p.since, day(p.since)
+		t.mode, t.variant, t.since, t.historyFrom = spool.Window, more, later(p.since, c.Since), moment(p.since)
 	case whyNews:
 		t.mode, t.variant, t.from, t.historyFrom = spool.Merge, more, cursor.Position, cursor.HistoryFrom
 	default:
 		p.keepHistory(t, cursor)
 	}
-	if t.mode == spool.Replace && !t.since.IsZero() {
-		t.variant = more // where only the dear variant can begin at a date
+	switch {
+	case t.mode == spool.Replace:
+		t.narrowed = fewer(cursor.Fingerprint, t.fingerprint)
+	case becomes == narrower:
+		t.narrowing = cut
+		if t.mode == spool.Merge {
+			t.historyFrom = cut.historyFrom
+		}
 	}
-	// Asking for less history than before is believed to remove rows.
-	t.narrowed = t.why == whyChoice && inquiryOf(cursor.Fingerprint).Since < inquiryOf(t.fingerprint).Since
+	p.limit(t, more)
 	return t
 }
 
-// keepHistory keeps a reload within the history that the first load began with.
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// limit sees to it that a read which begins at a date can do so.
+func (p *planner) limit(t *task, more *extract.Variant) {
+	if t.mode == spool.Replace && !t.since.IsZero() {
+		t.variant = more // where only the dear variant can begin at a date
+	}
+	if t.variant.Dated == "" && !t.since.IsZero() {
+		t.since, t.historyFrom = time.Time{}, ""
+	}
+	t.how = p.how(t)
+}
+
+// keepHistory keeps a reload within the history that --since began the first load with.
 func (p *planner) keepHistory(t *task, c load.Cursor) {
-	since, err := time.Parse(time.DateOnly, c.HistoryFrom)
-	if err == nil && t.choice.Since.IsZero() && !p.full {
-		t.since, t.historyFrom = since, c.HistoryFrom
+	begun := momentOf(c.HistoryFrom)
+	if inquiryOf(c.Fingerprint).Since == "" && t.choice.Since.IsZero() && !p.full {
+		t.since, t.historyFrom = begun, c.HistoryFrom
 	}
 }
 
@@ -149,7 +179,7 @@ func (p *planner) reason(t *task, cursor load.Cursor, complete bool) string {
 		return whyFirst
 	case p.full:
 		return whyRefresh
-	case cursor.Fingerprint != t.fingerprint:
+	case t.becomes == wider:
 		return whyChoice
 	case versioned && cursor.Epoch != t.place.Epoch:
 		return whyMoved
@@ -207,30 +237,7 @@ func covers(wide, narrow *schema.Table) bool {
 	return !slices.ContainsFunc(narrow.Columns, func(c schema.Column) bool { return wide.Index(c.Name) < 0 })
 }
 
-// inquiry is what was asked for, so that a cursor is never used for another question. Its text is the
-// fingerprint, readable on purpose. The variant is the one that reads everything, whichever brings
-// the changes.
-type inquiry struct {
-	Variant string   `json:"variant"`
-	Without []string `json:"without,omitempty"`
-	Since   string   `json:"since,omitempty"`
-	Numbers int      `json:"numbers"` // the rule by which doubles become amounts
-}
-
-func fingerprint(v *extract.Variant, c *config.Choice) string {
-	text, err := json.Marshal(inquiry{v.Name, c.Exclude, day(c.Since), 1})
-	if err != nil {
-		panic(err) // strings and numbers always marshal
-	}
-	return string(text)
-}
-
-// inquiryOf is what a fingerprint stands for; zero when it is none of ours.
-func inquiryOf(fingerprint string) (i inquiry) {
-	_ = json.Unmarshal([]byte(fingerprint), &i)
-	return i
-}
-
+// day writes a wall time for people.
 func day(t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -257,7 +264,7 @@ func (p *planner) deletionRead(place extract.Place) *task {
 	v := feed.Variants[0]
 	t := &task{
 		choice: &config.Choice{Stream: feed}, place: place, variant: v, table: v.Table,
-		mode: spool.Merge, why: whyFirst, fingerprint: fingerprint(v, &config.Choice{}),
+		mode: spool.Merge, why: whyFirst, fingerprint: fingerprint(v, &config.Choice{Stream: feed}),
 	}
 	cursor, known := p.cursors[streamScope{feed.Name, place.Scope}]
 	if known && cursor.Epoch == place.Epoch && p.now.Sub(cursor.ReadAt) <= deletionsKept {
@@ -273,19 +280,20 @@ func (p *planner) sweeps(tasks []*task, unheard map[schema.Scope]bool) []*task {
 	var reads []*task
 	for _, t := range tasks {
 		told := t.table.Entity != 0 && !unheard[t.place.Scope]
-		if t.mode != spool.Merge || t.err != nil || told || len(t.table.Key) == 0 {
+		if t.mode != spool.Merge || t.err != nil || told || len(t.table.Key) == 0 || t.changed {
 			continue
 		}
 		cursor := p.cursors[streamScope{t.choice.Stream.Name, t.place.Scope}]
-		if p.now.Sub(cursor.SweptAt) < p.sweepEvery {
+		if p.now.Sub(cursor.SweptAt) < cmp.Or(t.choice.SweepEvery, config.DefaultSweep) {
 			continue
 		}
 		s := &task{
-			choice: t.choice, place: t.place, mode: spool.Sweep, why: whySweep,
-			fingerprint: t.fingerprint, historyFrom: cursor.HistoryFrom,
+			choice: t.choice, place: t.place, mode: spool.Sweep, why: whySweep, filter: t.filter,
+			fingerprint: t.fingerprint, historyFrom: t.historyFrom,
 		}
 		s.variant = cheapest(t.choice, inquiryOf(cursor.Fingerprint).Variant)
 		s.table = s.variant.Table.Select(func(name string) bool { return name == s.variant.Dated })
+		s.how = p.how(s)
 		reads = append(reads, s)
 	}
 	return reads

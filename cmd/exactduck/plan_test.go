@@ -166,12 +166,16 @@ func TestHistoryIsReadWhereItCanBeFiltered(t *testing.T) {
 		t.Errorf("the next read is made because of %q", again.why)
 	}
 	c.Since = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
-	if narrow := later.read(c, extract.Place{Scope: "1", Epoch: "e"}); narrow.why != whyChoice || !narrow.narrowed {
-		t.Errorf("less history is read because of %q, narrowed %v", narrow.why, narrow.narrowed)
+	if less := later.read(c, extract.Place{Scope: "1", Epoch: "e"}); less.why != whyNews || less.narrowing == nil || less.historyFrom != "2025-01-01" {
+		t.Errorf("less history is read because of %q, from %q", less.why, less.historyFrom)
 	}
 	c.Since = time.Date(2023, 1, 1, 0, 0, 0, 0, time.UTC)
-	if wide := later.read(c, extract.Place{Scope: "1", Epoch: "e"}); wide.why != whyChoice || wide.narrowed {
-		t.Errorf("more history is read because of %q, narrowed %v", wide.why, wide.narrowed)
+	if wide := later.read(c, extract.Place{Scope: "1", Epoch: "e"}); wide.why != whyChoice || wide.narrowed || wide.historyFrom != "2023-01-01" {
+		t.Errorf("more history is read because of %q, from %q, narrowed %v", wide.why, wide.historyFrom, wide.narrowed)
+	}
+	c.Since = time.Time{}
+	if all := later.read(c, extract.Place{Scope: "1", Epoch: "e"}); all.why != whyChoice || all.historyFrom != "" || !all.since.IsZero() {
+		t.Errorf("all of the history is read because of %q, from %q", all.why, all.historyFrom)
 	}
 }
 

@@ -22,6 +22,7 @@ type run struct {
 	source    extract.Source
 	warehouse *load.Warehouse
 	planner   *planner
+	pipeline  *config.Pipeline
 	choices   []*config.Choice
 	places    func(context.Context, extract.Source) ([]extract.Place, error) // those that the pipeline reads
 	spools    string                                                         // where they lie

@@ -58,16 +58,20 @@ type Choice struct {
 func (c *Choice) Named() bool { return c.exact }
 
 // Table is the table of a variant of the stream with the chosen columns. Key and version are always
-// among them, and so is the column that dates rows where that is the cursor.
+// among them, and so is the column that dates rows where that is the cursor. The key of the header
+// comes with columns that are named, so that lines can follow it.
 func (c *Choice) Table(v *extract.Variant) *schema.Table {
 	if c.Columns == nil && len(c.Exclude) == 0 {
 		return v.Table
 	}
 	return v.Table.Select(func(name string) bool {
-		if c.Columns != nil && !slices.Contains(c.Columns, name) || slices.Contains(c.Exclude, name) {
-			return name == v.Dated && v.Cursor != extract.Versioned
+		switch {
+		case name == v.Dated && v.Cursor != extract.Versioned:
+			return true
+		case c.Columns == nil:
+			return !slices.Contains(c.Exclude, name)
 		}
-		return true
+		return slices.Contains(c.Columns, name) || name == c.Stream.HeaderKey
 	})
 }
 

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"strings"
+
+	"exactduck/extract"
+	"exactduck/extract/exactonline"
+	"exactduck/load/spool"
+)
+
+// how says in words how a read keeps to the date and the filter that were asked for; "" where none
+// was.
+func (p *planner) how(t *task) string {
+	var parts []string
+	for _, part := range []string{p.howSince(t), howFilter(t)} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+func (p *planner) howSince(t *task) string {
+	wanted := later(p.since, t.choice.Since)
+	switch {
+	case t.mode == spool.Sweep:
+		return ""
+	case t.variant.Dated == "" && (!wanted.IsZero() || t.choice.Undated):
+		return "no date: its rows do not say when they were modified"
+	case wanted.IsZero(), t.mode == spool.Merge:
+		return ""
+	case t.since.IsZero():
+		return "read whole, as in every run"
+	case asksSince(t):
+		return "asked from " + moment(t.since)
+	}
+	return "read whole, filtered here from " + moment(t.since)
+}
+
+// asksSince tells whether the source can be asked for what was modified since a date.
+func asksSince(t *task) bool {
+	switch t.variant.Cursor {
+	case extract.Modified:
+		return true
+	case extract.Versioned:
+		e := exactonline.EndpointOf(t.variant)
+		return t.place.Epoch == "" && e != nil && e.SyncTimestamp != ""
+	}
+	return false
+}
+
+// howFilter: what comes from a cursor is always judged here, so that rows are seen to leave.
+func howFilter(t *task) string {
+	if t.choice.Filter == "" {
+		return ""
+	}
+	return "filtered here"
+}
