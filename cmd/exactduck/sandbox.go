@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -32,15 +33,34 @@ demo's. Ctrl-C stops it.
 
    exactduck sandbox
    exactduck sandbox --divisions 5 --scale 10 --seed 7 --state large.ndjson
+   exactduck sandbox --divisions 500 --scale 0.01 --records crm/Opportunities=5000 --set others=30
    curl -X POST 'http://127.0.0.1:8700/_sandbox/change?entity=crm/Accounts&insert=3&update=2&delete=1'
-   curl http://127.0.0.1:8700/_sandbox/calls`,
+   curl http://127.0.0.1:8700/_sandbox/calls          also: errors, divisions
+
+A scenario is a YAML list of steps, each with one action and at most one moment:
+
+   - at: 2h                                   # after the start
+     change: {entity: crm/Accounts, insert: 3, update: 2}
+   - every: 24h                               # the first time at "at", else after a day
+     times: 30                                # left out: for ever
+     change: {entity: financial/TransactionLines, insert: 10}
+   - after: 2 calls of crm/Accounts in 123456 # "of" and "in" may be left out
+     forbid: {division: 123456, path: crm/Contacts, reason: LicenseExpired}
+   - every: 10 calls
+     fault: {kind: 503, path: sync/, delay: 2s}
+   - set: {others: 30, skip_token_life: 10m}  # at once
+
+What is due by the clock happens before the next request. With --state a scenario goes on where it
+was. The actions, also as POST /_sandbox/ACTION?NAME=VALUE:
+
+` + sandbox.Manual(),
 		flags: sandboxFlags(),
 		do:    doSandbox,
 	}
 }
 
 // What shapes the companies, which a state file holds already.
-var shaping = []string{"divisions", "scale", "seed"}
+var shaping = []string{"divisions", "scale", "seed", "records", "archived", "blocked"}
 
 func sandboxFlags() []cli.Flag {
 	return []cli.Flag{
@@ -49,6 +69,11 @@ func sandboxFlags() []cli.Flag {
 		&cli.IntFlag{Name: "divisions", Value: 2, Usage: "`NUMBER` of companies", EnvVars: env("divisions")},
 		&cli.Float64Flag{Name: "scale", Value: 1, Usage: "`FACTOR` for the number of records; at 1 the first company has about 2500 transaction lines", EnvVars: env("scale")},
 		&cli.Uint64Flag{Name: "seed", Usage: "`NUMBER` that all of it is made from", EnvVars: env("seed")},
+		&cli.StringSliceFlag{Name: "records", Usage: "`STREAM=NUMBER` of records that a stream begins with in each division, may be repeated", EnvVars: env("records")},
+		&cli.IntFlag{Name: "archived", Usage: "`NUMBER` of companies, the last ones, that are archived", EnvVars: env("archived")},
+		&cli.IntFlag{Name: "blocked", Usage: "`NUMBER` of companies, those before, that are blocked", EnvVars: env("blocked")},
+		&cli.StringFlag{Name: "scenario", Usage: "the `FILE` of what happens by itself", EnvVars: env("scenario")},
+		&cli.StringSliceFlag{Name: "set", Usage: "`SWITCH=VALUE`, see the switches above, may be repeated", EnvVars: env("set")},
 		&cli.DurationFlag{Name: "window", Value: time.Minute, Usage: "`DURATION` of the minute of the minute limit", EnvVars: env("window")},
 		&cli.IntFlag{Name: "minute-limit", Value: 60, Usage: "`CALLS` that a division may cost in a minute; 0: no limit", EnvVars: env("minute-limit")},
 		&cli.IntFlag{Name: "day-limit", Value: 5000, Usage: "`CALLS` that a division may cost in a day; 0: no limit", EnvVars: env("day-limit")},
@@ -87,6 +112,7 @@ func (k *call) sandboxOptions() (o sandbox.Options, err error) {
 	o = sandbox.Options{
 		Seed: k.Uint64("seed"), Divisions: k.Int("divisions"), Scale: k.Float64("scale"), Window: k.Duration("window"),
 		MinuteLimit: unlimited(k.Int("minute-limit")), DayLimit: unlimited(k.Int("day-limit")), Clock: k.clock, Log: k.log,
+		Archived: k.Int("archived"), Blocked: k.Int("blocked"), Records: map[string]int{},
 	}
 	switch {
 	case o.Divisions < 1:
@@ -95,6 +121,15 @@ func (k *call) sandboxOptions() (o sandbox.Options, err error) {
 		return o, &usageError{"--scale must be a number above 0", "leave it out for 1"}
 	case o.Window <= 0:
 		return o, &usageError{"--window must be longer than nothing", "write it as 60s or 2s"}
+	}
+	if err := errors.Join(k.recordsIn(&o), k.switchesIn(&o)); err != nil {
+		return o, err
+	}
+	if err := o.Check(); err != nil {
+		return o, &usageError{err.Error(), "look at --records, --archived and --blocked"}
+	}
+	if o.Scenario, err = readScenario(k.String("scenario")); err != nil {
+		return o, err
 	}
 	if k.String("state") == "" {
 		return o, nil
@@ -113,6 +148,44 @@ func (k *call) sandboxOptions() (o sandbox.Options, err error) {
 		}
 	}
 	return o, nil
+}
+
+func (k *call) recordsIn(o *sandbox.Options) error {
+	for _, text := range k.StringSlice("records") {
+		stream, number, ok := strings.Cut(text, "=")
+		n, err := strconv.Atoi(number)
+		if !ok || err != nil || n < 0 {
+			return &usageError{fmt.Sprintf("--records %q is no stream with a number", text), "write it like crm/Opportunities=5000"}
+		}
+		o.Records[stream] = n
+	}
+	return nil
+}
+
+func (k *call) switchesIn(o *sandbox.Options) error {
+	for _, text := range k.StringSlice("set") {
+		name, value, _ := strings.Cut(text, "=")
+		if err := o.Set(name, value); err != nil {
+			return &usageError{fmt.Sprintf("--set %s: %v", text, err), "write it like --set others=30"}
+		}
+	}
+	return nil
+}
+
+// readScenario reads the file of a scenario; "" is none.
+func readScenario(path string) (*sandbox.Scenario, error) {
+	if path == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, &usageError{fmt.Sprintf("--scenario: %v", err), "name a file that can be read"}
+	}
+	scenario, err := sandbox.ParseScenario(path, text)
+	if err != nil {
+		return nil, &usageError{err.Error(), `"exactduck sandbox --help" says what a scenario is made of`}
+	}
+	return scenario, nil
 }
 
 // unlimited turns what the flags call no limit into what the sandbox calls so.

@@ -119,7 +119,7 @@ var (
 // actions are listed in the order in which the manual has them.
 var actions []*action
 
-// plain is an action that gives its step the division and the path and nothing else.
+// plainStep gives a step where, and who or why.
 func plainStep(op string) func(given) step {
 	return func(g given) step {
 		return step{Op: op, Division: g.number("division"), Path: g.text("path"), Name: g.text("name"), Reason: g.text("reason")}

@@ -185,7 +185,7 @@ func (d *division) number(s *store) {
 	for i, r := range list {
 		r.version = d.firstVersion(s.set) + int64(i)*3
 	}
-	clear(s.orders)
+	s.unsort()
 }
 
 // insert adds a record. Properties that the fields do not give are nil, but for those that every

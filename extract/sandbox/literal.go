@@ -137,7 +137,7 @@ func compare(a, b any) int {
 	case bool:
 		return cmp.Compare(btoi(a), btoi(b.(bool)))
 	case guid:
-		return strings.Compare(guidOrder(a), guidOrder(b.(guid)))
+		return compareGUIDs(a, b.(guid))
 	case stamp:
 		return cmp.Compare(a, b.(stamp))
 	case string:
@@ -175,14 +175,20 @@ func btoi(b bool) int {
 	return 0
 }
 
-// guidOrder maps a guid to a text that sorts as uniqueidentifier does: last group first.
-func guidOrder(g guid) string {
-	if len(g) != 36 {
-		return string(g)
+// guidGroups are the places of a guid's text in the order in which uniqueidentifier sorts: the last
+// group first, and the bytes of the first three backwards.
+var guidGroups = [][2]int{{24, 36}, {19, 23}, {16, 18}, {14, 16}, {11, 13}, {9, 11}, {6, 8}, {4, 6}, {2, 4}, {0, 2}}
+
+func compareGUIDs(a, b guid) int {
+	if len(a) != 36 || len(b) != 36 {
+		return strings.Compare(string(a), string(b))
 	}
-	return string(g[24:]) + string(g[19:23]) +
-		string(g[16:18]) + string(g[14:16]) + string(g[11:13]) + string(g[9:11]) +
-		string(g[6:8]) + string(g[4:6]) + string(g[2:4]) + string(g[0:2])
+	for _, g := range guidGroups {
+		if c := strings.Compare(string(a[g[0]:g[1]]), string(b[g[0]:g[1]])); c != 0 {
+			return c
+		}
+	}
+	return 0
 }
 
 // kind groups values that may be compared with each other.

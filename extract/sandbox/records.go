@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"maps"
-	"slices"
 	"sort"
 	"strings"
 )
@@ -40,13 +39,14 @@ type store struct {
 	set     *recordSet
 	records map[string]*record // by identity
 	serial  int
-	orders  map[string][]*record // sorted views, until the next change
-	former  map[string]*record   // what the last update of a record replaced, by identity
-	both    *store               // see withFormer; nil: to be made
+	orders  map[string]*order  // sorted views
+	edits   []edit             // what the views may not know yet
+	former  map[string]*record // what the last update of a record replaced, by identity
+	both    *store             // see withFormer; nil: to be made
 }
 
 func newStore(set *recordSet) *store {
-	return &store{set: set, records: map[string]*record{}, orders: map[string][]*record{}, former: map[string]*record{}}
+	return &store{set: set, records: map[string]*record{}, orders: map[string]*order{}, former: map[string]*record{}}
 }
 
 // put adds a record, or replaces the one of the same identity. The record must be complete.
@@ -54,16 +54,15 @@ func (s *store) put(r *record) {
 	r.ident = s.set.identityOf(r)
 	r.serial = s.serial
 	s.serial++
+	old := s.records[r.ident]
 	s.records[r.ident] = r
-	clear(s.orders)
-	s.both = nil
+	s.note(old, r)
 }
 
 func (s *store) remove(r *record) {
 	delete(s.records, r.ident)
 	delete(s.former, r.ident)
-	clear(s.orders)
-	s.both = nil
+	s.note(r, nil)
 }
 
 // replace swaps a record for its successor, so that pages that are being encoded keep the old one.
@@ -73,8 +72,7 @@ func (s *store) replace(old, next *record) {
 	if old.version < next.version {
 		s.former[old.ident] = old
 	}
-	clear(s.orders)
-	s.both = nil
+	s.note(old, next)
 }
 
 // shift gives all records other versions.
@@ -86,8 +84,7 @@ func (s *store) shift(by int64) {
 			list[ident] = &moved
 		}
 	}
-	clear(s.orders)
-	s.both = nil
+	s.unsort()
 }
 
 // withFormer has beside the records what the last update of each replaced, under the version that
@@ -117,19 +114,6 @@ func (s *recordSet) identityOf(r *record) string {
 // made is the records in the order in which they were made.
 func (s *store) made() []*record {
 	return s.sorted("\x00made", func(a, b *record) int { return a.serial - b.serial })
-}
-
-func (s *store) sorted(name string, order func(a, b *record) int) []*record {
-	if list, ok := s.orders[name]; ok {
-		return list
-	}
-	list := make([]*record, 0, len(s.records))
-	for _, r := range s.records {
-		list = append(list, r)
-	}
-	slices.SortFunc(list, order)
-	s.orders[name] = list
-	return list
 }
 
 // sorting is an order over records: by properties, each up or down.

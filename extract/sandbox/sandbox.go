@@ -1,31 +1,3 @@
-// Package sandbox is a simulated Exact Online: the same addresses, the same rules, the same
-// refusals, over companies that do not exist. The demo and the tests run against it, and so can
-// anybody who wants to see what a client does before it meets the real thing.
-//
-// Begin with [New]. A [Sandbox] is an [http.Handler], and [Sandbox.Transport] carries requests to
-// it without sockets. [Sandbox.Change] is the work of people in a company between two reads,
-// [Sandbox.Fault] what can go wrong on the way, and [Sandbox.Records] the truth to compare with.
-//
-// Everything follows from Options.Seed and from what was done since. Companies are generated when
-// they are first asked for. With a StateFile, what was done and who is logged in survive a restart.
-//
-// Where no source says how Exact answers, the sandbox has chosen, and these choices prove nothing
-// about the real API: an endpoint over its error limit answers 429 without headers; a code that
-// was spent or is too old is an invalid_grant; $select=* where it is not supported is refused
-// with the text for a missing $select.
-//
-// A process on the same machine can steer a running sandbox under /_sandbox/:
-//
-//	POST /_sandbox/change?division=123456&entity=crm/Accounts&insert=3&update=2&delete=1&late=1
-//	POST /_sandbox/commit?division=     late changes become visible
-//	POST /_sandbox/revoke?division=&path=    lists are empty from now on
-//	POST /_sandbox/restore?division=&path=
-//	POST /_sandbox/forbid?path=         403 from now on
-//	POST /_sandbox/allow?path=
-//	POST /_sandbox/move?division=       the division moves: new row versions
-//	POST /_sandbox/link?division=       HR is linked: new leave and absence records
-//	POST /_sandbox/fault?kind=&path=&nth=&times=
-//	GET  /_sandbox/calls                requests seen, by path
 package sandbox
 
 import (
@@ -208,10 +180,21 @@ func (s *Sandbox) newOrigin() (*origin, error) {
 		Seed: s.options.Seed, Divisions: cmp.Or(s.options.Divisions, 2), Scale: cmp.Or(s.options.Scale, 1), Today: today,
 		Records: s.options.Records, Archived: s.options.Archived, Blocked: s.options.Blocked,
 	}
-	if o.Archived < 0 || o.Blocked < 0 || o.Archived+o.Blocked > o.Divisions {
-		return nil, fmt.Errorf("starting the sandbox: of %d divisions %d cannot be archived and %d blocked", o.Divisions, o.Archived, o.Blocked)
+	if err := s.options.Check(); err != nil {
+		return nil, fmt.Errorf("starting the sandbox: %w", err)
 	}
 	return o, nil
+}
+
+// Check says what is wrong with options from which companies are to be made, apart from the files
+// they name.
+func (o Options) Check() error {
+	n := cmp.Or(o.Divisions, 2)
+	if n < 1 || o.Archived < 0 || o.Blocked < 0 || o.Archived+o.Blocked > n {
+		return fmt.Errorf("of %d divisions %d cannot be archived and %d blocked", n, o.Archived, o.Blocked)
+	}
+	_, err := sizes(o.Records)
+	return err
 }
 
 // found sets the companies up.

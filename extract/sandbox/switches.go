@@ -30,6 +30,9 @@ func (s *Sandbox) Switch(change func(*Options)) error {
 	return s.do(step{Op: "set", Set: set})
 }
 
+// Set sets a switch by its name, as [Manual] has it: "others" to "30", "skip_token_life" to "10m".
+func (o *Options) Set(name, text string) error { return setSwitch(o, name, text) }
+
 func (s *Sandbox) redoSet(x step, _ stamp) error {
 	next := s.options
 	for name, text := range x.Set {
