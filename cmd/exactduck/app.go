@@ -46,7 +46,7 @@ type call struct {
 func commands() []command {
 	return slices.Concat(
 		initCommands(), authCommands(),
-		lookCommands(), []command{demoCommand(), syncCommand(), statusCommand(), versionCommand()},
+		lookCommands(), []command{demoCommand(), planCommand(), syncCommand(), statusCommand(), versionCommand()},
 	)
 }
 

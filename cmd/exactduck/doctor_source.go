@@ -26,8 +26,9 @@ type patient struct {
 	of        string
 	pipelines []*config.Pipeline // that read through it
 	inquiries []inquired
-	cursors   []load.Cursor // of the published files
-	most      int           // calls
+	cursors   []load.Cursor   // of the published files
+	met       []load.Division // that were ever met
+	most      int             // calls
 
 	sent, received, date time.Time // of the server's first answer
 	reached              bool
@@ -82,6 +83,9 @@ func (p *patient) admit(ctx context.Context, pipeline *config.Pipeline) error {
 		if err == nil {
 			p.cursors = append(p.cursors, cursors...)
 		}
+		if divisions, err := reader.Divisions(ctx); err == nil {
+			p.met = append(p.met, divisions...)
+		}
 		if err := reader.Close(); err != nil {
 			return err
 		}
@@ -130,7 +134,7 @@ func (p *patient) anyDivision() schema.Scope {
 	if n := p.cfg.Connections[p.of].Division; n != 0 {
 		return schema.Scope(strconv.Itoa(n))
 	}
-	return anyDivision(p.cursors)
+	return someDivision(p.met, p.cursors)
 }
 
 // made is how many calls there were.

@@ -15,96 +15,137 @@ import (
 	"exactduck/schema"
 )
 
-// side is how many streams of one scope are read at once. The minute's quota sets the pace; a few
+// side is how many streams of one division are read at once. The minute's quota sets the pace; a few
 // at once hide the time that each answer takes.
 const side = 4
 
-// fetchAll makes the reads, several streams and scopes at once, and hands each over when it has
-// come to an end, good or bad. A cause that concerns every stream is given to stop.
+// fetchAll makes the reads, several divisions and several streams of each at once, and hands each
+// over when it has come to an end, good or bad. A cause that concerns every stream is given to stop.
 func (r *run) fetchAll(ctx context.Context, tasks []*task, stop context.CancelCauseFunc) <-chan *task {
-	fetched := make(chan *task)
+	fetched := make(chan *task, len(tasks)) // so that nothing waits while a table is applied
+	lanes := lanesOf(tasks)
+	q := newQueue(lanes)
 	go func() {
 		defer close(fetched)
-		var scopes errgroup.Group
-		for _, of := range byScope(tasks) {
-			scopes.Go(func() error {
-				var streams errgroup.Group
-				streams.SetLimit(side)
-				for _, t := range of {
-					streams.Go(func() error {
-						r.fetch(ctx, t, stop)
-						fetched <- t
-						return nil
-					})
+		var divisions errgroup.Group
+		for range min(max(r.atOnce, 1), len(lanes)) {
+			divisions.Go(func() error {
+				for l := q.take(); l != nil; l = q.take() {
+					r.drive(ctx, q, l, fetched, stop)
+					q.leave(l)
 				}
-				return streams.Wait()
+				return nil
 			})
 		}
-		_ = scopes.Wait() // failures travel in the tasks
+		_ = divisions.Wait() // failures travel in the tasks
 	}()
 	return fetched
 }
 
-func byScope(tasks []*task) map[schema.Scope][]*task {
-	scopes := map[schema.Scope][]*task{}
-	for _, t := range tasks {
-		scopes[t.place.Scope] = append(scopes[t.place.Scope], t)
+// drive reads a lane until it is empty or another one has its turn.
+func (r *run) drive(ctx context.Context, q *queue, l *lane, fetched chan<- *task, stop context.CancelCauseFunc) {
+	var streams errgroup.Group
+	streams.SetLimit(side)
+	began := r.clock()
+	over := func(t *task) bool {
+		more, same := q.press(t)
+		return more || same && r.clock().Sub(began) >= turn
 	}
-	return scopes
+	for t := l.next(); t != nil; t = l.next() {
+		if over(t) {
+			l.back(t)
+			break
+		}
+		streams.Go(func() error {
+			if r.fetch(ctx, t, stop, over) {
+				fetched <- t
+			} else {
+				l.back(t)
+			}
+			return nil
+		})
+	}
+	_ = streams.Wait()
 }
 
-// fetch brings one read to its end. At a first load a variant that is refused gives way to the next.
-func (r *run) fetch(ctx context.Context, t *task, stop context.CancelCauseFunc) {
-	t.began = r.clock()
-	if t.done = t.file != nil && t.file.Done(); t.done {
-		return
+// errTurn ends a read at a page, because another division has its turn. It goes on later.
+var errTurn = errors.New("another division has its turn")
+
+// fetch brings one read to its end, or, when its turn is over, to a page; then it returns false. At
+// a first load a variant that is refused gives way to the next.
+func (r *run) fetch(ctx context.Context, t *task, stop context.CancelCauseFunc, over func(*task) bool) (ended bool) {
+	if t.began.IsZero() {
+		t.began = r.clock()
 	}
-	t.err = r.spool(ctx, t)
+	if t.done = t.file != nil && t.file.Done(); t.done {
+		return true
+	}
+	if t.err = r.exhausted(t.place.Scope); t.err != nil {
+		return true
+	}
+	t.err = r.spool(ctx, t, over)
 	if errors.Is(t.err, extract.ErrResume) && t.file != nil {
-		t.err = r.again(ctx, t)
+		t.err = r.again(ctx, t, over)
 	}
 	for t.err != nil && t.firstLoad() && lasting(t.err) && r.fallBack(ctx, t) {
-		t.err = r.spool(ctx, t)
+		t.err = r.spool(ctx, t, over)
+	}
+	if errors.Is(t.err, errTurn) {
+		t.err = nil
+		return false
 	}
 	t.done = t.err == nil
+	if postponed(t.err) {
+		r.exhaust(t.place.Scope, t.err)
+	}
 	if concernsAll(t.err) {
 		stop(t.err)
 	}
+	return true
 }
 
 // again reads from the beginning what cannot be gone on with.
-func (r *run) again(ctx context.Context, t *task) error {
+func (r *run) again(ctx context.Context, t *task, over func(*task) bool) error {
 	r.log.WarnContext(ctx, "the source cannot go on with a read that broke off, reading it again",
 		"stream", t.choice.Stream.Name, "scope", t.place.Scope, "error", t.err)
 	if err := t.file.Remove(); err != nil {
 		return err
 	}
 	t.file, t.stale = nil, false
-	return r.spool(ctx, t)
+	return r.spool(ctx, t, over)
 }
 
 // spool reads page by page; each is on disk before the next call is spent.
-func (r *run) spool(ctx context.Context, t *task) error {
-	read := extract.Read{
-		Stream: t.choice.Stream.Name, Variant: t.variant, Table: t.table, Scope: t.place.Scope,
-		From: t.from, Since: t.since, Filter: t.filter, Moved: t.place.Epoch != "", Also: t.also,
-	}
-	if t.file != nil {
-		read.Resume = t.file.Resume()
-	}
-	for page, err := range r.source.Pages(ctx, read) {
+func (r *run) spool(ctx context.Context, t *task, over func(*task) bool) error {
+	for page, err := range r.source.Pages(ctx, t.read()) {
 		if err != nil {
 			return err
 		}
+		t.calls++
 		if err := r.keep(ctx, t, page); err != nil {
 			return &unkept{err}
 		}
 		r.say(t)
+		if !t.file.Done() && over(t) {
+			return errTurn
+		}
 	}
 	if t.file == nil || !t.file.Done() {
 		return fmt.Errorf("read %s: the pages ended before the last", t.variant.Name)
 	}
 	return nil
+}
+
+// read is what the source is asked for.
+func (t *task) read() extract.Read {
+	read := extract.Read{
+		Stream: t.choice.Stream.Name, Variant: t.variant, Table: t.table, Scope: t.place.Scope,
+		From: t.from, Since: t.since, Filter: t.filter, Also: t.also, Moved: t.place.Epoch != "",
+	}
+	if t.file != nil {
+		read.Resume = t.file.Resume()
+	}
+	return read
 }
 
 // keep writes a page to disk.
@@ -158,49 +199,10 @@ func (r *run) say(t *task) {
 	}
 }
 
-// discover looks, once a week per variant in use, for properties that the catalogue does not know, so that
-// they are asked for from now on.
-func (r *run) discover(ctx context.Context, tasks []*task) {
-	looked := map[string][]string{}
-	for _, t := range tasks {
-		also, done := looked[t.variant.Name]
-		if !done {
-			also = r.properties(ctx, t)
-			looked[t.variant.Name] = also
-		}
-		if t.choice.Columns == nil { // who names columns wants no others
-			t.also = also
-		}
-	}
-}
-
-func (r *run) properties(ctx context.Context, t *task) []string {
-	known, err := r.warehouse.Discovery(ctx, t.variant.Name)
-	if err == nil && r.clock().Sub(known.At) >= discoverEvery {
-		var found []string
-		if found, err = r.source.Discover(ctx, t.place.Scope, t.variant); err == nil {
-			known.Properties = found
-		}
-		if err == nil || refused(err) { // who is refused today should not ask every night
-			known.At = r.clock()
-			err = errors.Join(err, r.warehouse.Discover(ctx, r.id, t.variant.Name, t.table, known))
-		}
-	}
-	if err != nil { // the rows can be read all the same; the next run looks again
-		r.log.WarnContext(ctx, "looking for new properties failed", "stream", t.choice.Stream.Name, "error", err)
-	}
-	return known.Properties
-}
-
 // lasting reports a refusal of the endpoint as such: no right to it, or no such thing.
 func lasting(err error) bool {
 	var e *extract.Refused
 	return errors.As(err, &e) && (e.Status == http.StatusForbidden || e.Status == http.StatusNotFound)
-}
-
-func refused(err error) bool {
-	var e *extract.Refused
-	return errors.As(err, &e)
 }
 
 // unkept says that a page could not be written down: the calls for others would be wasted too.

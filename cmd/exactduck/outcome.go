@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 
 	"exactduck/extract"
 	"exactduck/schema"
@@ -60,7 +62,50 @@ func (r *run) outcome() error {
 	return &partial{failures: r.failures, of: r.reads}
 }
 
-func postponed(err error) bool {
-	var q *extract.QuotaError
-	return errors.As(err, &q)
+// postponed reports that there are no calls left for a read, which is no fault of its own.
+func postponed(err error) bool { return as[*extract.QuotaError](err) || as[*extract.Spent](err) }
+
+// budgets are the divisions that have no calls left in this run, and why.
+type budgets struct {
+	mu   sync.Mutex
+	gone map[schema.Scope]error
+	all  error // none has
+}
+
+// exhaust notes that a division has no calls left, or that the run has none.
+func (r *run) exhaust(scope schema.Scope, err error) {
+	b := &r.spentUp
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if as[*extract.Spent](err) {
+		b.all = err
+		return
+	}
+	if b.gone == nil {
+		b.gone = map[schema.Scope]error{}
+	}
+	b.gone[scope] = err
+}
+
+// exhausted is why nothing more can be read of a division; nil: it can.
+func (r *run) exhausted(scope schema.Scope) error {
+	b := &r.spentUp
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.all != nil {
+		return b.all
+	}
+	return b.gone[scope]
+}
+
+// affordable are the sweeps of divisions whose reads have all had their calls. The others wait: who
+// has no calls left for what changed has none for looking whether something is gone.
+func (r *run) affordable(sweeps []*task) []*task {
+	return slices.DeleteFunc(sweeps, func(t *task) bool {
+		if t.file != nil && t.file.Done() {
+			return false
+		}
+		left, known := r.budget(t.place.Scope)
+		return r.exhausted(t.place.Scope) != nil || known && left <= 0
+	})
 }

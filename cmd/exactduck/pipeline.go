@@ -13,7 +13,6 @@ import (
 
 	"exactduck/cmd/exactduck/config"
 	"exactduck/cmd/exactduck/runs"
-	"exactduck/extract"
 	"exactduck/extract/exactonline"
 	"exactduck/load"
 	"exactduck/schema"
@@ -67,9 +66,13 @@ func (b *books) sync(ctx context.Context, p *config.Pipeline, o syncOptions) (sy
 		return synced{}, err
 	}
 	r := &run{record: record, warehouse: warehouse, calls: func() int { return 0 }}
-	c, err := b.dial(ctx, p.From, anyDivision(cursors))
+	known, err := warehouse.Divisions(ctx)
+	var c *connection
 	if err == nil {
-		err = b.prepare(r, p, o, choices, cursors, c)
+		c, err = b.dial(ctx, p.From, someDivision(known, cursors))
+	}
+	if err == nil {
+		err = b.prepare(ctx, r, p, o, choices, cursors, c)
 	}
 	if err == nil {
 		err = b.watched(ctx, r, c)
@@ -88,50 +91,58 @@ func (b *books) watched(ctx context.Context, r *run, c *connection) error {
 }
 
 func (b *books) open(ctx context.Context, p *config.Pipeline, wait bool) (*load.Warehouse, error) {
-	return load.Open(ctx, load.Options{
-		StateDir: b.config.State(), Target: p.To.DuckDB, Prefix: b.config.Connections[p.From].SchemaPrefix,
-		Clock: b.clock, Log: b.log, Wait: wait,
-	})
+	o := b.options(p)
+	o.Wait = wait
+	return load.Open(ctx, o)
 }
 
-// anyDivision is the division that was read last: some addresses need one, and asking which there
-// are costs a call. One that is out of reach by now is not read any more.
-func anyDivision(cursors []load.Cursor) (last schema.Scope) {
-	var at time.Time
-	for _, c := range cursors {
-		if c.Scope != shared && (last == "" || c.ReadAt.After(at)) {
-			last, at = c.Scope, c.ReadAt
-		}
+// options say where the warehouse of a pipeline is.
+func (b *books) options(p *config.Pipeline) load.Options {
+	return load.Options{
+		StateDir: b.config.State(), Target: p.To.DuckDB, Prefix: b.config.Connections[p.From].SchemaPrefix,
+		Clock: b.clock, Log: b.log,
 	}
-	return last
 }
 
 // prepare puts a run together.
-func (b *books) prepare(r *run, p *config.Pipeline, o syncOptions, choices []*config.Choice, cursors []load.Cursor, c *connection) error {
+func (b *books) prepare(ctx context.Context, r *run, p *config.Pipeline, o syncOptions, choices []*config.Choice, cursors []load.Cursor, c *connection) error {
 	r.id, r.clock, r.log, r.records, r.spools = r.record.Record().ID, b.clock, b.log, b.records(), b.spools(p)
-	r.source, r.calls, r.spent, r.callsLeft = c.source, c.calls, c.spent, c.callsLeft
-	r.pipeline, r.choices, r.planner, r.soft, r.accept = p, choices, b.planner(p, o, cursors), p.Soft(), map[string]bool{}
+	r.source, r.calls, r.spent, r.callsLeft, r.budget = c.source, c.calls, c.spent, c.callsLeft, c.budget
+	r.pipeline, r.choices, r.only, r.atOnce = p, choices, o.divisions, p.AtOnce
+	r.planner, r.accept, r.forget = b.planner(p, o, cursors), map[string]bool{}, c.source.Caller().Forget
+	needs, err := r.warehouse.Needs(ctx, p.Name())
+	if err != nil {
+		return err
+	}
+	r.forecast = newForecast(r.planner.cursors, needs, nil)
 	r.related = func(name string) bool {
 		other := b.config.Pipelines[name]
 		return other != nil && other.To.DuckDB == p.To.DuckDB
 	}
 	r.target = load.Target{DuckDB: p.To.DuckDB, Parquet: p.To.Parquet, Keep: 2, RunID: r.id}
-	r.places = func(ctx context.Context, s extract.Source) ([]extract.Place, error) {
-		return places(ctx, s, p, o.divisions)
+	if err := named(o.accept, r.accept); err != nil {
+		return err
 	}
-	for _, name := range o.accept {
-		stream, _, err := exactonline.Lookup(name)
-		if err != nil {
-			return err
-		}
-		r.accept[stream.Name] = true
+	if r.asked, err = byName(o.streams); err != nil {
+		return err
 	}
-	var err error
 	r.ours, err = streamsOf(p)
 	return err
 }
 
-func (b *books) planner(_ *config.Pipeline, o syncOptions, cursors []load.Cursor) *planner {
+// named adds the streams with these names.
+func named(names []string, streams map[string]bool) error {
+	for _, name := range names {
+		stream, _, err := exactonline.Lookup(name)
+		if err != nil {
+			return err
+		}
+		streams[stream.Name] = true
+	}
+	return nil
+}
+
+func (b *books) planner(p *config.Pipeline, o syncOptions, cursors []load.Cursor) *planner {
 	planner := newPlanner(b.clock(), cursors, exactonline.Deletions())
 	planner.full, planner.since = o.full, o.since
 	return planner
@@ -162,19 +173,6 @@ func statusOf(code int) string {
 		return "interrupted"
 	}
 	return "failed"
-}
-
-// places are those that the pipeline reads, or of them those that the command line names.
-func places(ctx context.Context, s extract.Source, p *config.Pipeline, only []string) ([]extract.Place, error) {
-	all, err := s.Places(ctx)
-	if err != nil {
-		return nil, err
-	}
-	chosen, err := p.Divisions.Select(all)
-	if err != nil || len(only) == 0 {
-		return chosen, err
-	}
-	return config.Divisions(only).Select(chosen)
 }
 
 // choose are the streams of the pipeline, or of them those that the command line names.

@@ -230,15 +230,19 @@ func TestReadingAgainKeepsHistory(t *testing.T) {
 }
 
 // Some addresses need a division: one that has been out of reach for long is not the one to use.
-func TestDivisionReadLastIsAskedThrough(t *testing.T) {
+func TestDivisionThatIsThereIsAskedThrough(t *testing.T) {
 	held := []load.Cursor{
 		{Scope: shared, ReadAt: night}, {Scope: "1", ReadAt: night.Add(-day24)}, {Scope: "2", ReadAt: night.Add(-time.Hour)},
 	}
-	if got := anyDivision(held); got != "2" {
+	if got := someDivision(nil, held); got != "2" {
 		t.Errorf("asking through %q", got)
 	}
-	if got := anyDivision(held[:1]); got != "" {
+	if got := someDivision(nil, held[:1]); got != "" {
 		t.Errorf("asking through %q", got)
+	}
+	met := []load.Division{{Scope: "9", GoneSince: night}, {Scope: "100"}, {Scope: "20"}}
+	if got := someDivision(met, held); got != "20" {
+		t.Errorf("asking through %q where the divisions are known", got)
 	}
 }
 

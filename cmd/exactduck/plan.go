@@ -47,7 +47,8 @@ type task struct {
 	began     time.Time
 	done      bool // the file holds the whole read
 	calls     int
-	err       error
+	cost
+	err error
 }
 
 func (t *task) firstLoad() bool { return t.why == whyFirst }

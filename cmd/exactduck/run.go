@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -22,27 +23,33 @@ type run struct {
 	source    extract.Source
 	warehouse *load.Warehouse
 	planner   *planner
+	forecast  *forecast
 	pipeline  *config.Pipeline
 	choices   []*config.Choice
-	places    func(context.Context, extract.Source) ([]extract.Place, error) // those that the pipeline reads
-	spools    string                                                         // where they lie
-	ours      func(stream string) bool                                       // a stream of this pipeline
-	related   func(pipeline string) bool                                     // one into the same warehouse
-	accept    map[string]bool                                                // streams whose shrinking is believed
-	soft      bool
+	only      []string                   // of the divisions; empty: all of the pipeline
+	atOnce    int                        // divisions
+	spools    string                     // where they lie
+	ours      func(stream string) bool   // a stream of this pipeline
+	related   func(pipeline string) bool // one into the same warehouse
+	accept    map[string]bool            // streams whose shrinking is believed
+	asked     map[string]bool            // streams that the command line names
 	target    load.Target
 	calls     func() int          // calls made so far
 	spent     func() []load.Calls // and where
 	callsLeft func() map[string]int
-	records   string // where the records of runs lie
+	budget    func(schema.Scope) (left int, known bool)                  // of the day
+	forget    func(ctx context.Context, s schema.Scope, endpoint string) // that it refused
+	records   string                                                     // where the records of runs lie
 
 	clock  func() time.Time
 	log    *slog.Logger
 	record *runs.Writer
 	tell   func(progress) // called from several goroutines; may be nil
 
-	left      []*spool.File // spools of earlier runs that await their turn
-	reads     int           // that were to be made
+	learnt    map[string]load.Discovery // of variants
+	spentUp   budgets                   // of the divisions
+	left      []*spool.File             // spools of earlier runs that await their turn
+	reads     int                       // that were to be made
 	failures  []error
 	published load.Published
 }
@@ -50,14 +57,16 @@ type run struct {
 // do makes the run. Whatever fails, what could be read is applied and published; the error says
 // the rest, see [run.outcome].
 func (r *run) do(ctx context.Context) error {
-	places, err := r.places(ctx, r.source)
+	census, err := r.meet(ctx)
 	if err != nil {
 		return err
 	}
-	tasks := r.planner.reads(r.choices, places)
+	tasks := r.announce(ctx, census, r.planner.reads(r.choices, census.chosen))
+	r.askAgain(ctx, tasks)
 	if err := r.adopt(ctx, tasks); err != nil {
 		return err
 	}
+	r.forecast.estimate(tasks)
 	r.discover(ctx, tasks)
 	var deletions []*task
 	steps := []func() []*task{
@@ -68,12 +77,22 @@ func (r *run) do(ctx context.Context) error {
 			return deletions
 		},
 		func() []*task { return r.behind(ctx, deletions) },
-		func() []*task { return r.adopted(ctx, spool.Sweep, r.planner.sweeps(tasks, unheard(deletions))) },
+		func() []*task {
+			return r.affordable(r.adopted(ctx, spool.Sweep, r.planner.sweeps(tasks, unheard(deletions))))
+		},
 	}
 	for _, step := range steps {
 		if err := r.read(ctx, step()); err != nil {
 			return err
 		}
+	}
+	return r.finish(ctx, tasks)
+}
+
+// finish publishes what is complete, and tells what became of the run.
+func (r *run) finish(ctx context.Context, tasks []*task) (err error) {
+	if err := r.remember(ctx, tasks); err != nil {
+		return err
 	}
 	outcome := r.outcome()
 	if err := r.recorded(ctx, outcome); err != nil {
@@ -85,26 +104,41 @@ func (r *run) do(ctx context.Context) error {
 	return outcome
 }
 
-// read makes the reads and applies each table as soon as all its places are in. It returns an
-// error only for what must end the run; what failed for one stream is kept in r.failures.
+// together is how many reads of one table are applied at once, so that a slow division does not
+// keep the rows of hundreds of others waiting.
+const together = 64
+
+// batch is what is applied together: reads of one kind into one table.
+type batch struct {
+	waiting int // reads that are not in yet
+	ready   []*task
+}
+
+// read makes the reads and applies each table as soon as all its places are in, or many of them. It
+// returns an error only for what must end the run; what failed for one stream is kept in r.failures.
 func (r *run) read(ctx context.Context, tasks []*task) error {
 	r.reads += len(tasks)
-	waiting, ready := map[string]int{}, map[string][]*task{}
+	r.forecast.estimate(tasks)
+	batches := map[string]*batch{}
 	for _, t := range tasks {
-		waiting[t.batch()]++
+		if batches[t.batch()] == nil {
+			batches[t.batch()] = &batch{}
+		}
+		batches[t.batch()].waiting++
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	for t := range r.fetchAll(ctx, tasks, stop) {
-		name := t.batch()
-		waiting[name]--
-		ready[name] = append(ready[name], t)
-		if waiting[name] > 0 || ctx.Err() != nil {
+		b := batches[t.batch()]
+		b.waiting--
+		b.ready = append(b.ready, t)
+		if b.waiting > 0 && len(b.ready) < together || ctx.Err() != nil {
 			continue
 		}
-		if err := r.apply(ctx, ready[name]); err != nil {
+		if err := r.apply(ctx, b.ready); err != nil {
 			stop(err)
 		}
+		b.ready = nil
 	}
 	return context.Cause(ctx)
 }
@@ -124,14 +158,14 @@ func (t *task) batch() string { return t.table.FullName() + " " + string(t.mode)
 // apply puts the whole reads among tasks, all of one table, into the warehouse in one transaction.
 func (r *run) apply(ctx context.Context, tasks []*task) error {
 	var whole []*task
-	batch := load.Batch{Run: r.id, Soft: r.soft}
+	batch := load.Batch{Run: r.id, Soft: r.pipeline.Soft()}
 	for _, t := range tasks {
 		if !t.done {
 			r.fail(ctx, t)
 			continue
 		}
 		whole = append(whole, t)
-		batch.Parts = append(batch.Parts, load.Part{File: t.file, Accept: r.accept[t.choice.Stream.Name] || t.narrowed})
+		batch.Parts = append(batch.Parts, r.part(t))
 	}
 	if len(whole) == 0 {
 		return nil
@@ -177,12 +211,9 @@ func (r *run) settle(ctx context.Context, t *task, a load.Applied) error {
 	}
 	r.log.InfoContext(ctx, "stream synced", "stream", s.Stream, "scope", s.Scope, "why", t.why, "status", s.Status,
 		"rows", s.Rows, "inserted", s.Inserted, "updated", s.Updated, "deleted", s.Deleted, "calls", t.calls)
-	if a.Missed > 0 && (t.historyFrom == "" || t.variant.Dated != "") {
+	if a.Missed > 0 && t.knowsMisses() {
 		r.log.WarnContext(ctx, "sweep found rows that earlier reads had missed; the stream is read again at the next run",
 			"stream", s.Stream, "scope", s.Scope, "rows", a.Missed)
-		if err := r.warehouse.Reload(ctx, t.choice.Stream.Name, t.place.Scope); err != nil {
-			return err
-		}
 	}
 	return r.record.Stream(s)
 }
@@ -192,13 +223,20 @@ func (r *run) fail(ctx context.Context, t *task) {
 	if t.err == nil {
 		t.err = context.Cause(ctx)
 	}
-	r.failures = append(r.failures, &streamError{t.choice.Stream.Name, t.place.Scope, t.err})
 	s := r.line(t)
 	s.Status, s.Error, s.Ended = "failed", t.err.Error(), r.clock()
-	if postponed(t.err) {
+	switch {
+	case postponed(t.err):
 		s.Status = "postponed"
+	case unlicensed(t.err):
+		s.Status = "forbidden"
 	}
-	r.log.WarnContext(ctx, "stream failed", "stream", s.Stream, "scope", s.Scope, "error", t.err)
+	if r.tolerable(t) {
+		r.warn(ctx, fmt.Sprintf("%s (division %s): %s", s.Stream, s.Scope, s.Error))
+	} else {
+		r.log.WarnContext(ctx, "stream failed", "stream", s.Stream, "scope", s.Scope, "error", t.err)
+		r.failures = append(r.failures, &streamError{t.choice.Stream.Name, t.place.Scope, t.err})
+	}
 	if err := r.record.Stream(s); err != nil {
 		r.failures = append(r.failures, err)
 	}

@@ -33,18 +33,24 @@ next one goes on where it stopped.
 Exit codes: 0 done, 3 some streams failed and the rest is published, 4 a person must log in,
 5 the source cannot be reached, 7 the calls of the day are used up and the next run goes on,
 9 another run holds the lock, 10 something on this machine is in the way, 130 interrupted.`,
-		flags: []cli.Flag{
-			&cli.StringFlag{Name: "since", Usage: "read what was modified at or after `DATE` (2026-01-31), at the source's own clock", EnvVars: env("since")},
-			&cli.BoolFlag{Name: "full-refresh", Usage: "read everything again and replace what is held", EnvVars: env("full-refresh")},
-			&cli.StringSliceFlag{Name: "streams", Usage: "only these `STREAMS` of the pipeline: names or patterns, with commas", EnvVars: env("streams")},
-			&cli.StringSliceFlag{Name: "division", Usage: "only these `CODES`", EnvVars: env("division")},
+		flags: append(readFlags(),
 			&cli.StringSliceFlag{Name: "accept-shrink", Usage: "believe that so many rows of `STREAM` are gone", EnvVars: env("accept-shrink")},
 			&cli.BoolFlag{Name: "dry-run", Usage: "make the plan and stop; costs one call for the divisions", EnvVars: env("dry-run")},
 			&cli.BoolFlag{Name: "wait", Usage: "wait while another run holds the warehouse", EnvVars: env("wait")},
 			&cli.IntFlag{Name: "max-calls", Usage: "make at most `N` calls; the next run goes on", EnvVars: env("max-calls")},
 			&cli.DurationFlag{Name: "timeout", Usage: "stop after `DURATION` (30m); the next run goes on", EnvVars: env("timeout")},
-		},
+		),
 		do: doSync,
+	}
+}
+
+// readFlags say what is read; a plan takes them too.
+func readFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "since", Usage: "read what was modified at or after `DATE` (2026-01-31), at the source's own clock", EnvVars: env("since")},
+		&cli.BoolFlag{Name: "full-refresh", Usage: "read everything again and replace what is held", EnvVars: env("full-refresh")},
+		&cli.StringSliceFlag{Name: "streams", Usage: "only these `STREAMS` of the pipeline: names or patterns, with commas", EnvVars: env("streams")},
+		&cli.StringSliceFlag{Name: "division", Usage: "only these `CODES`", EnvVars: env("division")},
 	}
 }
 
@@ -67,7 +73,7 @@ func doSync(ctx context.Context, k *call) (*view, error) {
 		defer cancel()
 	}
 	if k.Bool("dry-run") {
-		return dryRun(ctx, b, pipelines, o)
+		return k.plan(ctx, b, pipelines, o)
 	}
 	return syncAll(ctx, b, pipelines, o)
 }
@@ -186,65 +192,4 @@ func (s synced) said() string {
 		return "published the dataset"
 	}
 	return "nothing changed, nothing published"
-}
-
-// planned is one line of a plan.
-type planned struct {
-	Pipeline string `json:"pipeline"`
-	Stream   string `json:"stream"`
-	Scope    string `json:"scope"`
-	Variant  string `json:"variant"`
-	Mode     string `json:"mode"`
-	Why      string `json:"why"`
-}
-
-func dryRun(ctx context.Context, b *books, pipelines []*config.Pipeline, o syncOptions) (*view, error) {
-	var lines []planned
-	for _, p := range pipelines {
-		tasks, err := b.plan(ctx, p, o)
-		if err != nil {
-			return nil, err
-		}
-		for _, t := range tasks {
-			lines = append(lines, planned{
-				p.Name(), t.choice.Stream.Name, string(t.place.Scope), t.variant.Name, string(t.mode), t.why,
-			})
-		}
-	}
-	return &view{data: lines, text: func(out io.Writer) {
-		t := newTable(out, "pipeline", "stream", "division", "variant", "mode", "why")
-		for _, l := range lines {
-			t.AppendRow([]any{l.Pipeline, l.Stream, l.Scope, l.Variant, l.Mode, l.Why})
-		}
-		t.Render()
-		fmt.Fprintf(out, "\n%d reads of at least one call each\n", len(lines))
-	}}, nil
-}
-
-// plan is what a sync would read now.
-func (b *books) plan(ctx context.Context, p *config.Pipeline, o syncOptions) ([]*task, error) {
-	choices, err := choose(p, o.streams)
-	if err != nil {
-		return nil, err
-	}
-	warehouse, err := b.open(ctx, p, o.wait)
-	if err != nil {
-		return nil, err
-	}
-	defer warehouse.Close()
-	cursors, err := warehouse.Cursors(ctx)
-	if err != nil {
-		return nil, err
-	}
-	c, err := b.dial(ctx, p.From, anyDivision(cursors))
-	if err != nil {
-		return nil, err
-	}
-	where, err := places(ctx, c.source, p, o.divisions)
-	if err != nil {
-		return nil, err
-	}
-	planner := b.planner(p, o, cursors)
-	tasks := planner.reads(choices, where)
-	return slices.Concat(tasks, planner.deletionReads(tasks), planner.sweeps(tasks, nil)), nil
 }
