@@ -70,6 +70,7 @@ var spoken = []struct {
 }{
 	{"No space left on device", syscall.ENOSPC},
 	{"max_temp_directory_size", syscall.ENOSPC},
+	{"failed to offload data block", syscall.ENOSPC},
 	{"Disk quota exceeded", syscall.EDQUOT},
 	{"Read-only file system", syscall.EROFS},
 	{"Permission denied", syscall.EACCES},

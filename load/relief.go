@@ -21,7 +21,7 @@ func (w *Warehouse) relieve(ctx context.Context) error {
 	}
 	w.log.DebugContext(ctx, "checkpointing working database", "path", w.path, "held", held)
 	if _, err := w.db.ExecContext(ctx, "CHECKPOINT "+catalog); err != nil {
-		return fmt.Errorf("checkpoint: %w", err)
+		return fmt.Errorf("checkpoint: %w", fileError(w.path, err))
 	}
 	w.log.DebugContext(ctx, "checkpointed working database", "path", w.path)
 	return nil
