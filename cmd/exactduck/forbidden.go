@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"exactduck/cmd/exactduck/config"
 	"exactduck/extract"
 )
 
@@ -17,10 +18,10 @@ func unlicensed(err error) bool {
 }
 
 // byName are the streams that the command line names, and not only with a pattern.
-func byName(patterns []string) (map[string]bool, error) {
+func byName(choices []*config.Choice, patterns []string) (map[string]bool, error) {
 	exactly := slices.DeleteFunc(slices.Clone(patterns), func(name string) bool { return strings.ContainsAny(name, "*?[") })
 	streams := map[string]bool{}
-	return streams, named(exactly, streams)
+	return streams, named(choices, exactly, streams)
 }
 
 // askAgain forgets the refusals of the streams that the command line names: whoever names one

@@ -51,8 +51,11 @@ func asksSince(t *task) bool {
 
 // howFilter: what comes from a cursor is always judged here, so that rows are seen to leave.
 func howFilter(t *task) string {
-	if t.choice.Filter == "" {
+	switch {
+	case t.choice.Filter == "":
 		return ""
+	case t.mode != spool.Merge && exactonline.FilterWhere(t.variant, t.choice.Filter):
+		return "filter asked"
 	}
 	return "filtered here"
 }

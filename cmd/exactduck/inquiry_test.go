@@ -297,6 +297,14 @@ func TestHowADateIsKept(t *testing.T) {
 		},
 		{name: "what changed", stream: "crm/Accounts", choice: func(c *config.Choice) { c.Since = june }, want: "", mode: spool.Merge},
 		{
+			name: "a filter", stream: "cashflow/Payments", first: true, choice: func(c *config.Choice) { c.Filter = "Status eq 20" },
+			want: "filter asked", mode: spool.Replace,
+		},
+		{
+			name: "a filter of a feed", stream: "crm/Accounts", first: true, choice: func(c *config.Choice) { c.Filter = "Blocked eq false" },
+			want: "filtered here", mode: spool.Replace,
+		},
+		{
 			name: "a filter of what changed", stream: "cashflow/Payments", choice: func(c *config.Choice) { c.Filter = "Status eq 20" },
 			want: "filtered here", mode: spool.Merge,
 		},

@@ -120,10 +120,10 @@ func (b *books) prepare(ctx context.Context, r *run, p *config.Pipeline, o syncO
 		return other != nil && other.To.DuckDB == p.To.DuckDB
 	}
 	r.target = load.Target{DuckDB: p.To.DuckDB, Parquet: p.To.Parquet, Keep: 2, RunID: r.id}
-	if err := named(o.accept, r.accept); err != nil {
+	if err := named(choices, o.accept, r.accept); err != nil {
 		return err
 	}
-	if r.asked, err = byName(o.streams); err != nil {
+	if r.asked, err = byName(choices, o.streams); err != nil {
 		return err
 	}
 	r.ours, err = streamsOf(p)
@@ -131,13 +131,13 @@ func (b *books) prepare(ctx context.Context, r *run, p *config.Pipeline, o syncO
 }
 
 // named adds the streams with these names.
-func named(names []string, streams map[string]bool) error {
+func named(choices []*config.Choice, names []string, streams map[string]bool) error {
 	for _, name := range names {
-		stream, _, err := exactonline.Lookup(name)
+		stream, err := streamCalled(choices, name)
 		if err != nil {
 			return err
 		}
-		streams[stream.Name] = true
+		streams[stream] = true
 	}
 	return nil
 }
@@ -183,14 +183,14 @@ func choose(p *config.Pipeline, only []string) ([]*config.Choice, error) {
 	}
 	wanted := map[string]bool{}
 	for _, pattern := range only {
-		streams, err := exactonline.Match(pattern)
+		names, err := streamsCalled(choices, pattern)
 		if err != nil {
 			return nil, err
 		}
 		found := false
-		for _, s := range streams {
-			wanted[s.Name] = true
-			found = found || slices.ContainsFunc(choices, func(c *config.Choice) bool { return c.Stream.Name == s.Name })
+		for _, name := range names {
+			wanted[name] = true
+			found = found || slices.ContainsFunc(choices, func(c *config.Choice) bool { return c.Stream.Name == name })
 		}
 		if !found {
 			return nil, &notInPipeline{pattern, p.Name()}
@@ -218,9 +218,6 @@ func streamsOf(p *config.Pipeline) (func(string) bool, error) {
 	}
 	return func(name string) bool { return names[name] }, nil
 }
-
-// catalogue is what the configuration is checked against.
-var catalogue = config.Catalogue{Lookup: exactonline.Lookup, Match: exactonline.Match, Streams: exactonline.Streams}
 
 // The folders of the state directory.
 func (b *books) records() string { return filepath.Join(b.config.State(), "runs") }

@@ -3,7 +3,6 @@ package config
 import (
 	"cmp"
 	"errors"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -29,11 +28,6 @@ const (
 	mostAtOnce      = 64
 	highestPriority = 100
 	largestPage     = 1000
-)
-
-var (
-	tableName  = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,62}$`)
-	streamName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*(/[A-Za-z][A-Za-z0-9_]*)+$`)
 )
 
 // defaults checks what the entries of a pipeline's streams have in common.
@@ -113,29 +107,19 @@ func (k *checker) streams(at path, p *Pipeline) {
 
 func (k *checker) lineOf(at path) int { return k.config.source.value(at...).line }
 
-// ownTable holds the table of an entry that names it itself against all others.
+// ownTable holds the table of an entry against those of the entries before; the catalogue holds the
+// names that entries choose against its own.
 func (k *checker) ownTable(at path, i int, s *Stream, stream *extract.Stream, owner map[string]int) {
 	name := strings.ToLower(tableOf(stream).FullName())
-	before, taken := owner[name]
-	owner[name] = i
-	key := "as"
-	if s.Path != "" {
-		key = "stream"
-	}
-	switch {
-	case taken:
+	if before, taken := owner[name]; taken {
+		key := "as"
+		if s.As == "" {
+			key = "stream"
+		}
 		k.report(at.to(i, key), "choose another name", "the table %s is filled by the entry at line %d already",
 			tableOf(stream).FullName(), k.lineOf(at.to(before)))
-		return
-	case s.As == "" && s.Path == "":
-		return
 	}
-	for _, other := range k.catalogue.Streams() {
-		if strings.ToLower(tableOf(other).FullName()) == name {
-			k.report(at.to(i, key), "choose another name", "the table %s belongs to %s", tableOf(other).FullName(), other.Name)
-			return
-		}
-	}
+	owner[name] = i
 }
 
 func tableOf(s *extract.Stream) *schema.Table { return s.Variants[0].Table }
@@ -164,26 +148,21 @@ func (k *checker) stream(at path, p *Pipeline, s *Stream) []*Choice {
 		k.column(at.to("columns", i), column, choices)
 	}
 	k.dated(at.to("since"), s, choices)
-	k.filter(at.to("filter"), choices)
+	k.filter(at.to("filter"), s.Filter, choices)
 	return choices
 }
 
 // unknown reports that an entry names no stream.
 func (k *checker) unknown(at path, s *Stream, err error) {
-	hint := `"exactduck endpoints" lists all streams, "exactduck endpoints crm/*" some`
-	where := at.to("stream")
-	if s.Path != "" {
-		where, hint = at.to("path"), "write what Exact documents, such as /api/v1/{division}/crm/Novelties"
-	}
+	where, hint := at.to("stream"), `"exactduck endpoints" lists all streams, "exactduck endpoints crm/*" some`
 	if placed, ok := errors.AsType[*Misplaced](err); ok {
-		where = at
+		where, hint = at, "Exact's documentation of the function names its parameters and their types"
 		for _, key := range placed.Key {
 			where = where.to(key)
 		}
-		hint = "the documentation of the endpoint names its parameters and their types"
-		if s.Path != "" {
-			hint = "write a type such as Edm.Guid, Edm.String, Edm.DateTime, VARCHAR or UUID"
-		}
+	}
+	if s.Path != "" {
+		hint = "write what Exact documents of the endpoint: path: crm/Novelties, types: {ID: Guid, Name: String}, key: [ID]"
 	}
 	k.report(where, hint, "%v", err)
 }
@@ -197,9 +176,7 @@ func (k *checker) shape(at path, s *Stream) bool {
 	switch {
 	case s.As != "" && s.Path != "":
 		k.report(at.to("as"), "remove it; stream: names it already", "is not for an endpoint with path")
-	case s.As != "" && !tableName.MatchString(s.As):
-		k.report(at.to("as"), "use letters, digits and _", "%q cannot be the name of a table", s.As)
-	case s.As != "" && len(s.Params) == 0:
+	case s.As != "" && s.Params == nil:
 		k.report(at.to("as"), "remove it, or write params:", "is only for a stream with params")
 	}
 	if s.wild() {
@@ -229,39 +206,13 @@ func (k *checker) pathOnly(at path, s *Stream) {
 	}
 }
 
-// definition checks an endpoint that the catalogue lacks.
+// definition checks what the catalogue does not check of an endpoint that it lacks.
 func (k *checker) definition(at path, s *Stream) {
-	switch _, _, err := k.catalogue.Lookup(s.Stream); {
-	case !streamName.MatchString(s.Stream):
-		k.report(at.to("stream"), "write it like crm/Novelties", "%q cannot be the name of a stream", s.Stream)
-	case err == nil:
+	if _, _, err := k.catalogue.Lookup(s.Stream); err == nil {
 		k.report(at.to("stream"), "remove path:, or choose another name", "%s is in the catalogue already", s.Stream)
 	}
 	if s.Params != nil {
-		k.report(at.to("params"), "write them into the path, behind a ?", "is not for an endpoint with path")
-	}
-	if !strings.HasPrefix(s.Path, "/api/v1/") {
-		k.report(at.to("path"), "write what Exact documents, such as /api/v1/{division}/crm/Novelties", "%q is no path of the API", s.Path)
-	}
-	if len(s.Types) == 0 {
-		k.report(at.to("types"), "write types: {ID: Edm.Guid, Name: Edm.String}", "is missing")
-		return
-	}
-	properties := make([]string, 0, len(s.Types))
-	for name := range s.Types {
-		properties = append(properties, name)
-	}
-	slices.Sort(properties)
-	typed := func(at path, name string) {
-		if !slices.Contains(properties, name) {
-			k.report(at, cmp.Or(didYouMean(name, properties), "add it to types:"), "%s has no type", name)
-		}
-	}
-	for i, name := range s.Key {
-		typed(at.to("key", i), name)
-	}
-	if s.Modified != "" {
-		typed(at.to("modified"), s.Modified)
+		k.report(at.to("params"), "remove it", "is not for an endpoint with path")
 	}
 	if s.PageSize < 0 || s.PageSize > largestPage {
 		k.report(at.to("page_size"), "write a number from 1 to 1000; most endpoints have 60", "%d cannot be meant", s.PageSize)
@@ -279,12 +230,14 @@ func (k *checker) dated(at path, s *Stream, choices []*Choice) {
 }
 
 // filter checks that every stream of an entry can be filtered so.
-func (k *checker) filter(at path, choices []*Choice) {
+func (k *checker) filter(at path, raw string, choices []*Choice) {
 	for _, c := range choices {
 		if c.Filter == "" || k.catalogue.CheckFilter == nil {
 			return
 		}
-		err := k.catalogue.CheckFilter(c.Stream, c.Filter)
+		of := *c.Stream
+		of.Variants = c.variants()
+		err := k.catalogue.CheckFilter(&of, raw)
 		if err == nil {
 			continue
 		}

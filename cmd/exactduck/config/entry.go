@@ -38,21 +38,23 @@ type Stream struct {
 	// them.
 	DeleteWithHeader *bool `yaml:"delete_with_header"`
 
-	// Path is the address of an endpoint that the catalogue lacks, as documented:
-	// /api/v1/{division}/crm/Novelties. The stream then has the name that you give it, and the keys
-	// below say what it holds; types is required. Another path is a full reload.
+	// Path is the address of an endpoint that the catalogue lacks, as documented: what follows the
+	// division, crm/Novelties or sync/CRM/Novelties, or all of it, /api/v1/{division}/crm/Novelties.
+	// stream: is then a name of your choice, and the keys below say what there is. Another path is a
+	// full reload.
 	Path string `yaml:"path"`
 	// Key are the properties that identify a record of path. Default: none, and the rows are
 	// replaced whole with every run.
 	Key []string `yaml:"key"`
-	// Types are the properties of path, each with its type: Edm.Guid, or one of DuckDB such as
-	// UUID. What has no type here is kept in _extra.
+	// Types are the properties of path, each with its type: Guid, String, DateTime, … as in OData,
+	// or one of DuckDB, such as UUID. Required. What has no type here is kept in _extra. Another type
+	// is refused: remove the table first.
 	Types map[string]string `yaml:"types"`
 	// Modified is the property of path that says when a record was modified and can be filtered by.
-	// Default: none, and everything is read with every run.
+	// Default: none, and everything is read with every run, but of sync endpoints.
 	Modified string `yaml:"modified"`
-	// PageSize is how many records of path come with one call, 1 to 1000. Default 60. It only
-	// serves the plan.
+	// PageSize is how many records of path come with one call, 1 to 1000. Default: 1000 of sync and
+	// bulk endpoints, 60 of others. It only serves the plan.
 	PageSize int `yaml:"page_size"`
 }
 

@@ -2,7 +2,7 @@ package config
 
 import (
 	"cmp"
-	"errors"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -128,22 +128,13 @@ func (p *Pipeline) choices(s *Stream, c Catalogue) ([]*Choice, error) {
 func (s *Stream) find(c Catalogue) (stream *extract.Stream, forced *extract.Variant, err error) {
 	switch {
 	case s.Path != "" && c.Define != nil:
-		stream, err = c.Define(Definition{s.Stream, s.Path, s.Key, s.Types, s.Modified, s.PageSize})
+		stream, err = c.Define(Definition{s.Stream, behindDivision(s.Path), s.Key, s.Types, s.Modified, s.PageSize})
 		return stream, nil, err
-	case (len(s.Params) > 0 || s.As != "") && c.Call != nil:
+	case (s.Params != nil || s.As != "") && c.Call != nil:
 		stream, err = c.Call(s.Stream, s.Params, s.As)
 		return stream, nil, err
 	}
-	stream, forced, err = c.Lookup(s.Stream)
-	if err != nil && c.Call != nil {
-		// Of a function without its parameters the catalogue says which.
-		if _, called := c.Call(s.Stream, nil, ""); called != nil {
-			if placed, ok := errors.AsType[*Misplaced](called); ok {
-				err = placed
-			}
-		}
-	}
-	return stream, forced, err
+	return c.Lookup(s.Stream)
 }
 
 // fill gives a choice what its entry says, or else the defaults.
@@ -163,7 +154,7 @@ func (p *Pipeline) fill(c *Choice, s *Stream) {
 	if c.Undated = !dated && !since.IsZero(); dated {
 		c.Since = since.Time
 	}
-	c.MaxAge, c.Filter = age.Duration, strings.TrimSpace(s.Filter)
+	c.MaxAge, c.Filter = age.Duration, oneSpace(s.Filter)
 	c.SweepEvery = cmp.Or(sweep.Duration, p.SweepEvery.Duration)
 	c.Priority = *cmp.Or(s.Priority, d.Priority, new(int))
 	yes := true
@@ -176,6 +167,28 @@ func (p *Pipeline) fill(c *Choice, s *Stream) {
 	default:
 		c.Exclude = c.columns(d.ExcludeColumns)
 	}
+}
+
+// behindDivision is what follows the division in an address: "crm/Novelties", "beta/crm/Novelties".
+func behindDivision(path string) string {
+	path, _ = strings.CutPrefix(strings.Trim(path, "/"), "api/v1/")
+	if rest, beta := strings.CutPrefix(path, "beta/{division}/"); beta {
+		return "beta/" + rest
+	}
+	path, _ = strings.CutPrefix(path, "{division}/")
+	return path
+}
+
+var blanks = regexp.MustCompile(`'[^']*'|\s+`)
+
+// oneSpace takes blanks together that are not in a text, so that they make no other filter.
+func oneSpace(filter string) string {
+	return blanks.ReplaceAllStringFunc(strings.TrimSpace(filter), func(part string) string {
+		if part[0] == '\'' {
+			return part
+		}
+		return " "
+	})
 }
 
 // variants are those that the choice may be read with.

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"errors"
+	"path"
+	"strings"
+
+	"exactduck/cmd/exactduck/config"
+	"exactduck/extract"
+	"exactduck/extract/exactonline"
+)
+
+// catalogue is what the configuration is checked against.
+var catalogue = config.Catalogue{
+	Lookup: exactonline.Lookup, Match: exactonline.Match, Streams: exactonline.Streams,
+	Call: callFunction, Define: defineStream, CheckFilter: checkFilter,
+}
+
+func callFunction(name string, params map[string]any, as string) (*extract.Stream, error) {
+	s, err := exactonline.Call(name, params, as)
+	bad, ok := errors.AsType[*exactonline.BadParameter](err)
+	if !ok {
+		return s, err
+	}
+	at := []string{"params", bad.Parameter}
+	switch bad.Parameter {
+	case "as":
+		at = at[1:]
+	case "any":
+		at = at[:1]
+	}
+	return nil, &config.Misplaced{Key: at, Err: errors.New(bad.Problem)}
+}
+
+func defineStream(d config.Definition) (*extract.Stream, error) {
+	s, err := exactonline.Define(exactonline.Definition(d))
+	if bad, ok := errors.AsType[*exactonline.BadDefinition](err); ok {
+		return nil, &config.Misplaced{Key: []string{bad.Field}, Err: errors.New(bad.Problem)}
+	}
+	return s, err
+}
+
+func checkFilter(s *extract.Stream, filter string) error {
+	err := exactonline.CheckFilter(s, filter)
+	if bad, ok := errors.AsType[*exactonline.BadFilter](err); ok {
+		return &config.Misplaced{At: bad.At, Err: errors.New(bad.Problem)}
+	}
+	return err
+}
+
+// streamCalled is the name of the stream that a word of the command line names. A pipeline has some
+// that no catalogue knows.
+func streamCalled(choices []*config.Choice, word string) (string, error) {
+	for _, c := range choices {
+		if strings.EqualFold(c.Stream.Name, word) {
+			return c.Stream.Name, nil
+		}
+	}
+	stream, _, err := exactonline.Lookup(word)
+	if err != nil {
+		return "", err
+	}
+	return stream.Name, nil
+}
+
+// streamsCalled are those that a word means which may be a pattern.
+func streamsCalled(choices []*config.Choice, word string) ([]string, error) {
+	var names []string
+	for _, c := range choices {
+		own, _ := path.Match(strings.ToLower(word), strings.ToLower(c.Stream.Name))
+		if _, _, err := exactonline.Lookup(c.Stream.Name); own && err != nil {
+			names = append(names, c.Stream.Name)
+		}
+	}
+	streams, err := exactonline.Match(word)
+	if err != nil && len(names) == 0 {
+		return nil, err
+	}
+	for _, s := range streams {
+		names = append(names, s.Name)
+	}
+	return names, nil
+}
