@@ -45,7 +45,7 @@ type call struct {
 // commands are all there are, in the order in which help lists them.
 func commands() []command {
 	return slices.Concat(
-		initCommands(), authCommands(),
+		initCommands(), authCommands(), stateCommands(),
 		lookCommands(), []command{demoCommand(), planCommand(), syncCommand(), statusCommand(), versionCommand()},
 	)
 }
@@ -108,7 +108,7 @@ func (a *app) tree(code *int) []*cli.Command {
 	return all
 }
 
-var familyUsage = map[string]string{"auth": "the login: get it, see it, refresh it, move it, forget it"}
+var familyUsage = map[string]string{"auth": "the login: get it, see it, refresh it, move it, forget it", "state": "how far streams are read: see it, reset it, move it"}
 
 func onUsage(_ *cli.Context, err error, _ bool) error { return asUsage(err) }
 

@@ -233,7 +233,7 @@ func (d *demo) syncAndAsk(ctx context.Context) (*view, error) {
 		return v, err
 	}
 	d.tell("synced")
-	result.print(d.story)
+	result.print(d.story, false)
 	reader, err := load.OpenReader(ctx, pipeline.To.DuckDB)
 	if err != nil {
 		return v, err

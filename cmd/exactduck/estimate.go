@@ -56,9 +56,6 @@ func (f *forecast) of(t *task) (least, expected int) {
 	at := streamScope{t.choice.Stream.Name, t.place.Scope}
 	seen, hasSeen := f.needs[need{at, t.mode}]
 	if t.mode == spool.Merge {
-		if t.why == whyFirst && !hasSeen {
-			return 1, unknown // the feed of deletions
-		}
 		return 1, max(seen, 1)
 	}
 	rows, known := f.rows(t, at)

@@ -103,6 +103,7 @@ var faults = []fault{
 	{as[*auth.BudgetError], exitQuota, say("run again after that")},
 
 	{as[*load.Shrink], exitPartial, shrinkHint},
+	{as[*vanished], exitPartial, say("check the rights of the user at Exact, or take the division out of divisions: in pipelines.yaml")},
 	{as[*extract.Blocked], exitPartial, say("wait until then: Exact blocks an endpoint after ten errors within an hour")},
 	{as[*exactonline.Undated], exitPartial, say("leave since out for this stream")},
 	{remembered, exitPartial, rememberedHint},
@@ -226,7 +227,7 @@ func remembered(err error) bool {
 func rememberedHint(err error) string {
 	return explained("check the rights of the user and the scopes of the app, or leave the stream out")(err) +
 		"\nExact said so on " + find[*extract.Refused](err).Remembered.UTC().Format(time.DateOnly) +
-		`. It is asked again a week later, after "exactduck auth login", or at once by "exactduck sync --streams NAME"`
+		`. It is asked again a week later, after "exactduck auth login", or at once by "exactduck sync --streams NAME" or "exactduck state reset --refusals"`
 }
 
 func storeHint(err error) string {

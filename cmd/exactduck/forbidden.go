@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -48,14 +47,4 @@ func (r *run) tolerable(t *task) bool {
 	}
 	_, held := r.planner.cursors[streamScope{t.choice.Stream.Name, t.place.Scope}]
 	return !held
-}
-
-// forbiddenHint says how to ask again before the refusal is forgotten.
-func forbiddenHint(err error) string {
-	e := find[*extract.Refused](err)
-	if e.Remembered.IsZero() {
-		return explained("check the rights of the user and the scopes of the app, or leave the stream out")(err)
-	}
-	return fmt.Sprintf("it is asked again on its own after a week, and at once after a new login, with \"exactduck sync --streams NAME\", or after "+
-		"\"exactduck state reset --refusals --division %s\"", e.Scope)
 }

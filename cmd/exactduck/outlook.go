@@ -47,6 +47,7 @@ const (
 
 // The reasons for it.
 const (
+	whyStranger  = "an address to ask at, the first time"
 	whyPlaces    = "which divisions there are"
 	whyDiscovery = "properties that the catalogue lacks, once a week"
 )
@@ -93,10 +94,11 @@ func (b *books) outlook(ctx context.Context, p *config.Pipeline, o syncOptions, 
 	if err := b.size(ctx, p, r, c.source, known, tasks, count); err != nil {
 		return nil, err
 	}
+	stranger := asked == "" && b.config.Connections[p.From].Division == 0
 	if asked == "" && len(chosen) > 0 {
 		asked = chosen[0].Scope
 	}
-	out.fill(tasks, looks, asked)
+	out.fill(tasks, looks, asked, stranger)
 	out.schedule(b.clock(), asked, c.source.Caller().Left, chosen)
 	return out, nil
 }
@@ -156,8 +158,15 @@ func (b *books) size(ctx context.Context, p *config.Pipeline, r *run, source ext
 }
 
 // fill lists what is asked in the order in which it is.
-func (o *outlook) fill(tasks, looks []*task, payer schema.Scope) {
+// Where no division is known yet, one is asked for, to have something for the address of the list.
+func (o *outlook) fill(tasks, looks []*task, payer schema.Scope, stranger bool) {
 	one := 1
+	if stranger {
+		o.Reads = append(o.Reads, plannedRead{
+			Pipeline: o.Pipeline, Stream: "system/Me", Scope: string(payer), Variant: "system/Me", Mode: modePlaces,
+			Why: whyStranger, Least: 1, Expected: &one,
+		})
+	}
 	o.Reads = append(o.Reads, plannedRead{
 		Pipeline: o.Pipeline, Stream: "system/Divisions", Scope: string(payer), Variant: "system/Divisions", Mode: modePlaces,
 		Why: whyPlaces, Least: 1, Expected: &one,

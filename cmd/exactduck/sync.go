@@ -13,6 +13,7 @@ import (
 
 	"exactduck/cmd/exactduck/config"
 	"exactduck/cmd/exactduck/runs"
+	"exactduck/schema"
 )
 
 func syncCommand() command {
@@ -75,7 +76,9 @@ func doSync(ctx context.Context, k *call) (*view, error) {
 	if k.Bool("dry-run") {
 		return k.plan(ctx, b, pipelines, o)
 	}
-	return syncAll(ctx, b, pipelines, o)
+	v, warnings, err := syncAll(ctx, b, pipelines, o, k.Bool("v"))
+	k.warnings = append(k.warnings, warnings...)
+	return v, err
 }
 
 func (k *call) syncOptions() (o syncOptions, err error) {
@@ -112,13 +115,14 @@ func split(values []string) []string {
 
 // syncAll runs the pipelines one after another. One that fails does not keep the next from
 // running, unless a person has to act or to wait for it.
-func syncAll(ctx context.Context, b *books, pipelines []*config.Pipeline, o syncOptions) (*view, error) {
+func syncAll(ctx context.Context, b *books, pipelines []*config.Pipeline, o syncOptions, all bool) (v *view, warnings []string, err error) {
 	var results []synced
 	var failures []error
 	for _, p := range pipelines {
 		result, err := b.sync(ctx, p, o)
 		if result.ID != "" {
 			results = append(results, result)
+			warnings = append(warnings, result.Warnings...)
 		}
 		if err != nil {
 			failures = append(failures, err)
@@ -127,10 +131,10 @@ func syncAll(ctx context.Context, b *books, pipelines []*config.Pipeline, o sync
 			break
 		}
 	}
-	v := &view{data: results, text: func(out io.Writer) {
+	v = &view{data: results, text: func(out io.Writer) {
 		for _, r := range results {
 			if len(r.Streams) > 0 {
-				r.print(out)
+				r.print(out, all)
 			}
 		}
 	}}
@@ -139,11 +143,11 @@ func syncAll(ctx context.Context, b *books, pipelines []*config.Pipeline, o sync
 	}
 	switch len(failures) {
 	case 0:
-		return v, nil
+		return v, warnings, nil
 	case 1:
-		return v, failures[0]
+		return v, warnings, failures[0]
 	}
-	return v, several(failures)
+	return v, warnings, several(failures)
 }
 
 // several are the failures of several pipelines.
@@ -159,20 +163,35 @@ func (e several) Error() string {
 
 func (e several) Unwrap() []error { return e }
 
-// print is the summary of a run.
-func (s synced) print(out io.Writer) {
-	t := newTable(out, "stream", "division", "read", "inserted", "updated", "deleted", "what")
+// print is the summary of a run: what failed first, and one line a division where there would be too
+// many others.
+func (s synced) print(out io.Writer, all bool) {
 	streams := slices.SortedFunc(slices.Values(s.Streams), func(a, b runs.Stream) int {
-		return cmp.Or(strings.Compare(a.Stream, b.Stream), strings.Compare(a.Scope, b.Scope))
+		return cmp.Or(cmp.Compare(wellOrNot(a), wellOrNot(b)), strings.Compare(a.Stream, b.Stream), strings.Compare(a.Scope, b.Scope))
 	})
-	for _, l := range streams {
+	failed, _ := slices.BinarySearchFunc(streams, 1, func(l runs.Stream, well int) int { return wellOrNot(l) - well })
+	if all || len(streams) <= manyLines {
+		failed = len(streams)
+	}
+	t := newTable(out, "stream", "division", "read", "inserted", "updated", "deleted", "what")
+	shown := failed
+	if !all {
+		shown = min(shown, manyLines)
+	}
+	for _, l := range streams[:shown] {
 		what := l.Why
 		if l.Status != "done" {
 			what = strings.ReplaceAll(l.Status, "_", " ")
 		}
 		t.AppendRow([]any{l.Stream, l.Scope, l.Rows, l.Inserted, l.Updated, l.Deleted, what})
 	}
+	for _, l := range byDivision(streams[failed:]) {
+		t.AppendRow([]any{fmt.Sprintf("%d streams", l.Pages), l.Scope, l.Rows, l.Inserted, l.Updated, l.Deleted, ""})
+	}
 	t.Render()
+	if more := failed - shown; more > 0 {
+		fmt.Fprintf(out, "and %d more that did not end well; -v shows them all\n", more)
+	}
 	sum := s.Totals()
 	fmt.Fprintf(out, "\n%s %s: %d rows read, %d upserted, %d deleted; %d calls", s.Pipeline, s.Status, sum.Rows,
 		sum.Inserted+sum.Updated, sum.Deleted, s.Calls)
@@ -180,6 +199,33 @@ func (s synced) print(out io.Writer) {
 		fmt.Fprintf(out, ", %d left today in division %s", least, scope)
 	}
 	fmt.Fprintf(out, "; %s\n", s.said())
+}
+
+// wellOrNot is 0 for a stream that did not end well, and 1 for the others.
+func wellOrNot(l runs.Stream) int {
+	if l.Status == "done" {
+		return 1
+	}
+	return 0
+}
+
+// byDivision adds streams up; Pages is how many there were of the division.
+func byDivision(streams []runs.Stream) []runs.Stream {
+	sums := map[string]*runs.Stream{}
+	for _, l := range streams {
+		if sums[l.Scope] == nil {
+			sums[l.Scope] = &runs.Stream{Scope: l.Scope}
+		}
+		sum := sums[l.Scope]
+		sum.Pages++
+		sum.Rows, sum.Inserted, sum.Updated, sum.Deleted = sum.Rows+l.Rows, sum.Inserted+l.Inserted, sum.Updated+l.Updated, sum.Deleted+l.Deleted
+	}
+	all := make([]runs.Stream, 0, len(sums))
+	for _, sum := range sums {
+		all = append(all, *sum)
+	}
+	slices.SortFunc(all, func(a, b runs.Stream) int { return byNumber(schema.Scope(a.Scope), schema.Scope(b.Scope)) })
+	return all
 }
 
 func (s synced) said() string {
