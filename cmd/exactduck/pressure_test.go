@@ -95,3 +95,25 @@ func TestEveryMinuteIsUsed(t *testing.T) {
 		})
 	}
 }
+
+// With another client that eats half of the quota it is no more than one refusal a minute, and the
+// run still ends with everything.
+func TestAnotherClientEatsHalf(t *testing.T) {
+	warmUp(t)
+	for _, latency := range []time.Duration{20 * time.Millisecond, 400 * time.Millisecond, 2 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			w := hurried(t, pressing, 3*time.Second, sandbox.Options{PageSize: rounds(8, 2), Others: 30})
+			w.wire.latency = latency
+			w.run(syncOptions{})
+			full, refused := minutes(w.wire.calls(0))
+			sum := 0
+			for minute, n := range refused {
+				if sum += n; n > 1 {
+					t.Errorf("%d refusals in %s", n, minute)
+				}
+			}
+			t.Logf("answers after %v: %d calls, %d of them refused, in %d full minutes of two divisions", 2*latency, len(w.wire.calls(0)), sum, len(full))
+			w.equal()
+		})
+	}
+}

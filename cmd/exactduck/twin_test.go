@@ -39,7 +39,7 @@ func TestFaultsLeaveNoTrace(t *testing.T) {
 			t.Run(fmt.Sprintf("%s at call %d", kind, n), func(t *testing.T) {
 				w := newWorld(t, t.TempDir(), twins, sandbox.Options{Scale: 0.4})
 				w.disturbed(sandbox.Fault{Path: "/api/v1/", Nth: n, Times: 1 + 7*dice.IntN(2), Kind: kind})
-				w.clock.advance(24 * time.Hour)
+				w.clock.advance(untilTried(kind))
 				w.run(syncOptions{})
 				w.equal()
 				w.change(rand.New(rand.NewPCG(1, uint64(n))))
@@ -51,6 +51,14 @@ func TestFaultsLeaveNoTrace(t *testing.T) {
 			})
 		}
 	}
+}
+
+// untilTried is after how long the program tries again what went wrong like this.
+func untilTried(kind sandbox.FaultKind) time.Duration {
+	if kind == sandbox.Forbidden {
+		return 8 * 24 * time.Hour
+	}
+	return 24 * time.Hour
 }
 
 // disturbed syncs once while something goes wrong; how that run ends does not matter here, as long

@@ -14,6 +14,7 @@ import (
 	"exactduck/auth"
 	"exactduck/cmd/exactduck/config"
 	"exactduck/extract/exactonline"
+	"exactduck/extract/ledger"
 	"exactduck/extract/sandbox"
 	"exactduck/schema"
 )
@@ -157,7 +158,7 @@ func (w *world) dial(ctx context.Context, _ string, division schema.Scope) (*con
 	}
 	source, err := exactonline.New(exactonline.Config{
 		BaseURL: app.Host, Client: transport.Client(), Clock: w.clock.time, Wait: w.clock.wait, Log: w.log, Permanent: isLogin,
-		Division: division,
+		Division: division, Ledger: ledger.New(filepath.Join(w.dir, "ledger"), w.log), LoggedIn: status.LoggedInAt,
 	})
 	return &connection{source: source}, err
 }
