@@ -245,10 +245,7 @@ func (a *Account) Pending(endpoint string) (n int) {
 
 // Call makes a call of this ledger, to be given up after the given time.
 func (l *Ledger) Call(endpoint string, until time.Time) Call {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.serial++
-	return Call{Owner: l.owner, PID: os.Getpid(), Number: l.serial, Endpoint: endpoint, Until: until}
+	return Call{Owner: l.owner, PID: os.Getpid(), Number: l.calls.Add(1), Endpoint: endpoint, Until: until}
 }
 
 // Owns reports whether the call is one of this ledger's.

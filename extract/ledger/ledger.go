@@ -24,6 +24,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"exactduck/schema"
@@ -37,11 +38,11 @@ type Ledger struct {
 	dir   string // "": in memory
 	log   *slog.Logger
 	owner string // tells the calls under way of this Ledger from those of others
+	calls atomic.Uint64
 	lock  *flock.Flock
 
 	mu       sync.Mutex
 	accounts map[schema.Scope]*entry
-	serial   uint64
 	said     map[string]bool
 }
 
