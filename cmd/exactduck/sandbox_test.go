@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"exactduck/extract/sandbox"
 )
 
 func TestSandboxListensHereOnly(t *testing.T) {
@@ -61,6 +63,13 @@ func TestSandboxRefusesWhatCannotBeMeant(t *testing.T) {
 		{append(free, "--scale", "Inf"), 2, "--scale must be a number above 0"},
 		{append(free, "--window", "0s"), 2, "--window must be longer than nothing"},
 		{append(free, "more"), 2, "sandbox takes no arguments"},
+		{append(free, "--scenario", filepath.Join(dir, "none.yaml")), 2, "--scenario: open "},
+		{append(free, "--scenario", write("wrong.yaml", "- at: 1h\n  chnge: {entity: crm/Accounts}\n")), 2, "wrong.yaml:2: \"chnge\" is no action"},
+		{append(free, "--set", "othrs=3"), 2, "there is no switch othrs; there are bare_limits "},
+		{append(free, "--set", "others=many"), 2, "\"many\" is no number"},
+		{append(free, "--records", "crm/Accounts"), 2, "is no stream with a number"},
+		{append(free, "--records", "crm/Acounts=3"), 2, "crm/Acounts"},
+		{append(free, "--blocked", "3"), 2, "of 2 divisions 0 cannot be archived and 3 blocked"},
 	} {
 		code, out, complaints := typed(t.Context(), "", append([]string{"sandbox"}, test.args...)...)
 		if code != test.code || out != "" || !strings.Contains(complaints, test.want) || !strings.Contains(complaints, "\nhint: ") {
@@ -195,5 +204,55 @@ func TestSandboxSaysHowToUseIt(t *testing.T) {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("it does not say %q:\n%s", want, &out)
 		}
+	}
+}
+
+// What shapes the companies, the rules and what happens by itself can be given with flags.
+func TestSandboxFollowsItsFlags(t *testing.T) {
+	dir := t.TempDir()
+	scenario := filepath.Join(dir, "scenario.yaml")
+	if err := os.WriteFile(scenario, []byte("- add_division: {name: Nieuwkomer}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := startSandbox(t, "--state", filepath.Join(dir, "sandbox.ndjson"), "--divisions", "3", "--scale", "0.02", "--archived", "1", "--blocked", "1",
+		"--records", "crm/Opportunities=7", "--set", "others=5", "--set", "unreported=*", "--scenario", scenario)
+	defer func() { r.stop(); <-r.ended }()
+	visitURL(t.Context(), t, http.MethodGet, r.URL+"/api/v1/current/Me")
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.Control+"divisions", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if text, err := io.ReadAll(answer.Body); err != nil || string(text) != "[123456,123457,123458,123459]\n" {
+		t.Errorf("divisions %s %v", text, err)
+	}
+	r.post(t, "set?others=6&skip_token_life=10m")
+	r.post(t, "forbid?path=crm/Contacts&reason=LicenseExpired")
+	if status := visitURL(t.Context(), t, http.MethodPost, r.Control+"forbid?path=crm/Contacts&reason=Boredom"); status != http.StatusBadRequest {
+		t.Errorf("nonsense answers %d", status)
+	}
+	kept, err := os.ReadFile(filepath.Join(dir, "sandbox.ndjson"))
+	for _, want := range []string{`"crm/Opportunities":7`, `"archived":1`, `"blocked":1`, `"op":"scenario"`, `"op":"add division"`, `"others":"6"`, `"reason":"LicenseExpired"`} {
+		if err != nil || !bytes.Contains(kept, []byte(want)) {
+			t.Errorf("the state does not hold %s: %s %v", want, kept, err)
+		}
+	}
+}
+
+func TestSandboxHelpTellsEverySwitch(t *testing.T) {
+	_, out, _ := typed(t.Context(), "", "sandbox", "--help")
+	for _, want := range []string{"others ", "skip_token_life", "count_everywhere", "rename_property", "--scenario FILE", "- at: 2h", "after: 2 calls of crm/Accounts"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the help does not tell %q", want)
+		}
+	}
+	_, example, _ := strings.Cut(out, "at most one moment:\n")
+	example, _, _ = strings.Cut(example, "What is due")
+	if _, err := sandbox.ParseScenario("help", []byte(example)); err != nil || strings.Count(example, "- ") != 5 {
+		t.Errorf("the example of the help: %v\n%s", err, example)
 	}
 }

@@ -106,11 +106,6 @@ func decoded(raw string) string {
 
 // instead is the answer of a fault that keeps the request from being carried out; nil: of another.
 func (s *Sandbox) instead(ctx context.Context, k FaultKind) *reply {
-	now := s.now()
-	used := &allowance{
-		minute: now.UnixNano() / int64(s.limits.window), day: now.Unix() / 86400,
-		minuteUsed: s.limits.perMinute, dayUsed: s.limits.perDay,
-	}
 	switch k {
 	case ServerError:
 		return failure(http.StatusInternalServerError, "", "A problem has occurred. The cause of this issue will be investigated as soon as possible.", true)
@@ -121,9 +116,9 @@ func (s *Sandbox) instead(ctx context.Context, k FaultKind) *reply {
 	case TimedOut:
 		return &reply{status: http.StatusRequestTimeout}
 	case MinuteLimit:
-		return s.limits.refused(used, minuteUsedUp)
+		return s.overLimit(minuteUsedUp)
 	case DayLimit:
-		return s.limits.refused(used, dayUsedUp)
+		return s.overLimit(dayUsedUp)
 	case BareLimit:
 		return &reply{status: http.StatusTooManyRequests}
 	case Unauthorized:
@@ -141,6 +136,15 @@ func (s *Sandbox) instead(ctx context.Context, k FaultKind) *reply {
 		return &reply{cut: true}
 	}
 	return nil
+}
+
+// overLimit is the answer when everything is used up.
+func (s *Sandbox) overLimit(r refusal) *reply {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now, l := s.now(), s.limits
+	used := &allowance{minute: now.UnixNano() / int64(l.window), day: now.Unix() / 86400, minuteUsed: l.perMinute, dayUsed: l.perDay}
+	return l.refused(used, r)
 }
 
 // spoil damages the answer to a request that was carried out.

@@ -82,6 +82,7 @@ type Sandbox struct {
 	script    sync.Mutex // held, before mu, while a scenario does something
 	mu        sync.Mutex
 	options   Options
+	clock     func() time.Time
 	zone      *time.Location
 	log       *slog.Logger
 	clientID  string
@@ -124,7 +125,7 @@ func New(o Options) (*Sandbox, error) {
 		o.Zone = zone
 	}
 	s := &Sandbox{
-		options: o, zone: o.Zone, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), limits: newLimits(o), logins: newLogins(),
+		options: o, clock: o.Clock, zone: o.Zone, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), limits: newLimits(o), logins: newLogins(),
 		links: newLinks(), calls: map[string]int{}, refusals: map[string]int{}, drifted: map[string]*view{}, forbidden: map[string]string{}, demands: map[string]demand{},
 	}
 	if err := s.begin(); err != nil {
@@ -277,7 +278,7 @@ func (s *Sandbox) Calls() map[string]int {
 	return maps.Clone(s.calls)
 }
 
-func (s *Sandbox) now() time.Time { return s.options.Clock() }
+func (s *Sandbox) now() time.Time { return s.clock() }
 
 // division finds a company; 0 is the first.
 func (s *Sandbox) division(code int) (*division, error) {

@@ -51,3 +51,18 @@ func BenchmarkPage(b *testing.B) {
 		b.SetBytes(int64(len(body)))
 	}
 }
+
+// BenchmarkOutline answers 1,000 rows of 78 columns that are made up as they are looked at.
+func BenchmarkOutline(b *testing.B) {
+	v := visit(b, sandbox.Options{Records: map[string]int{"salesorder/SalesOrderHeaders": 100_000}})
+	e, _ := exactonline.EndpointFor("/api/v1/{division}/sync/SalesOrder/SalesOrderHeaders")
+	address := place(e, "123456") + "?" + selectAll(e)
+	v.get(address)
+	for b.Loop() {
+		status, _, body := v.get(address)
+		if status != http.StatusOK {
+			b.Fatal(body)
+		}
+		b.SetBytes(int64(len(body)))
+	}
+}

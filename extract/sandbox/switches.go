@@ -79,7 +79,7 @@ func setSwitch(o *Options, name, text string) error {
 	}
 	v, err := position(reflect.ValueOf(o).Elem().Field(i).Interface(), text)
 	if err != nil {
-		return fmt.Errorf("switch %s: %q is no %s", name, text, err)
+		return fmt.Errorf("switch %s: %q is no %w", name, text, err)
 	}
 	reflect.ValueOf(o).Elem().Field(i).Set(reflect.ValueOf(v))
 	return nil
