@@ -57,8 +57,10 @@ func (l Layer) Refresh(ctx context.Context, c *sql.Conn) error {
 		if err := l.make(ctx, c, have); err != nil {
 			return err
 		}
-		last = []string{"DELETE FROM _exactduck.meta WHERE key = " + literal(l.metaKey()),
-			fmt.Sprintf("INSERT INTO _exactduck.meta (key, value) VALUES (%s, %s)", literal(l.metaKey()), literal(l.fingerprint(have)))}
+		last = []string{
+			"DELETE FROM _exactduck.meta WHERE key = " + literal(l.metaKey()),
+			fmt.Sprintf("INSERT INTO _exactduck.meta (key, value) VALUES (%s, %s)", literal(l.metaKey()), literal(l.fingerprint(have))),
+		}
 		if have, err = read(ctx, c); err != nil {
 			return err
 		}

@@ -150,7 +150,7 @@ func (v *view) source(table string) *source {
 // parseColumns reads "ID UUID, AmountDC DECIMAL(18,4)".
 func parseColumns(list string, needed bool) ([]column, error) {
 	var columns []column
-	for _, item := range strings.Split(strings.ReplaceAll(list, "(18,4)", "(18;4)"), ",") {
+	for item := range strings.SplitSeq(strings.ReplaceAll(list, "(18,4)", "(18;4)"), ",") {
 		name, kind, ok := strings.Cut(strings.TrimSpace(item), " ")
 		if !ok {
 			return nil, fmt.Errorf("%q is no column with its type", item)
