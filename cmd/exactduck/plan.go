@@ -195,13 +195,15 @@ func (p *planner) reason(t *task, cursor load.Cursor, complete bool) string {
 }
 
 // deletionsLost reports that some deletions can be learnt neither from the log, as far as it goes
-// back, nor from the last time that all rows were read.
+// back, nor from the last time that all rows were read. A stream that could not be read when a gap
+// in the log was found is told so until it has been.
 func (p *planner) deletionsLost(place extract.Place, cursor load.Cursor) bool {
-	known := p.cursors[streamScope{p.feed.Name, place.Scope}].ReadAt // zero: never read
+	log := p.cursors[streamScope{p.feed.Name, place.Scope}]
+	known := log.ReadAt // zero: never read
 	if cursor.SweptAt.After(known) {
 		known = cursor.SweptAt
 	}
-	return p.now.Sub(known) > deletionsKept
+	return p.now.Sub(known) > deletionsKept || cursor.SweptAt.Before(momentOf(log.HistoryFrom))
 }
 
 // ways picks the variant for reading everything and the one for reading what changed. They differ
@@ -268,7 +270,11 @@ func (p *planner) deletionRead(place extract.Place) *task {
 		mode: spool.Merge, why: whyFirst, fingerprint: fingerprint(v, &config.Choice{Stream: feed}),
 	}
 	cursor, known := p.cursors[streamScope{feed.Name, place.Scope}]
-	if known && cursor.Epoch == place.Epoch && p.now.Sub(cursor.ReadAt) <= deletionsKept {
+	if !known || p.now.Sub(cursor.ReadAt) > deletionsKept {
+		t.historyFrom = day(p.now.Add(-deletionsKept))
+		return t
+	}
+	if t.historyFrom = cursor.HistoryFrom; cursor.Epoch == place.Epoch {
 		t.from, t.why = cursor.Position, whyNews
 	}
 	return t
