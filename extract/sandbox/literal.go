@@ -141,7 +141,7 @@ func compare(a, b any) int {
 	case stamp:
 		return cmp.Compare(a, b.(stamp))
 	case string:
-		return strings.Compare(strings.ToLower(a), strings.ToLower(b.(string)))
+		return strings.Compare(strings.ToLower(strings.TrimRight(a, " ")), strings.ToLower(strings.TrimRight(b.(string), " ")))
 	case blob:
 		return strings.Compare(string(a), string(b.(blob)))
 	}

@@ -1,6 +1,9 @@
 package sandbox
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // order is the records of a store in one order.
 type order struct {
@@ -52,26 +55,60 @@ func (s *store) sorted(name string, compare func(a, b *record) int) []*record {
 
 // edited is a sorted list with edits applied.
 func edited(list []*record, edits []edit, compare func(a, b *record) int) []*record {
-	gone, came := map[*record]bool{}, []*record{}
+	gone, came := map[*record]bool{}, map[*record]bool{}
 	for _, e := range edits {
-		if e.gone != nil {
+		if e.gone != nil && !came[e.gone] {
 			gone[e.gone] = true
 		}
+		delete(came, e.gone)
 		if e.came != nil {
-			came = append(came, e.came)
+			came[e.came] = true
 		}
 	}
-	came = slices.DeleteFunc(came, func(r *record) bool { return gone[r] })
-	slices.SortFunc(came, compare)
-	merged := make([]*record, 0, len(list)+len(came))
-	for _, r := range list {
-		if gone[r] {
-			continue
-		}
-		for len(came) > 0 && compare(came[0], r) < 0 {
-			merged, came = append(merged, came[0]), came[1:]
-		}
-		merged = append(merged, r)
+	cuts := []cut{}
+	for r := range gone {
+		cuts = append(cuts, cut{at: placeIn(list, r, compare)})
 	}
-	return append(merged, came...)
+	for r := range came {
+		at, _ := slices.BinarySearchFunc(list, r, compare)
+		cuts = append(cuts, cut{at, r})
+	}
+	slices.SortFunc(cuts, func(a, b cut) int { return a.compare(b, compare) })
+	return spliced(list, cuts)
+}
+
+// cut is where a record goes, or comes before the one that is there.
+type cut struct {
+	at   int
+	came *record
+}
+
+func (c cut) compare(other cut, compare func(a, b *record) int) int {
+	if c.at != other.at || c.came == nil || other.came == nil {
+		return cmp.Or(c.at-other.at, btoi(c.came == nil)-btoi(other.came == nil))
+	}
+	return compare(c.came, other.came)
+}
+
+// placeIn finds a record in a sorted list.
+func placeIn(list []*record, r *record, compare func(a, b *record) int) int {
+	if at, found := slices.BinarySearchFunc(list, r, compare); found && list[at] == r {
+		return at
+	}
+	return slices.Index(list, r) // another one is equal to it
+}
+
+func spliced(list []*record, cuts []cut) []*record {
+	next := make([]*record, 0, len(list)+len(cuts))
+	from := 0
+	for _, c := range cuts {
+		next = append(next, list[from:c.at]...)
+		from = c.at
+		if c.came == nil {
+			from++
+		} else {
+			next = append(next, c.came)
+		}
+	}
+	return append(next, list[from:]...)
 }
