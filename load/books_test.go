@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"database/sql"
 	"fmt"
 	"log/slog"
@@ -9,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"exactduck/load/spool"
 	"exactduck/schema"
@@ -94,6 +95,9 @@ type read struct {
 	next   schema.Position
 	tell   func(*schema.Page)
 	dated  string
+	epoch  string // "": "e"
+	reload bool
+	follow Follow
 }
 
 func (b *books) spool(r read) *spool.File {
@@ -105,7 +109,7 @@ func (b *books) spool(r read) *spool.File {
 		r.size = 3
 	}
 	f, err := spool.Create(filepath.Join(b.dir, "spool"), spool.Header{
-		ID: r.id, Stream: r.table.Service + "/" + r.table.Name, Variant: "v", Fingerprint: "f", Epoch: "e", RunID: "spooling",
+		ID: r.id, Stream: r.table.Service + "/" + r.table.Name, Variant: "v", Fingerprint: "f", Epoch: cmp.Or(r.epoch, "e"), RunID: "spooling",
 		Scope: r.scope, Table: r.table, Mode: r.mode, Began: r.began, HistoryFrom: "2020-01-01", Dated: r.dated,
 	})
 	if err != nil {
@@ -170,7 +174,7 @@ func put(t testing.TB, v *schema.Vector, value any) {
 func (b *books) batch(run string, reads ...read) Batch {
 	batch := Batch{Run: run}
 	for _, r := range reads {
-		batch.Parts = append(batch.Parts, Part{File: b.spool(r), Accept: r.accept})
+		batch.Parts = append(batch.Parts, Part{File: b.spool(r), Accept: r.accept, ReloadMissed: r.reload, Follow: r.follow})
 	}
 	return batch
 }
@@ -227,7 +231,7 @@ func (b *books) query(query string, args ...any) []string {
 
 func (b *books) expect(what, query string, want ...string) {
 	b.t.Helper()
-	if d := cmp.Diff(want, b.query(query)); d != "" {
+	if d := gocmp.Diff(want, b.query(query)); d != "" {
 		b.t.Errorf("%s (-want +got):\n%s", what, d)
 	}
 }
@@ -253,7 +257,10 @@ func (b *books) expectResult(applied []Applied, want ...string) {
 	for _, a := range applied {
 		got = append(got, result(a))
 	}
-	if d := cmp.Diff(want, got); d != "" {
+	if d := gocmp.Diff(want, got); d != "" {
 		b.t.Errorf("result (-want +got):\n%s", d)
 	}
 }
+
+// uuidText is id(n) as text.
+func uuidText(n int) string { return fmt.Sprintf("ab000000-0000-0000-0000-00000000%04x", n) }

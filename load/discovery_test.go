@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	gocmp "github.com/google/go-cmp/cmp"
+
 	"exactduck/schema"
 )
 
@@ -37,5 +39,34 @@ func TestDiscovery(t *testing.T) {
 	}
 	if reported != 2 {
 		t.Errorf("%d properties are reported, want each of the two once", reported)
+	}
+}
+
+func TestRefusedColumnsAreRemembered(t *testing.T) {
+	b := newBooks(t)
+	at := b.moment
+	discover := func(filtered bool, refused ...string) {
+		t.Helper()
+		want := Discovery{At: at, Properties: []string{"Zeta"}, Refused: refused, Filtered: filtered}
+		if err := b.Discover(t.Context(), at.String(), "sync/CRM/Accounts", accounts, want); err != nil {
+			t.Fatal(err)
+		}
+		if d, err := b.Discovery(t.Context(), "sync/CRM/Accounts"); err != nil || gocmp.Diff(want, d) != "" {
+			t.Errorf("%v: %s", err, gocmp.Diff(want, d))
+		}
+		at = at.Add(time.Hour)
+	}
+	discover(false, "Name")
+	discover(true, "Amount", "Name")
+	discover(true, "Amount", "Name")
+	discover(false, "Amount")
+	discover(false, "Amount", "Name")
+	b.expect("history", "SELECT hour(changed_at::TIMESTAMP), table_name, column_name, change FROM _exactduck.schema_changes WHERE change <> 'discovered' ORDER BY ALL",
+		"4|crm.Accounts|Name|column refused", "5|crm.Accounts|Amount|column refused", "7|crm.Accounts|Name|column came back", "8|crm.Accounts|Name|column refused")
+	if err := b.Discover(t.Context(), "r", "v", accounts, Discovery{Refused: []string{"Name"}}); err != nil {
+		t.Fatal(err)
+	}
+	if d, err := b.Discovery(t.Context(), "v"); err != nil || !d.At.IsZero() || len(d.Refused) != 1 {
+		t.Errorf("refused before anybody looked: %+v, %v", d, err)
 	}
 }
