@@ -53,8 +53,8 @@ func (s *Source) Known(variant string) (refused []string, filtered bool) {
 	defer s.mu.Unlock()
 	ill := s.ailments[variant]
 	refused = slices.Collect(maps.Keys(ill.dropped))
-	for what, true_ := range map[string]bool{refusedFilter: ill.unfiltered, refusedDate: ill.undated, refusedCount: ill.uncounted} {
-		if true_ {
+	for what, so := range map[string]bool{refusedFilter: ill.unfiltered, refusedDate: ill.undated, refusedCount: ill.uncounted} {
+		if so {
 			refused = append(refused, what)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"exactduck/extract"
+	"exactduck/schema"
 )
 
 // BadParameter says what is wrong with one of the parameters of a function, or with the name of its
@@ -43,6 +44,9 @@ func Call(name string, params map[string]any, as string) (*extract.Stream, error
 	s := newStream(own, []*Endpoint{e})
 	v := s.Variants[0]
 	v.Cursor, v.Query = extract.Whole, query
+	if len(v.Table.Columns) == 0 { // it returns a value, of a type that is not documented
+		v.Table.Columns = []schema.Column{{Name: e.Name, Type: schema.Varchar}}
+	}
 	if as == "" {
 		return s, nil
 	}

@@ -10,7 +10,8 @@ import (
 //go:embed curated.txt
 var curatedText string
 
-// decision is one line of curated.txt. Only joins and lines have an object, only lines a column.
+// decision is one line of curated.txt. Joins and lines have another stream for an object, dated and
+// born a property; only lines has a column besides.
 type decision struct{ verb, subject, object, column, reason string }
 
 var decisions = sync.OnceValue(func() []decision {
@@ -34,7 +35,7 @@ func parseDecision(line string) (decision, error) {
 	head, reason, _ := strings.Cut(line, ": ")
 	words := strings.Fields(head)
 	wanted, known := map[string]int{
-		"own": 2, "same": 2, "keyless": 2, "shared": 2, "quiet": 2, "personal": 2, "joins": 3, "lines": 4,
+		"own": 2, "same": 2, "keyless": 2, "shared": 2, "quiet": 2, "personal": 2, "joins": 3, "dated": 3, "born": 3, "lines": 4,
 	}[append(words, "")[0]]
 	if !known || len(words) != wanted || reason == "" {
 		return decision{}, fmt.Errorf("not a verb, what it takes and a reason: %q", line)
@@ -65,6 +66,20 @@ func joined(name string) string {
 		}
 	}
 	return name
+}
+
+// datedBy is the property of an endpoint that says when a record was last changed; once: it says
+// only when it was made.
+func datedBy(stream string, e *Endpoint) (property string, once bool) {
+	if e.Has(modifiedName) {
+		return modifiedName, false
+	}
+	for _, d := range decisions() {
+		if (d.verb == "dated" || d.verb == "born") && d.subject == stream && e.Has(d.object) {
+			return d.object, d.verb == "born"
+		}
+	}
+	return "", false
 }
 
 // headerOf is the stream of the headers that the records of a stream are lines of, and the column

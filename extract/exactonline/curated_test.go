@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"exactduck/extract"
+	"exactduck/schema"
 )
 
 func TestEveryDecisionHasASubject(t *testing.T) {
@@ -23,7 +24,12 @@ func TestEveryDecisionHasASubject(t *testing.T) {
 		if !covered {
 			t.Errorf("%s %s: there is no such thing", d.verb, d.subject)
 		}
-		if _, _, err := Lookup(d.object); d.object != "" && err != nil {
+		if d.verb == "dated" || d.verb == "born" {
+			s, _, err := Lookup(d.subject)
+			if err != nil || !slices.ContainsFunc(s.Variants, func(v *extract.Variant) bool { return v.Dated == d.object }) {
+				t.Errorf("%s %s %s: %v", d.verb, d.subject, d.object, err)
+			}
+		} else if _, _, err := Lookup(d.object); d.object != "" && err != nil {
 			t.Errorf("%s %s %s: %v", d.verb, d.subject, d.object, err)
 		}
 	}
@@ -72,6 +78,39 @@ func TestTraits(t *testing.T) {
 		if diff := cmp.Diff(c.want, c.got); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
+	}
+}
+
+// Lines are read from feeds whose deletions are told, as those of their headers are, and name the
+// header by its key.
+func TestLinesHaveHeaders(t *testing.T) {
+	found := 0
+	for _, s := range Streams() {
+		if s.Header == "" {
+			continue
+		}
+		found++
+		header, _, err := Lookup(s.Header)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		lines, headers := s.Variants[0].Table, header.Variants[0].Table
+		at := lines.Index(s.HeaderKey)
+		if at < 0 || lines.Columns[at].Type != schema.UUID || len(headers.Key) != 1 || headers.Columns[headers.Index(headers.Key[0])].Type != schema.UUID {
+			t.Errorf("%s: %s names no %v of %s", s.Name, s.HeaderKey, headers.Key, s.Header)
+		}
+		if lines.Entity == 0 || headers.Entity == 0 || s.Variants[0].Kind != "sync" || header.Variants[0].Kind != "sync" {
+			t.Errorf("%s: deletions %d, of headers %d", s.Name, lines.Entity, headers.Entity)
+		}
+		for _, v := range s.Variants {
+			if v.Table.Index(s.HeaderKey) < 0 {
+				t.Errorf("%s has no %s", v.Name, s.HeaderKey)
+			}
+		}
+	}
+	if found != 8 {
+		t.Errorf("%d streams of lines", found)
 	}
 }
 

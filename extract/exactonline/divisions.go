@@ -87,27 +87,61 @@ const (
 // Places lists the divisions that the user granted to the app, by number. The epoch is made of the
 // two dates after which Exact gives every record another Timestamp.
 //
-// They are asked for through one of them. When that one is out of bounds by now, the one that the
-// user has open serves.
+// They are asked for through one of them, which changes nothing about the answer: one that is known,
+// or else the one that the user has open. Should that be out of bounds, any number will do, as Exact's
+// own support says; nobody else has confirmed it, so it is not where we begin. What belongs to the
+// login and has a division in its address is then asked for through the first of the list, whatever
+// the user clicks on.
 func (s *Source) Places(ctx context.Context) ([]extract.Place, error) {
 	places, err := s.places(ctx)
-	var refused *extract.Refused
-	if errors.As(err, &refused) && slices.Contains([]int{403, 404}, refused.Status) && s.forget(s.config.Division) {
-		s.log.WarnContext(ctx, "the division to ask through cannot be used any more, asking through another", "division", s.config.Division)
-		return s.places(ctx)
+	for _, next := range []schema.Scope{"", anyNumber} {
+		if !outOfBounds(err) || !s.leave(next) {
+			continue
+		}
+		s.log.WarnContext(ctx, "the division to ask through cannot be used, asking through another", "error", err)
+		var again error
+		if places, again = s.places(ctx); again == nil || next == "" {
+			err = again
+		}
+	}
+	if err == nil {
+		s.settle(places)
 	}
 	return places, err
 }
 
-// forget lets go of the division to put into addresses, unless it is another one or none.
-func (s *Source) forget(division schema.Scope) bool {
+// anyNumber stands for no division.
+const anyNumber schema.Scope = "1"
+
+func outOfBounds(err error) bool {
+	refused, ok := errors.AsType[*extract.Refused](err)
+	return ok && slices.Contains([]int{403, 404}, refused.Status)
+}
+
+// leave asks through another division from now on; "" is the one that the user has open. It is of no
+// use to leave that for itself.
+func (s *Source) leave(next schema.Scope) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if division == "" || s.division != division {
+	if next == "" && (s.config.Division == "" || s.division != s.config.Division) {
 		return false
 	}
-	s.division = ""
+	s.division = next
 	return true
+}
+
+// settle asks through the first active division from now on, unless the one that was configured can
+// be used.
+func (s *Source) settle(places []extract.Place) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.division == s.config.Division && s.division != "" {
+		return
+	}
+	s.division = ""
+	if at := slices.IndexFunc(places, func(p extract.Place) bool { return p.Active }); at >= 0 {
+		s.division = places[at].Scope
+	}
 }
 
 func (s *Source) places(ctx context.Context) ([]extract.Place, error) {
@@ -147,8 +181,8 @@ func (s *Source) Discover(ctx context.Context, scope schema.Scope, v *extract.Va
 		return nil, nil
 	}
 	condition := ""
-	if s.ailment(v).filtered {
-		condition = everything(e, v)
+	if ill := s.ailment(v); ill.filtered {
+		condition = everything(e, v, ill)
 	}
 	link, pays, err := s.link(ctx, e, scope, queryOf(v, "$top=1", filtering(condition)))
 	if err != nil {

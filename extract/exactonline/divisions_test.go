@@ -132,3 +132,25 @@ func TestPlacesThroughAnotherDivision(t *testing.T) {
 		t.Errorf("places are %v, %v after %q", places, err, e.asked)
 	}
 }
+
+// What the user has open decides nothing: neither whether the divisions can be listed, nor through
+// which of them the login's own things are asked for.
+func TestPlacesWhateverIsOpen(t *testing.T) {
+	e := &exact{clock: at(noon), answer: func(path, _ string) (int, string) {
+		switch path {
+		case "/api/v1/current/Me":
+			return 200, list("", me)
+		case "/api/v1/1/system/Divisions":
+			return 200, list("", `{"Code":300,"Status":1}`, `{"Code":20,"Status":2}`)
+		}
+		return 403, refusal("Forbidden")
+	}}
+	s := e.source(t, func(c *Config) { c.Division = "" })
+	places, err := s.Places(t.Context())
+	if err != nil || len(places) != 2 || len(e.asked) != 3 {
+		t.Errorf("places are %v, %v after %q", places, err, e.asked)
+	}
+	if through, err := s.anyDivision(t.Context()); err != nil || through != "300" || len(e.asked) != 3 {
+		t.Errorf("asking through %q, %v", through, err)
+	}
+}

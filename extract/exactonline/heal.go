@@ -134,7 +134,7 @@ func (p *pass) dropOne(ctx context.Context, column string) {
 // filterAll adds a filter that every record passes, for endpoints that refuse to be read without.
 func (p *pass) filterAll(ctx context.Context) bool {
 	s, v := p.source, p.read.Variant
-	if everything(p.endpoint, v) == "" || p.bounds(s.ailment(v)) != "" {
+	if ill := s.ailment(v); everything(p.endpoint, v, ill) == "" || p.bounds(ill) != "" {
 		return false
 	}
 	if s.diagnose(v, func(ill *ailment) bool { return notice(&ill.filtered) }) {

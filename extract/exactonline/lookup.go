@@ -128,21 +128,15 @@ func reason(e *Endpoint) string {
 	case e.Retired:
 		return "Exact has retired it"
 	case len(e.Parameters) > 0:
-		return "it answers only for given parameters (" + parameterNames(e) + ")"
+		return fmt.Sprintf("it answers only for given parameters: %s; name them in pipelines.yaml: {stream: %s, params: {%s: …}}",
+			e.signature(), streamName(e), e.Parameters[0].Name)
 	case e.ParametersUnknown:
-		return "it answers only for parameters that are not documented"
+		return fmt.Sprintf("it seems to take parameters, which are not documented; who knows them can name them in pipelines.yaml: {stream: %s, params: {…: …}}",
+			streamName(e))
 	case !slices.Contains(e.Methods, "GET"):
 		return "it is there to write, not to read"
 	}
 	return "it has no key"
-}
-
-func parameterNames(e *Endpoint) string {
-	var names []string
-	for _, p := range e.Parameters {
-		names = append(names, p.Name)
-	}
-	return strings.Join(names, ", ")
 }
 
 func streamNames() []string {

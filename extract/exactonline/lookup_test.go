@@ -102,13 +102,15 @@ func TestUnknownStreams(t *testing.T) {
 
 func TestLookupExplains(t *testing.T) {
 	for name, want := range map[string]string{
-		"sync/CRM/Quotations":           "sync/CRM/Quotations cannot be pulled: Exact has retired it; use crm/QuotationHeaders and crm/QuotationLines",
-		"sync/salesorder/salesorders":   "sync/SalesOrder/SalesOrders cannot be pulled: Exact has retired it; use salesorder/SalesOrderHeaders and salesorder/SalesOrderLines",
-		"read/crm/AccountDocuments":     "read/crm/AccountDocuments cannot be pulled: it answers only for given parameters (accountId, searchText, useFullTextSearch)",
-		"read/logistics/SalesItemPrice": "read/logistics/SalesItemPrice cannot be pulled: it answers only for parameters that are not documented",
-		"crm/AcceptQuotation":           "crm/AcceptQuotation cannot be pulled: it is there to write, not to read",
-		"sync/Deleted":                  "sync/Deleted cannot be pulled: the deletions of a division are read with every run",
-		"bulk/hrm/Schedules":            "stream hrm/Schedules has no bulk endpoint, only sync, standard",
+		"sync/CRM/Quotations":         "sync/CRM/Quotations cannot be pulled: Exact has retired it; use crm/QuotationHeaders and crm/QuotationLines",
+		"sync/salesorder/salesorders": "sync/SalesOrder/SalesOrders cannot be pulled: Exact has retired it; use salesorder/SalesOrderHeaders and salesorder/SalesOrderLines",
+		"read/crm/AccountDocuments": "read/crm/AccountDocuments cannot be pulled: it answers only for given parameters: accountId (a GUID), searchText (a text), " +
+			"useFullTextSearch (true or false); name them in pipelines.yaml: {stream: read/crm/AccountDocuments, params: {accountId: …}}",
+		"read/logistics/SalesItemPrice": "read/logistics/SalesItemPrice cannot be pulled: it seems to take parameters, which are not documented; who knows them can name " +
+			"them in pipelines.yaml: {stream: read/logistics/SalesItemPrice, params: {…: …}}",
+		"crm/AcceptQuotation": "crm/AcceptQuotation cannot be pulled: it is there to write, not to read",
+		"sync/Deleted":        "sync/Deleted cannot be pulled: the deletions of a division are read with every run",
+		"bulk/hrm/Schedules":  "stream hrm/Schedules has no bulk endpoint, only sync, standard",
 	} {
 		s, v, err := Lookup(name)
 		if err == nil {

@@ -74,6 +74,7 @@ type pass struct {
 	where    *filter       // nil: all records are wanted
 	here     bool          // it is this package that leaves out what the filter does not want
 	lag      time.Duration // after which the modified property settles
+	once     bool          // that property tells when a record was made, not when it was changed
 	rigid    bool          // refused columns are an error
 
 	resumed bool // the next request is the first of a read that goes on
@@ -153,6 +154,7 @@ func (p *pass) decode() error {
 	switch dated := p.read.Variant.Dated; {
 	case dated != "":
 		p.decoder.watch(dated)
+		_, p.once = datedBy(p.read.Stream, p.endpoint)
 	case p.endpoint.Path == deletionsPath:
 		p.decoder.watch(deletedName)
 		p.lag += 24 * time.Hour
@@ -193,7 +195,7 @@ func (p *pass) see(version int64, versioned bool, modified int64, dated bool) {
 		return
 	}
 	p.seen.Highest = max(p.seen.Highest, version)
-	if !dated {
+	if !dated || p.once {
 		return
 	}
 	p.seen.Dated = true

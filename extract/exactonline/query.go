@@ -1,6 +1,7 @@
 package exactonline
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"slices"
@@ -18,11 +19,27 @@ func (p *pass) query() (string, error) {
 	if p.where != nil && !p.here && ill.unfiltered {
 		p.filterHere()
 	}
-	if err := p.limitHere(ill); err != nil {
+	if err := cmp.Or(p.lacks(ill), p.limitHere(ill)); err != nil {
 		return "", err
 	}
 	p.filter = p.condition(ill)
 	return queryOf(p.read.Variant, p.selected(ill), filtering(p.filter)), nil
+}
+
+// lacks says which column, known to be refused, the read cannot do without to choose its records.
+func (p *pass) lacks(ill ailment) error {
+	if p.since != "" && ill.dropped[p.read.Variant.Dated] {
+		return &Undated{p.read.Stream, p.read.Variant.Name}
+	}
+	if !p.here {
+		return nil
+	}
+	for _, used := range p.where.uses {
+		if ill.dropped[used.name] {
+			return &BadFilter{p.where.text, 0, "the service does not give " + used.name + " any more"}
+		}
+	}
+	return nil
 }
 
 // shape is what the endpoint may refuse of the query: all of it but the place where it begins.
@@ -116,7 +133,7 @@ func (p *pass) bounds(ill ailment) string {
 		}
 	}
 	if ill.filtered {
-		return everything(p.endpoint, p.read.Variant)
+		return everything(p.endpoint, p.read.Variant, ill)
 	}
 	return ""
 }
@@ -136,9 +153,9 @@ func (p *pass) limitHere(ill ailment) error {
 // everything is a filter that every record passes, for endpoints that refuse to be read without
 // one; "": none is known. All records say when they were made and, nearly all, when they were
 // changed.
-func everything(e *Endpoint, v *extract.Variant) string {
+func everything(e *Endpoint, v *extract.Variant, ill ailment) string {
 	for _, dated := range []string{v.Dated, "Created"} {
-		if dated != "" && e.filters(dated, kindMoment) {
+		if e.filters(dated, kindMoment) && (!ill.undated || dated != v.Dated) {
 			return dated + " ge " + longAgo
 		}
 	}

@@ -18,9 +18,10 @@ import (
 func TestEveryVariantDeliversTheBooks(t *testing.T) {
 	f := open(t, sandbox.Options{Seed: 7, Scale: 0.2})
 	s := f.source()
-	rows := 0
-	for _, stream := range exactonline.Streams() {
+	rows, endpoints := 0, 0
+	for _, stream := range append(exactonline.Streams(), exactonline.Deletions()) {
 		for _, v := range stream.Variants {
+			endpoints++
 			b := &books{stream: stream, variant: v, rows: map[string]map[string]string{}, version: map[string]int64{}}
 			if err := b.load(f, func() *exactonline.Source { return s }); err != nil {
 				t.Errorf("%s: %v", v.Name, err)
@@ -32,6 +33,9 @@ func TestEveryVariantDeliversTheBooks(t *testing.T) {
 	}
 	if rows < 5000 {
 		t.Errorf("%d rows prove little", rows)
+	}
+	if pullable := 374; endpoints != pullable {
+		t.Errorf("%d endpoints were read, want %d", endpoints, pullable)
 	}
 }
 

@@ -126,13 +126,14 @@ func newStream(name string, endpoints []*Endpoint) *extract.Stream {
 	s.Header, s.HeaderKey = headerOf(name)
 	types := columnTypesOf(name, endpoints)
 	for _, e := range endpoints {
+		dated, _ := datedBy(name, e)
 		s.Variants = append(s.Variants, &extract.Variant{
 			Name:     variantName(e),
 			Kind:     e.Kind,
 			Table:    newTable(name, e, types, deletedAs(endpoints)),
 			Cursor:   cursorOf(e),
 			PageSize: e.PageSize,
-			Dated:    datedBy(e),
+			Dated:    dated,
 			Origin:   e,
 		})
 	}
@@ -159,14 +160,6 @@ func cursorOf(e *Endpoint) extract.Cursor {
 		return extract.Modified
 	}
 	return extract.Whole
-}
-
-// datedBy is the column that says when a record was modified.
-func datedBy(e *Endpoint) string {
-	if e.Has(modifiedName) {
-		return modifiedName
-	}
-	return ""
 }
 
 var scopeColumn = schema.Column{Name: "_division", Type: schema.Integer}

@@ -182,8 +182,11 @@ func TestModifiedCursorsCanBeFiltered(t *testing.T) {
 			e := EndpointOf(v)
 			i := v.Table.Index("Modified")
 			dated := i >= 0 && v.Table.Columns[i].Type == schema.Timestamp
-			if (v.Dated != "") != dated {
+			if dated && v.Dated != "Modified" {
 				t.Errorf("%s: Dated is %q", v.Name, v.Dated)
+			}
+			if i := v.Table.Index(v.Dated); v.Dated != "" && (i < 0 || v.Table.Columns[i].Type != schema.Timestamp) {
+				t.Errorf("%s is dated by %q, which is no time", v.Name, v.Dated)
 			}
 			restricted := e.Filterable != nil && !slices.Contains(e.Filterable, "Modified")
 			if v.Cursor == extract.Modified && (!dated || restricted) {
