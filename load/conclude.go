@@ -111,7 +111,7 @@ func (p *portion) move(before Cursor) (after Cursor, moves bool) {
 		return after, before.Stream != ""
 	case spool.Sweep:
 		after.SweptAt, after.SweepSpool = h.Began, h.ID
-		after.Complete = before.Complete && !(p.ReloadMissed && p.result.Missed > 0)
+		after.Complete = before.Complete && (!p.ReloadMissed || p.result.Missed == 0)
 		return after, before.Stream != ""
 	}
 	after = Cursor{

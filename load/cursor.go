@@ -92,11 +92,6 @@ func (w *Warehouse) putCursors(ctx context.Context, c *sql.Conn, all ...Cursor) 
 	return wrap("write cursors", replaceRows(ctx, c, "_exactduck.cursors", "prefix, "+cursorColumns, 3, rows))
 }
 
-// Reload is [Warehouse.ResetCursor] for a stream that the caller has just read.
-func (w *Warehouse) Reload(ctx context.Context, stream string, s schema.Scope) error {
-	return w.ResetCursor(ctx, stream, s)
-}
-
 // orNull is the time in UTC, and NULL for the zero time.
 func orNull(t time.Time) any {
 	if t.IsZero() {

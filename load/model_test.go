@@ -203,7 +203,7 @@ func (m *model) sentOut(r read, k kind, best map[int]came) map[spot]bool {
 		p := spot{k.table, r.scope, key}
 		old, known := m.rows[p]
 		newer := !k.versioned || old.version < c.version
-		if known && newer && (r.mode == spool.Merge || r.mode == spool.Window) && !(m.soft && old.deleted) {
+		if known && newer && (r.mode == spool.Merge || r.mode == spool.Window) && (!m.soft || !old.deleted) {
 			gone[p] = true
 		}
 	}

@@ -240,7 +240,7 @@ func (s *pageSource) note(kind string, names []string) {
 func (s *pageSource) pick(room int) {
 	s.rows = s.rows[:0]
 	for ; s.next < s.page.Rows && len(s.rows) < room; s.next++ {
-		if (s.wanted == nil || s.wanted.has(s.ordinal)) && !(s.unmarked && s.marked(s.next)) {
+		if (s.wanted == nil || s.wanted.has(s.ordinal)) && (!s.unmarked || !s.marked(s.next)) {
 			s.rows = append(s.rows, s.next)
 		}
 		s.ordinal++

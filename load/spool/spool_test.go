@@ -262,7 +262,10 @@ func TestNothingIsOpenBetweenCalls(t *testing.T) {
 			t.Fatal(err)
 		}
 		read(t, again)
-		for range f.Read() {
+		for _, err := range f.Read() {
+			if err != nil {
+				t.Fatal(err)
+			}
 			break
 		}
 		files = append(files, f, again)
