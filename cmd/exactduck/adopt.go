@@ -149,7 +149,7 @@ func (r *run) behind(ctx context.Context, tasks []*task) []*task {
 		if next.narrowing != nil {
 			cuts = append(cuts, next)
 		}
-		if t.stale && next.why == whyNews || t.changed && next.becomes != same {
+		if next.why == whyNews && t.stale || next.why != whyNews && t.changed && next.becomes != same {
 			next.also, next.behind = t.also, t
 			reads = append(reads, next)
 		}

@@ -29,13 +29,13 @@ func callFunction(name string, params map[string]any, as string) (*extract.Strea
 	case "any":
 		at = at[:1]
 	}
-	return nil, &config.Misplaced{Key: at, Err: errors.New(bad.Problem)}
+	return nil, config.Misplaced(errors.New(bad.Problem), 0, at...)
 }
 
 func defineStream(d config.Definition) (*extract.Stream, error) {
 	s, err := exactonline.Define(exactonline.Definition(d))
 	if bad, ok := errors.AsType[*exactonline.BadDefinition](err); ok {
-		return nil, &config.Misplaced{Key: []string{bad.Field}, Err: errors.New(bad.Problem)}
+		return nil, config.Misplaced(errors.New(bad.Problem), 0, bad.Field)
 	}
 	return s, err
 }
@@ -43,7 +43,7 @@ func defineStream(d config.Definition) (*extract.Stream, error) {
 func checkFilter(s *extract.Stream, filter string) error {
 	err := exactonline.CheckFilter(s, filter)
 	if bad, ok := errors.AsType[*exactonline.BadFilter](err); ok {
-		return &config.Misplaced{At: bad.At, Err: errors.New(bad.Problem)}
+		return config.Misplaced(errors.New(bad.Problem), bad.At)
 	}
 	return err
 }

@@ -10,18 +10,16 @@ import (
 	"exactduck/schema"
 )
 
-// Misplaced is an error of a [Catalogue] that knows which part of an entry it is about.
-type Misplaced struct {
-	// Key is of the entry ("filter"), or below params ("params", "Year"), types, …
-	Key []string
-	// At is how many bytes into the value it lies.
-	At  int
-	Err error
+// misplaced is an error that knows which part of an entry it is about.
+type misplaced struct {
+	error
+	key []string
+	at  int
 }
 
-func (e *Misplaced) Error() string { return e.Err.Error() }
-
-func (e *Misplaced) Unwrap() error { return e.Err }
+// Misplaced lets a [Catalogue] say which part of an entry an error is about: the value at a key of it
+// ("params", "Year"), and of that what begins behind so many bytes.
+func Misplaced(err error, at int, key ...string) error { return &misplaced{err, key, at} }
 
 // The bounds of numbers in the file.
 const (
@@ -155,9 +153,9 @@ func (k *checker) stream(at path, p *Pipeline, s *Stream) []*Choice {
 // unknown reports that an entry names no stream.
 func (k *checker) unknown(at path, s *Stream, err error) {
 	where, hint := at.to("stream"), `"exactduck endpoints" lists all streams, "exactduck endpoints crm/*" some`
-	if placed, ok := errors.AsType[*Misplaced](err); ok {
+	if placed, ok := errors.AsType[*misplaced](err); ok {
 		where, hint = at, "Exact's documentation of the function names its parameters and their types"
-		for _, key := range placed.Key {
+		for _, key := range placed.key {
 			where = where.to(key)
 		}
 	}
@@ -247,8 +245,8 @@ func (k *checker) filter(at path, raw string, choices []*Choice) {
 			about = ""
 		}
 		k.report(at, hint, "%s%v", about, err)
-		if placed, ok := errors.AsType[*Misplaced](err); ok {
-			k.problems[len(k.problems)-1].shift(k.config.source, placed.At)
+		if placed, ok := errors.AsType[*misplaced](err); ok {
+			k.problems[len(k.problems)-1].shift(k.config.source, placed.at)
 		}
 		return
 	}
