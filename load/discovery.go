@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/duckdb/duckdb-go/v2"
@@ -17,7 +18,8 @@ type Discovery struct {
 	At time.Time `json:"at"` // of the last search for properties that the table does not have; zero: nobody has looked yet
 	// Properties are those that the search found.
 	Properties []string `json:"properties,omitempty"`
-	// Refused are the columns that the endpoint refused to give.
+	// Refused are the columns that the endpoint refused to give, and ways of asking that it refused,
+	// which begin with $.
 	Refused []string `json:"refused,omitempty"`
 	// Filtered says that the endpoint answers only to who asks with a filter.
 	Filtered bool `json:"filtered,omitempty"`
@@ -116,6 +118,8 @@ func found(table string, d Discovery) (changes []Change) {
 
 // refusals are the differences between the columns that were refused before and those that are now.
 func refusals(at time.Time, table, variant string, before, now []string) (changes []Change) {
+	way := func(name string) bool { return strings.HasPrefix(name, "$") }
+	before, now = slices.DeleteFunc(slices.Clone(before), way), slices.DeleteFunc(slices.Clone(now), way)
 	for _, name := range now {
 		if !slices.Contains(before, name) {
 			changes = append(changes, Change{

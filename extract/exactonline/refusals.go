@@ -84,8 +84,22 @@ func scopeFor(endpoint, message string) string {
 		return m[1]
 	}
 	documented := ""
-	if e := grouped().byVariant[strings.ToLower(endpoint)].endpoint; e != nil {
+	if e := endpointNamed(endpoint); e != nil {
 		documented = strings.Join(strings.Fields(e.OAuthScope), " and ")
 	}
 	return cmp.Or(documented, "for it (which one is not documented)")
+}
+
+// endpointNamed finds an endpoint by the name that its variant has or would have.
+func endpointNamed(variant string) *Endpoint {
+	paths := []string{placeholder + "/" + variant, variant}
+	if rest, beta := strings.CutPrefix(variant, "beta/"); beta {
+		paths = []string{"beta/" + placeholder + "/" + rest}
+	}
+	for _, path := range paths {
+		if e, ok := EndpointFor(apiRoot + path); ok {
+			return e
+		}
+	}
+	return nil
 }

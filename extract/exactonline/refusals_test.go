@@ -56,3 +56,14 @@ func TestRefusalsAreExplained(t *testing.T) {
 		}
 	}
 }
+
+func TestEndpointsAreFoundByTheirVariants(t *testing.T) {
+	for _, e := range Endpoints() {
+		if got := endpointNamed(variantName(e)); got != e {
+			t.Errorf("%s: found %v", e.Path, got)
+		}
+	}
+	if got := endpointNamed("crm/NewThings"); got != nil {
+		t.Errorf("found %v", got)
+	}
+}

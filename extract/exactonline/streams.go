@@ -22,11 +22,10 @@ type streams struct {
 	deletions *extract.Stream
 }
 
-// serving says which endpoint a variant reads, for which stream.
+// serving says for which stream a variant is read.
 type serving struct {
-	stream   *extract.Stream
-	variant  *extract.Variant
-	endpoint *Endpoint
+	stream  *extract.Stream
+	variant *extract.Variant
 }
 
 var grouped = sync.OnceValue(group)
@@ -34,18 +33,18 @@ var grouped = sync.OnceValue(group)
 func group() *streams {
 	s := &streams{byName: map[string]*extract.Stream{}, byVariant: map[string]serving{}}
 	for name, endpoints := range entities() {
-		s.add(newStream(name, endpoints), endpoints)
+		s.add(newStream(name, endpoints))
 	}
 	slices.SortFunc(s.all, func(a, b *extract.Stream) int { return strings.Compare(a.Name, b.Name) })
 	s.deletions = deletionsStream()
 	return s
 }
 
-func (s *streams) add(stream *extract.Stream, endpoints []*Endpoint) {
+func (s *streams) add(stream *extract.Stream) {
 	s.all = append(s.all, stream)
 	s.byName[strings.ToLower(stream.Name)] = stream
-	for i, v := range stream.Variants {
-		s.byVariant[strings.ToLower(v.Name)] = serving{stream, v, endpoints[i]}
+	for _, v := range stream.Variants {
+		s.byVariant[strings.ToLower(v.Name)] = serving{stream, v}
 	}
 }
 
