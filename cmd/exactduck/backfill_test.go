@@ -83,8 +83,8 @@ func (b backfill) run(w *world) {
 func (b backfill) change(w *world) {
 	w.t.Helper()
 	for _, c := range []sandbox.Change{
-		{Entity: b.stream, Insert: 3, Update: 10, Delete: 3},
-		{Entity: "crm/Accounts", Insert: 1, Update: 2},
+		{Entity: b.stream, Insert: 3, Update: 10, Delete: 1},
+		{Entity: "crm/Accounts", Insert: 2, Update: 2, Delete: 1},
 	} {
 		if err := w.sandbox.Change(c); err != nil {
 			w.t.Fatal(err)
@@ -99,10 +99,15 @@ func (b backfill) disturb(w *world) {
 		if !strings.HasSuffix(r.path, b.path) {
 			return
 		}
-		if n++; n%(b.calls/4) == 0 {
-			if err := w.sandbox.Change(sandbox.Change{Entity: b.stream, Insert: 1, Update: 3, Delete: 1}); err != nil {
-				w.t.Error(err)
-			}
+		if n++; n%(b.calls/4) != 0 {
+			return
+		}
+		c := sandbox.Change{Entity: b.stream, Insert: 1, Update: 3}
+		if n == b.calls/4 {
+			c.Delete = 2
+		}
+		if err := w.sandbox.Change(c); err != nil {
+			w.t.Error(err)
 		}
 	})
 }

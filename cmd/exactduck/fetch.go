@@ -95,7 +95,7 @@ func (r *run) fetch(ctx context.Context, t *task, stop context.CancelCauseFunc, 
 		return false
 	}
 	t.done = t.err == nil
-	if postponed(t.err) {
+	if postponed(t.err) && !as[*saved](t.err) {
 		r.exhaust(t.place.Scope, t.err)
 	}
 	if concernsAll(t.err) {
@@ -117,7 +117,13 @@ func (r *run) again(ctx context.Context, t *task, over func(*task) bool) error {
 
 // spool reads page by page; each is on disk before the next call is spent.
 func (r *run) spool(ctx context.Context, t *task, over func(*task) bool) error {
+	done, err := r.spare.claim(t.place.Scope, r.budget, r.reset)
+	if err != nil {
+		return err
+	}
+	defer func() { done() }()
 	for page, err := range r.source.Pages(ctx, t.read()) {
+		done()
 		if err != nil {
 			return err
 		}
@@ -126,8 +132,15 @@ func (r *run) spool(ctx context.Context, t *task, over func(*task) bool) error {
 			return &unkept{err}
 		}
 		r.say(t)
-		if !t.file.Done() && over(t) {
+		if t.file.Done() {
+			continue
+		}
+		if over(t) {
 			return errTurn
+		}
+		if done, err = r.spare.claim(t.place.Scope, r.budget, r.reset); err != nil {
+			done = func() {}
+			return err
 		}
 	}
 	if t.file == nil || !t.file.Done() {

@@ -107,7 +107,7 @@ func (b *books) options(p *config.Pipeline) load.Options {
 // prepare puts a run together.
 func (b *books) prepare(ctx context.Context, r *run, p *config.Pipeline, o syncOptions, choices []*config.Choice, cursors []load.Cursor, c *connection) error {
 	r.id, r.clock, r.log, r.records, r.spools = r.record.Record().ID, b.clock, b.log, b.records(), b.spools(p)
-	r.source, r.calls, r.spent, r.callsLeft, r.budget = c.source, c.calls, c.spent, c.callsLeft, c.budget
+	r.source, r.calls, r.spent, r.callsLeft, r.budget, r.reset = c.source, c.calls, c.spent, c.callsLeft, c.budget, c.reset
 	r.pipeline, r.choices, r.only, r.atOnce = p, choices, o.divisions, p.AtOnce
 	r.planner, r.accept, r.forget = b.planner(p, o, cursors), map[string]bool{}, c.source.Caller().Forget
 	needs, err := r.warehouse.Needs(ctx, p.Name())

@@ -38,6 +38,7 @@ type run struct {
 	spent     func() []load.Calls // and where
 	callsLeft func() map[string]int
 	budget    func(schema.Scope) (left int, known bool)                  // of the day
+	reset     func(schema.Scope) time.Time                               // when the day ends
 	forget    func(ctx context.Context, s schema.Scope, endpoint string) // that it refused
 	records   string                                                     // where the records of runs lie
 
@@ -48,6 +49,7 @@ type run struct {
 
 	learnt    map[string]load.Discovery // of variants
 	spentUp   budgets                   // of the divisions
+	spare     spare                     // calls of the day for deletions
 	left      []*spool.File             // spools of earlier runs that await their turn
 	reads     int                       // that were to be made
 	failures  []error
@@ -69,10 +71,12 @@ func (r *run) do(ctx context.Context) error {
 	r.forecast.estimate(tasks)
 	r.discover(ctx, tasks)
 	var deletions []*task
+	r.spare.want(tasks)
 	steps := []func() []*task{
 		func() []*task { return tasks },
 		func() []*task { return r.behind(ctx, tasks) },
 		func() []*task {
+			r.spare.want(nil)
 			deletions = r.adopted(ctx, spool.Merge, r.planner.deletionReads(tasks))
 			return deletions
 		},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"exactduck/load"
 	"exactduck/schema"
@@ -56,6 +57,11 @@ func (c *connection) callsLeft() map[string]int {
 func (c *connection) budget(scope schema.Scope) (left int, known bool) {
 	l := c.source.Caller().Left(scope)
 	return l.Day - l.Kept, l.DayKnown
+}
+
+// reset is when a scope has the calls of another day.
+func (c *connection) reset(scope schema.Scope) time.Time {
+	return c.source.Caller().Left(scope).DayReset
 }
 
 // left says the same in few words: of the division that has the fewest.
