@@ -29,7 +29,6 @@ type verdict struct {
 	pause  time.Duration // not before that long
 	answer bool          // not before some call of this process is answered
 	other  bool          // not before some call of another process is
-	room   int           // refusals that it may come to, when it may be sent
 }
 
 // admit looks at an account that is up to date and says what may be done.
@@ -51,9 +50,8 @@ func (l *Limiter) admit(a *ledger.Account, to address, known *acquaintance, now 
 		return verdict{pause: pause}
 	}
 	own := slices.ContainsFunc(a.UnderWay, l.ledger.Owns)
-	room := room(a, to.endpoint)
 	switch {
-	case room <= 0:
+	case room(a, to.endpoint) <= 0:
 		return verdict{answer: slices.ContainsFunc(a.UnderWay, func(c ledger.Call) bool {
 			return l.ledger.Owns(c) && c.Endpoint == to.endpoint
 		}), other: true}
@@ -65,7 +63,7 @@ func (l *Limiter) admit(a *ledger.Account, to address, known *acquaintance, now 
 	if alive := aliveCalls(a); alive > 0 && crowded(&a.Minute, alive) {
 		return verdict{answer: own, other: true}
 	}
-	return verdict{room: room}
+	return verdict{}
 }
 
 // crowded reports that other software eats from the minute too, and that so little is left that with

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
-	"testing/synctest"
 	"time"
 )
 
@@ -49,7 +48,7 @@ func TestTransientFailuresAreRetried(t *testing.T) {
 		"garbage behind": func() (*http.Response, error) { return reply(200, nil, `{"d":[]}x`), nil },
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
 				down := 3
 				v := &vendor{script: func(n int, _ *http.Request) (*http.Response, error) {
 					if n <= down {
@@ -80,7 +79,7 @@ func TestTransientFailuresAreRetried(t *testing.T) {
 }
 
 func TestAHangingAnswerIsCutAndRetried(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		v := &vendor{}
 		v.script = func(n int, r *http.Request) (*http.Response, error) {
 			if n == 1 {
@@ -97,7 +96,7 @@ func TestAHangingAnswerIsCutAndRetried(t *testing.T) {
 }
 
 func TestRefusalsAreNeverRetriedAndStopTheEndpoint(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		v := &vendor{script: func(int, *http.Request) (*http.Response, error) {
 			h := http.Header{"Reason": {"NoDivisionAccess: You have no access"}}
 			return reply(400, h, `{"error":{"code":"","message":{"lang":"","value":"Forbidden - Application Scope Violated."}}}`), nil
@@ -202,7 +201,7 @@ func TestRedirectsToOtherHostsAreRefused(t *testing.T) {
 }
 
 func TestTheEndOfTheContextWins(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		stop := errors.New("interrupted by a person")
 		for name, script := range map[string]func(int, *http.Request) (*http.Response, error){
 			"while the vendor is down": func(int, *http.Request) (*http.Response, error) { return reply(503, nil, ""), nil },
@@ -244,7 +243,7 @@ func TestErrorsThatNoRetryCures(t *testing.T) {
 
 // A read's beginning must not be dated after it: what changes in between would be lost.
 func TestAskedIsNeverTooLate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		v := &vendor{ahead: 40 * time.Second, latency: 3 * time.Second}
 		c := v.caller(t, nil)
 		truth := time.Now().Add(v.ahead)

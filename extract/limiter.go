@@ -47,7 +47,6 @@ type Permit struct {
 	limiter *Limiter
 	to      address
 	call    ledger.Call
-	room    int // refusals that it may come to
 }
 
 // lookAgain is how often the ledger is looked at when another process's answer is waited for.
@@ -98,7 +97,7 @@ func (l *Limiter) book(ctx context.Context, to address) (permit *Permit, v verdi
 		if v = l.admit(a, to, known, now); v.err == nil && !v.answer && !v.other && v.pause <= 0 {
 			call.Until = now.Add(l.options.Timeout)
 			a.Book(call)
-			permit = &Permit{limiter: l, to: to, call: call, room: v.room}
+			permit = &Permit{limiter: l, to: to, call: call}
 		}
 		known.account, answered = a.Clone(), known.answered
 	})
@@ -124,14 +123,38 @@ func (l *Limiter) present(a *ledger.Account, s schema.Scope) (*acquaintance, tim
 	return known, now
 }
 
+// extend books a further request for the call, after some were refused. It returns a *[Blocked] when
+// the endpoint should not be seen to refuse again.
+func (p *Permit) extend(ctx context.Context, refusals int) error {
+	l := p.limiter
+	var b *Blocked
+	l.ledger.Update(ctx, p.to.scope, func(a *ledger.Account) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		_, now := l.present(a, p.to.scope)
+		a.Refuse(p.to.endpoint, refusals, now)
+		if room(a, p.to.endpoint) < 0 { // this call is one of those under way
+			b = &Blocked{
+				Endpoint: p.to.endpoint, Scope: p.to.scope, Refusals: len(a.Refusals[p.to.endpoint]),
+				Until: l.options.Clock().Add(ledger.Within),
+			}
+			return
+		}
+		a.Again()
+	})
+	if b != nil {
+		return b
+	}
+	return nil
+}
+
 // Report is what became of one call, in the terms of this machine's clock.
 type Report struct {
 	Sent, Received time.Time
 	Date           time.Time // the Date header; zero: none, or no answer at all
 	Status         int       // 0: no answer
 	Rates          Rates
-	Requests       int      // that were sent for it, as far as anybody counted; 0: one
-	Refusals       int      // answers to them that count as errors of the endpoint
+	Refusals       int      // answers that count as errors of the endpoint
 	Lasting        *Refused // the answer, when it is one that will be the same tomorrow
 }
 
@@ -166,7 +189,7 @@ func (p *Permit) Learn(ctx context.Context, r Report) (parked *Blocked) {
 func (r Report) outcome() ledger.Outcome {
 	o := ledger.Outcome{
 		Answered: r.Status != 0, Minute: r.Rates.Minute, Day: r.Rates.Day,
-		Spent: r.Requests, Refusals: r.Refusals, Healthy: r.Status == http.StatusOK,
+		Refusals: r.Refusals, Throttled: r.Status == http.StatusTooManyRequests, Healthy: r.Status == http.StatusOK,
 	}
 	if r.Lasting != nil {
 		o.Forbidden = &ledger.Forbidden{Reason: r.Lasting.Reason, Message: r.Lasting.Message}
@@ -188,6 +211,7 @@ func refuse(a *ledger.Account, r Report, now time.Time) {
 		a.Day.Closed = true
 	case minute.Reset.After(now) && a.Minute.Told:
 		a.Minute.Closed = true
+	case a.Pause.After(now): // one of several that were sent together
 	default:
 		a.Pause = now.Truncate(time.Minute).Add(time.Minute << min(a.Bare, 4))
 		a.Bare++

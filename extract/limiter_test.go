@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 )
 
@@ -22,7 +21,7 @@ func TestLimiterUsesEveryMinuteToTheFull(t *testing.T) {
 		"a limit of a day": {perMinute: 60, perDay: 100000},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
 				pass(17*time.Second + 123*time.Millisecond) // begin inside a minute
 				if v.latency == 0 {
 					v.latency = 90 * time.Millisecond
@@ -67,7 +66,7 @@ func checkMinutes(t *testing.T, v *vendor) {
 
 // Another process has used the minute: one call finds out, the others wait for it.
 func TestLimiterProbesBeforeItTrustsItsAssumption(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		v := &vendor{perMinute: 60, latency: time.Second}
 		v.open()
 		v.minutes[time.Now().UTC().Truncate(time.Minute)] = 60
@@ -88,7 +87,7 @@ func TestLimiterProbesBeforeItTrustsItsAssumption(t *testing.T) {
 }
 
 func TestDailyQuotaStopsBeforeTheCallIsMade(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		v := &vendor{perMinute: 60, perDay: 5}
 		c := v.caller(t, func(o *Options) { o.Reserve = Reserve{Calls: 2} })
 		for range 3 {
@@ -120,7 +119,7 @@ func TestDailyQuotaStopsBeforeTheCallIsMade(t *testing.T) {
 }
 
 func TestDaily429IsAQuotaErrorAndRemembered(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		v := &vendor{perMinute: 60, perDay: 5}
 		v.open()
 		v.days[time.Now().UTC().Truncate(24*time.Hour)] = 5
@@ -145,7 +144,7 @@ func TestDaily429IsAQuotaErrorAndRemembered(t *testing.T) {
 
 // The first refusal costs a minute, the next ones more.
 func TestBare429WaitsLongerEachTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		v := &vendor{script: func(n int, _ *http.Request) (*http.Response, error) {
 			if n <= 4 {
 				return reply(429, nil, ""), nil
@@ -173,7 +172,7 @@ func TestBare429WaitsLongerEachTime(t *testing.T) {
 }
 
 func TestEndless429EndsAsUnreachable(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		v := &vendor{script: func(int, *http.Request) (*http.Response, error) { return reply(429, nil, ""), nil }}
 		c := v.caller(t, nil)
 		_, err := get(t, c)
@@ -219,7 +218,7 @@ func FuzzRates(f *testing.F) {
 				now = now.Add(v.pause)
 				continue
 			}
-			permit.Learn(t.Context(), Report{Sent: now, Received: now, Date: now, Status: status, Rates: r})
+			_ = permit.Learn(t.Context(), Report{Sent: now, Received: now, Date: now, Status: status, Rates: r})
 		}
 	})
 }

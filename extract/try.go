@@ -120,10 +120,11 @@ func (t *try) send(ctx context.Context, permit *Permit, report *Report) (*Answer
 	c := t.caller
 	ctx, cancel := context.WithTimeoutCause(ctx, c.options.Timeout, errSlow)
 	defer cancel()
-	sent := permit.tally(t.url.Path)
+	sent := &tally{permit: permit, path: t.url.Path}
 	defer func() {
-		report.Requests, report.Refusals = sent.sum(report.Status)
-		c.count(t.to, report.Requests)
+		requests, refusals := sent.sum(report.Status)
+		report.Refusals = refusals
+		c.count(t.to, requests)
 	}()
 	ctx = sent.in(ctx)
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, t.url.String(), nil)

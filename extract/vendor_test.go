@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"exactduck/schema"
@@ -24,14 +25,19 @@ type vendor struct {
 	perDay    int
 	mute      bool // send no rate headers
 	latency   time.Duration
-	script    func(n int, r *http.Request) (*http.Response, error) // n counts from 1; nil, nil: answer as usual
+	// rival is another client of the same app: how many calls it wants to have made when so much of a
+	// minute is over. What it eats is counted beside ours.
+	rival  func(elapsed time.Duration) int
+	script func(n int, r *http.Request) (*http.Response, error) // n counts from 1; nil, nil: answer as usual
 
 	mu        sync.Mutex
 	requests  []*http.Request
 	at        []time.Time
 	minutes   map[time.Time]int
 	days      map[time.Time]int
+	eaten     map[time.Time]int // by the rival, per minute
 	throttled int
+	refused   map[time.Time]int // of throttled, per minute
 }
 
 func (v *vendor) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -51,12 +57,23 @@ func (v *vendor) RoundTrip(r *http.Request) (*http.Response, error) {
 	return v.answer(), nil
 }
 
-// pass lets time pass, that of a synctest bubble.
+// bubble runs a test in a bubble of time. It begins in 2026: rates that end before 2001 are believed
+// to be in another unit.
+func bubble(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		pass(time.Until(time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)))
+		f(t)
+	})
+}
+
+// pass lets time pass, that of a bubble.
 func pass(d time.Duration) { <-time.After(d) }
 
 func (v *vendor) open() {
 	if v.minutes == nil {
 		v.minutes, v.days = map[time.Time]int{}, map[time.Time]int{}
+		v.eaten, v.refused = map[time.Time]int{}, map[time.Time]int{}
 	}
 }
 
@@ -64,6 +81,7 @@ func (v *vendor) answer() *http.Response {
 	v.open()
 	now := time.Now().Add(v.ahead).UTC()
 	minute, day := now.Truncate(time.Minute), now.Truncate(24*time.Hour)
+	v.eat(now, minute, day)
 	h := http.Header{}
 	h.Set("Date", now.Format(http.TimeFormat))
 	status := http.StatusOK
@@ -71,21 +89,32 @@ func (v *vendor) answer() *http.Response {
 	case v.perDay > 0 && v.days[day] >= v.perDay:
 		status = http.StatusTooManyRequests
 		v.tell(h, "X-RateLimit-", v.perDay, 0, day.Add(24*time.Hour))
-	case v.perMinute > 0 && v.minutes[minute] >= v.perMinute:
+	case v.perMinute > 0 && v.minutes[minute]+v.eaten[minute] >= v.perMinute:
 		status = http.StatusTooManyRequests
 		v.throttled++
+		v.refused[minute]++
 		v.tell(h, "X-RateLimit-Minutely-", v.perMinute, 0, minute.Add(time.Minute))
 	default:
 		v.minutes[minute]++
 		v.days[day]++
 		if v.perMinute > 0 {
-			v.tell(h, "X-RateLimit-Minutely-", v.perMinute, v.perMinute-v.minutes[minute], minute.Add(time.Minute))
+			v.tell(h, "X-RateLimit-Minutely-", v.perMinute, v.perMinute-v.minutes[minute]-v.eaten[minute], minute.Add(time.Minute))
 		}
 		if v.perDay > 0 {
 			v.tell(h, "X-RateLimit-", v.perDay, v.perDay-v.days[day], day.Add(24*time.Hour))
 		}
 	}
 	return reply(status, h, `{"d":{"results":[]}}`)
+}
+
+func (v *vendor) eat(now, minute, day time.Time) {
+	if v.rival == nil {
+		return
+	}
+	for wants := v.rival(now.Sub(minute)); v.eaten[minute] < wants && v.minutes[minute]+v.eaten[minute] < v.perMinute; {
+		v.eaten[minute]++
+		v.days[day]++
+	}
 }
 
 func (v *vendor) tell(h http.Header, prefix string, limit, remaining int, reset time.Time) {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"net/http"
 	"sync"
-
-	"exactduck/extract/ledger"
 )
 
 // Wire is a transport that counts the requests which one attempt comes to, for when the Client
@@ -26,7 +24,7 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	if t == nil || t.path != r.URL.Path {
 		return w.base.RoundTrip(r)
 	}
-	if err := t.sending(); err != nil {
+	if err := t.sending(r.Context()); err != nil {
 		return nil, err
 	}
 	response, err := w.base.RoundTrip(r)
@@ -41,21 +39,12 @@ func counts(status int) bool {
 	return status >= 400 && status < 500 && status != http.StatusRequestTimeout && status != http.StatusTooManyRequests
 }
 
-// tally counts what the permitted call comes to on the wire.
-func (p *Permit) tally(path string) *tally {
-	return &tally{path: path, room: p.room, parked: &Blocked{
-		Endpoint: p.to.endpoint, Scope: p.to.scope, Refusals: breakerRefusals,
-		Until: p.limiter.options.Clock().Add(ledger.Within),
-	}}
-}
-
 type tallyKey struct{}
 
-// tally is what one attempt came to on the wire.
+// tally is what one attempt comes to on the wire.
 type tally struct {
+	permit *Permit
 	path   string
-	room   int      // refusals that it may come to
-	parked *Blocked // the error when it may not
 
 	mu                 sync.Mutex
 	requests, refusals int
@@ -63,11 +52,15 @@ type tally struct {
 
 func (t *tally) in(ctx context.Context) context.Context { return context.WithValue(ctx, tallyKey{}, t) }
 
-func (t *tally) sending() error {
+// sending counts a request. The first is booked; another one is booked here.
+func (t *tally) sending(ctx context.Context) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.refusals >= t.room {
-		return t.parked
+	if t.requests > 0 {
+		if err := t.permit.extend(ctx, t.refusals); err != nil {
+			return err
+		}
+		t.refusals = 0 // they are noted
 	}
 	t.requests++
 	return nil
@@ -79,7 +72,8 @@ func (t *tally) refusal() {
 	t.refusals++
 }
 
-// sum is what there was. Without a Wire it is the answer alone.
+// sum is how many requests there were, and how many refusals that are not noted yet. Without a Wire
+// it is what the answer says.
 func (t *tally) sum(status int) (requests, refusals int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

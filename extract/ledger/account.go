@@ -152,10 +152,10 @@ func (a *Account) Book(c Call) {
 type Outcome struct {
 	Answered    bool
 	Minute, Day Rate
-	Spent       int // requests that it took, of which one was booked
-	Refusals    int // answers to them that count against the endpoint
-	Healthy     bool
-	Forbidden   *Forbidden // the last of them is one that lasts
+	Refusals    int        // that count against the endpoint
+	Throttled   bool       // the vendor did not count it: there were too many
+	Healthy     bool       // the endpoint gave what it was asked for
+	Forbidden   *Forbidden // nil: the answer is none that lasts
 }
 
 // Settle notes what became of a call that was booked.
@@ -167,9 +167,8 @@ func (a *Account) Settle(c Call, o Outcome, now time.Time) {
 	} else {
 		c.Alone = false
 	}
-	if more := o.Spent - 1; more > 0 {
-		a.Minute.Ours += more
-		a.Day.Ours += more
+	if o.Throttled {
+		a.Minute.Ours, a.Day.Ours = max(0, a.Minute.Ours-1), max(0, a.Day.Ours-1)
 	}
 	if o.Answered {
 		a.Heard = now
@@ -200,12 +199,7 @@ func (a *Account) learn(w *Window, r Rate, c Call, span time.Duration, now time.
 // judge notes what an answer says of its endpoint. One that is well says that calls which a dead
 // process left behind were hardly refused.
 func (a *Account) judge(endpoint string, o Outcome, now time.Time) {
-	for range o.Refusals {
-		if a.Refusals == nil {
-			a.Refusals = map[string][]time.Time{}
-		}
-		a.Refusals[endpoint] = append(a.Refusals[endpoint], now)
-	}
+	a.Refuse(endpoint, o.Refusals, now)
 	if o.Forbidden != nil {
 		if a.Forbidden == nil {
 			a.Forbidden = map[string]Forbidden{}
@@ -218,6 +212,22 @@ func (a *Account) judge(endpoint string, o Outcome, now time.Time) {
 		delete(a.Forbidden, endpoint)
 		a.UnderWay = slices.DeleteFunc(a.UnderWay, func(c Call) bool { return c.Endpoint == endpoint && !c.Alive() })
 	}
+}
+
+// Refuse notes that an endpoint refused so many times now.
+func (a *Account) Refuse(endpoint string, times int, now time.Time) {
+	for range times {
+		if a.Refusals == nil {
+			a.Refusals = map[string][]time.Time{}
+		}
+		a.Refusals[endpoint] = append(a.Refusals[endpoint], now)
+	}
+}
+
+// Again notes that a call which is under way takes one request more.
+func (a *Account) Again() {
+	a.Minute.Ours++
+	a.Day.Ours++
 }
 
 // Alive reports whether the process that made the call is there, as far as this machine can tell.

@@ -23,7 +23,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -41,7 +40,7 @@ type Ledger struct {
 	calls atomic.Uint64
 	lock  *flock.Flock
 
-	mu       sync.Mutex
+	turn     chan struct{} // one at a time in this process, so that the lock is not polled among goroutines
 	accounts map[schema.Scope]*entry
 	said     map[string]bool
 }
@@ -61,7 +60,7 @@ func New(dir string, log *slog.Logger) *Ledger {
 	}
 	return &Ledger{
 		dir: dir, log: log, owner: rand.Text()[:12], accounts: map[schema.Scope]*entry{}, said: map[string]bool{},
-		lock: flock.New(filepath.Join(dir, "lock"), flock.SetPermissions(0o600)),
+		turn: make(chan struct{}, 1), lock: flock.New(filepath.Join(dir, "lock"), flock.SetPermissions(0o600)),
 	}
 }
 
@@ -76,8 +75,8 @@ const (
 // does the same. f must be quick and must not use the ledger. The end of ctx does not keep it
 // from being called: an answer that came is worth noting.
 func (l *Ledger) Update(ctx context.Context, s schema.Scope, f func(*Account)) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.turn <- struct{}{}
+	defer func() { <-l.turn }()
 	e := l.accounts[s]
 	if e == nil {
 		e = &entry{}
@@ -180,8 +179,8 @@ func (l *Ledger) Read(s schema.Scope) (Account, bool, error) {
 }
 
 func (l *Ledger) remembered(s schema.Scope) (Account, bool, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.turn <- struct{}{}
+	defer func() { <-l.turn }()
 	e := l.accounts[s]
 	if e == nil {
 		return Account{}, false, nil
@@ -211,8 +210,8 @@ func (l *Ledger) Forget(ctx context.Context, s schema.Scope, endpoint string) (f
 func (l *Ledger) Scopes() ([]schema.Scope, error) {
 	var found []schema.Scope
 	if l.dir == "" {
-		l.mu.Lock()
-		defer l.mu.Unlock()
+		l.turn <- struct{}{}
+		defer func() { <-l.turn }()
 		for s := range l.accounts {
 			found = append(found, s)
 		}
