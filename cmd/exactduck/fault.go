@@ -109,6 +109,7 @@ var faults = []fault{
 	{remembered, exitPartial, rememberedHint},
 	{as[*extract.Refused], exitPartial, explained("check the rights of the user and the scopes of the app, or leave the stream out")},
 	{is(extract.ErrBreaker), exitPartial, say("run again in an hour: Exact blocks an endpoint after ten errors within one")},
+	{is(extract.ErrUncounted), exitPartial, say("leave --count out: Exact does not say how many records there are")},
 	{is(extract.ErrResume), exitPartial, say("run again: the read begins anew")},
 	{as[*load.TypeChange], exitPartial, say("the rows before must be read again: exactduck sync --full-refresh --streams NAME")},
 	{as[*extract.Malformed], exitPartial, say("run again; if it stays, please report it")},

@@ -46,6 +46,7 @@ var expected = map[string]struct {
 	"extract.ErrUnauthorized": {extract.ErrUnauthorized, exitLogin},
 	"extract.ErrBreaker":      {extract.ErrBreaker, exitPartial},
 	"extract.ErrForeignHost":  {extract.ErrForeignHost, exitPartial},
+	"extract.ErrUncounted":    {extract.ErrUncounted, exitPartial},
 	"extract.ErrResume":       {extract.ErrResume, exitPartial},
 	"extract.Refused":         {&extract.Refused{Status: 403}, exitPartial},
 	"extract.QuotaError":      {&extract.QuotaError{}, exitQuota},
