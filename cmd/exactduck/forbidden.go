@@ -42,7 +42,7 @@ func (r *run) askAgain(ctx context.Context, tasks []*task) {
 // for it.
 func (r *run) tolerable(t *task) bool {
 	e := find[*extract.Refused](t.err)
-	if e == nil || e.Remembered.IsZero() || t.choice.Named() || t.choice.Stream == r.planner.feed || r.asked[t.choice.Stream.Name] {
+	if e == nil || !e.Remembered.Before(r.record.Record().Started) || e.Remembered.IsZero() || t.choice.Named() || t.choice.Stream == r.planner.feed || r.asked[t.choice.Stream.Name] {
 		return false
 	}
 	_, held := r.planner.cursors[streamScope{t.choice.Stream.Name, t.place.Scope}]

@@ -240,7 +240,9 @@ func TestDivisionThatIsThereIsAskedThrough(t *testing.T) {
 	if got := someDivision(nil, held[:1]); got != "" {
 		t.Errorf("asking through %q", got)
 	}
-	met := []load.Division{{Scope: "9", GoneSince: night}, {Scope: "100"}, {Scope: "20"}}
+	met := []load.Division{
+		{Scope: "8", Active: false}, {Scope: "9", Active: true, GoneSince: night}, {Scope: "100", Active: true}, {Scope: "20", Active: true},
+	}
 	if got := someDivision(met, held); got != "20" {
 		t.Errorf("asking through %q where the divisions are known", got)
 	}

@@ -202,7 +202,7 @@ func (r *run) warn(ctx context.Context, text string) {
 // anybody has clicked on. A warehouse of an earlier version knows only which was read last.
 func someDivision(known []load.Division, cursors []load.Cursor) (some schema.Scope) {
 	for _, d := range known {
-		if d.GoneSince.IsZero() && (some == "" || byNumber(d.Scope, some) < 0) {
+		if d.Active && d.GoneSince.IsZero() && (some == "" || byNumber(d.Scope, some) < 0) {
 			some = d.Scope
 		}
 	}

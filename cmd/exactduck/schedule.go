@@ -1,9 +1,12 @@
 package main
 
 import (
+	"slices"
 	"time"
 
 	"exactduck/extract"
+	"exactduck/extract/exactonline"
+	"exactduck/load/spool"
 	"exactduck/schema"
 )
 
@@ -39,6 +42,7 @@ type account struct {
 	plannedDivision
 	left    int // calls of the day that it has come to
 	day     int // 0 is today
+	again   int // calls that every following run makes too
 	unknown bool
 }
 
@@ -70,13 +74,16 @@ func (a *account) pay(r *plannedRead) int {
 	for more := calls; more > 0; {
 		if a.left == 0 {
 			a.day++
-			a.left = a.PerDay
+			a.left = max(a.PerDay-a.again, 1)
 		}
 		part := min(a.left, more)
 		a.left, more = a.left-part, more-part
 	}
 	if a.day > 0 {
 		a.Postpone++
+	}
+	if r.Mode != modeDiscovery && r.Mode != string(spool.Sweep) && r.Why != whyStranger {
+		a.again++ // what is read by then is asked what changed
 	}
 	a.total(calls)
 	return a.day
@@ -118,7 +125,7 @@ func (o *outlook) schedule(now time.Time, payer schema.Scope, left func(schema.S
 	for _, p := range chosen {
 		names[p.Scope] = p.Name
 	}
-	for i := range o.Reads {
+	for _, i := range o.inLedger() {
 		scope := schema.Scope(o.Reads[i].Scope)
 		if scope == shared && payer != "" {
 			scope = payer
@@ -129,6 +136,7 @@ func (o *outlook) schedule(now time.Time, payer schema.Scope, left func(schema.S
 		}
 		o.Reads[i].Done = onDay(now, accounts[scope].pay(&o.Reads[i]))
 	}
+	slices.SortFunc(order, byNumber)
 	for _, scope := range order {
 		l := left(scope)
 		perMinute := l.MinuteLimit
@@ -137,4 +145,21 @@ func (o *outlook) schedule(now time.Time, payer schema.Scope, left func(schema.S
 		}
 		o.Divisions = append(o.Divisions, accounts[scope].close(now, perMinute))
 	}
+}
+
+// inLedger are the reads in the order in which they are paid: a call for the deletions is kept while
+// the streams before them are read.
+func (o *outlook) inLedger() []int {
+	order := make([]int, len(o.Reads))
+	for i := range order {
+		order[i] = i
+	}
+	late := func(i int) int {
+		if o.Reads[i].Mode == modePlaces || o.Reads[i].Stream == exactonline.Deletions().Name {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return late(a) - late(b) })
+	return order
 }
