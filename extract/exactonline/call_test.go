@@ -167,6 +167,9 @@ func TestParametersThatNobodyDocuments(t *testing.T) {
 	if diff := cmp.Diff(want, s.Variants[0].Query); diff != "" {
 		t.Error(diff)
 	}
+	if s, err := Call("read/payroll/EmploymentEndReasonsOnFocusDate", nil, "Ends"); err != nil || !s.Personal || s.Name != "read/payroll/Ends" {
+		t.Errorf("%v, %v", s, err)
+	}
 	if s, err := Call("read/financial/JournalStatusByFinancialPeriod", nil, ""); err != nil || s.Variants[0].Query != "" {
 		t.Errorf("%v, %v", s, err)
 	}
