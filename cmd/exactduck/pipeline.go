@@ -100,7 +100,7 @@ func (b *books) open(ctx context.Context, p *config.Pipeline, wait bool) (*load.
 func (b *books) options(p *config.Pipeline) load.Options {
 	return load.Options{
 		StateDir: b.config.State(), Target: p.To.DuckDB, Prefix: b.config.Connections[p.From].SchemaPrefix,
-		Clock: b.clock, Log: b.log,
+		Zone: b.config.Connections[p.From].ServerTimezone.String(), Clock: b.clock, Log: b.log,
 	}
 }
 
@@ -109,7 +109,7 @@ func (b *books) prepare(ctx context.Context, r *run, p *config.Pipeline, o syncO
 	r.id, r.clock, r.log, r.records, r.spools = r.record.Record().ID, b.clock, b.log, b.records(), b.spools(p)
 	r.source, r.calls, r.spent, r.callsLeft, r.budget, r.reset = c.source, c.calls, c.spent, c.callsLeft, c.budget, c.reset
 	r.pipeline, r.choices, r.only, r.atOnce = p, choices, o.divisions, p.AtOnce
-	r.planner, r.accept, r.forget = b.planner(p, o, cursors), map[string]bool{}, c.source.Caller().Forget
+	r.planner, r.accept, r.forget = b.planner(o, cursors), map[string]bool{}, c.source.Caller().Forget
 	needs, err := r.warehouse.Needs(ctx, p.Name())
 	if err != nil {
 		return err
@@ -142,7 +142,7 @@ func named(choices []*config.Choice, names []string, streams map[string]bool) er
 	return nil
 }
 
-func (b *books) planner(p *config.Pipeline, o syncOptions, cursors []load.Cursor) *planner {
+func (b *books) planner(o syncOptions, cursors []load.Cursor) *planner {
 	planner := newPlanner(b.clock(), cursors, exactonline.Deletions())
 	planner.full, planner.since = o.full, o.since
 	return planner

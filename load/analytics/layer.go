@@ -76,6 +76,10 @@ func (l Layer) Refresh(ctx context.Context, c *sql.Conn) error {
 
 // make puts the views that can be made in the place of those that there are.
 func (l Layer) make(ctx context.Context, c *sql.Conn, have stored) error {
+	// A view would take a zone that DuckDB does not know, and fail in the hands of its readers.
+	if _, err := c.ExecContext(ctx, "SELECT timezone(?, TIMESTAMP '2000-01-01')", l.zone()); err != nil {
+		return fmt.Errorf("reckon in the time zone %s: %w", l.zone(), err)
+	}
 	for _, name := range l.present(have) {
 		if _, err := c.ExecContext(ctx, "DROP VIEW "+identifier(l.schema())+"."+identifier(name)); err != nil {
 			return fmt.Errorf("drop view %s: %w", name, err)

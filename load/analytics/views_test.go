@@ -245,6 +245,20 @@ func TestUTCBesideLocal(t *testing.T) {
 	l.expect("the eldest", "SELECT created - created_utc BETWEEN INTERVAL 0 HOURS AND INTERVAL 1 HOUR FROM analytics.gl_transactions WHERE year(created) = 1753", "true")
 }
 
+// A zone that DuckDB does not know is found when the views are made and not by their readers.
+func TestUnknownZone(t *testing.T) {
+	l := newLedger(t, "financial/TransactionLines")
+	l.layer.Zone = "Europe/Atlantis"
+	conn, err := l.db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := l.layer.Refresh(t.Context(), conn); err == nil || !strings.Contains(err.Error(), "Europe/Atlantis") {
+		t.Errorf("Refresh: %v", err)
+	}
+}
+
 // localTimes are the moments at which a wall clock shows a time.
 func localTimes(local string, zone *time.Location) []time.Time {
 	var all []time.Time
