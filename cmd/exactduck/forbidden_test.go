@@ -106,6 +106,9 @@ func TestPlanIsKept(t *testing.T) {
 		} else if code != exitQuota {
 			t.Fatal(err)
 		}
+		if later, err := w.outlook(t.Context(), w.pipeline(), syncOptions{}, false); err != nil || later.Divisions[0].Done > d.Done {
+			t.Errorf("later the plan is %+v, %v", later, err)
+		}
 		w.clock.advance(day24)
 	}
 	w.equal()

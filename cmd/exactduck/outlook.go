@@ -68,7 +68,9 @@ func (b *books) outlook(ctx context.Context, p *config.Pipeline, o syncOptions, 
 	if err != nil {
 		return nil, err
 	}
-	all, err := c.source.Places(ctx)
+	out := &outlook{Pipeline: p.Name()}
+	out.warn(known.warning)
+	all, err := out.places(ctx, c.source, known)
 	if err != nil {
 		return nil, err
 	}
@@ -76,12 +78,10 @@ func (b *books) outlook(ctx context.Context, p *config.Pipeline, o syncOptions, 
 	if err != nil {
 		return nil, err
 	}
-	out := &outlook{Pipeline: p.Name()}
-	out.warn(known.warning)
 	for _, err := range vanished {
 		out.warn(err.Error())
 	}
-	r := &run{planner: b.planner(p, o, known.Cursors)}
+	r := &run{planner: b.planner(o, known.Cursors)}
 	tasks, held := holdBack(newcomers(p, chosen, known.unmet(all)), r.planner.reads(choices, chosen))
 	for _, place := range chosen {
 		if n := held[place.Scope]; n > 0 {
@@ -107,6 +107,22 @@ func (o *outlook) warn(text string) {
 	if text != "" {
 		o.Warnings = append(o.Warnings, text)
 	}
+}
+
+// places asks which divisions there are. When there is no call left for it, which is when a plan is
+// wanted most, those of the last run have to do.
+func (o *outlook) places(ctx context.Context, source extract.Source, k knowledge) ([]extract.Place, error) {
+	all, err := source.Places(ctx)
+	if !as[*extract.QuotaError](err) || len(k.Divisions) == 0 {
+		return all, err
+	}
+	o.warn(o.Pipeline + ": there are no calls left to ask which divisions there are; these are those of the last run")
+	for _, d := range k.Divisions {
+		if d.GoneSince.IsZero() {
+			all = append(all, extract.Place{Scope: d.Scope, Code: d.Code, Name: d.Name, Epoch: d.Epoch, Active: d.Active})
+		}
+	}
+	return all, nil
 }
 
 // unmet are the divisions that no run has met.
