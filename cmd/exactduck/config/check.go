@@ -299,7 +299,7 @@ func stemOf(path string) string {
 func (k *checker) schemas(prefix string) []string {
 	names := map[string]bool{
 		"_exactduck": true, "main": true, "memory": true, "temp": true, "system": true,
-		"pg_catalog": true, "information_schema": true,
+		"pg_catalog": true, "information_schema": true, prefix + "analytics": true, // the views
 	}
 	for _, s := range k.catalogue.Streams() {
 		for _, v := range s.Variants {

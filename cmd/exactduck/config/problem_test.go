@@ -72,6 +72,7 @@ func TestProblemsAreNamedWithTheirPlace(t *testing.T) {
 		{"all and another", "    to:", "    divisions: [all, 1]\n    to:", "all and others are both given", ""},
 		{"no file", "{duckdb: warehouse.duckdb}", "{parquet: lake}", "11:5: pipelines.nightly.to.duckdb: is missing", ""},
 		{"name of a schema", "warehouse.duckdb", "crm.duckdb", "11:18: pipelines.nightly.to.duckdb: a file called crm cannot hold a schema called crm", ""},
+		{"name of the views", "warehouse.duckdb", "analytics.duckdb", "11:18: pipelines.nightly.to.duckdb: a file called analytics cannot hold a schema called analytics", ""},
 		{"name of a schema of DuckDB", "warehouse.duckdb", "Temp.duckdb", "a file called Temp cannot hold", ""},
 		{
 			"one name, two files", "[crm/Accounts]\n    to: {duckdb: warehouse.duckdb}",
