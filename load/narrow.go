@@ -139,36 +139,17 @@ func (c cut) removeOld(ctx context.Context) (int64, error) {
 		c.of.table(), deletedAt, syncedAt, runID, where, deletedAt), c.on.now, c.on.now, c.on.batch.Run, c.place, since)
 }
 
-// emptyColumns writes the rows anew instead of updating them: what an update overwrites DuckDB keeps
-// in memory until the transaction ends, and what is inserted goes to the disk.
+// emptyColumns updates in place, which touches no other column: what is overwritten DuckDB puts on the
+// disk where its memory does not hold it. Writing the rows anew takes twenty times as long.
 func (c cut) emptyColumns(ctx context.Context) (int64, error) {
 	if len(c.drop) == 0 {
 		return 0, nil
 	}
-	var full []string
+	var empty, full []string
 	for _, name := range c.drop {
-		full = append(full, identifier(name)+" IS NOT NULL")
+		empty, full = append(empty, identifier(name)+" = NULL"), append(full, identifier(name)+" IS NOT NULL")
 	}
-	where := fmt.Sprintf(" WHERE %s = ? AND (%s)", identifier(c.of.scope), strings.Join(full, " OR "))
-	var columns, values []string
-	for _, f := range c.of.stored {
-		value := identifier(f.name)
-		if slices.Contains(c.drop, f.name) {
-			value = "NULL"
-		}
-		switch f.name {
-		case syncedAt:
-			value = "?::TIMESTAMPTZ"
-		case runID:
-			value = "?"
-		}
-		columns, values = append(columns, identifier(f.name)), append(values, value)
-	}
-	// Only the old rows have a value in one of the columns: the new ones are not deleted with them.
-	n, err := c.on.exec(ctx, "write rows without columns", fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s%s",
-		c.of.table(), strings.Join(columns, ", "), strings.Join(values, ", "), c.of.table(), where), c.on.now, c.on.batch.Run, c.place)
-	if err != nil || n == 0 {
-		return n, err
-	}
-	return c.on.exec(ctx, "delete rows with columns", "DELETE FROM "+c.of.table()+where, c.place)
+	return c.on.exec(ctx, "empty columns", fmt.Sprintf("UPDATE %s SET %s, %s = ?::TIMESTAMPTZ, %s = ? WHERE %s = ? AND (%s)",
+		c.of.table(), strings.Join(empty, ", "), syncedAt, runID, identifier(c.of.scope), strings.Join(full, " OR ")),
+		c.on.now, c.on.batch.Run, c.place)
 }
