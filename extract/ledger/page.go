@@ -46,13 +46,23 @@ func openPage(path string) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	content, err := io.ReadAll(file)
+	content, err := whole(file)
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
 	p := &page{File: file}
 	p.parse(content)
 	return p, nil
+}
+
+func whole(file *os.File) ([]byte, error) {
+	about, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	content := make([]byte, about.Size())
+	_, err = io.ReadFull(file, content)
+	return content, err
 }
 
 // readAttempts is how often a reader looks again: a record that is being written fails its
