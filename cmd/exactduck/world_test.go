@@ -31,6 +31,7 @@ type world struct {
 	log     *slog.Logger
 	// lines go into the configuration as they are: of the connection, and of the pipeline.
 	connectionLines, pipelineLines string
+	maxCalls                       int // of each run; 0: no limit
 }
 
 type clock struct {
@@ -159,6 +160,7 @@ func (w *world) dial(ctx context.Context, _ string, division schema.Scope) (*con
 	source, err := exactonline.New(exactonline.Config{
 		BaseURL: app.Host, Client: transport.Client(), Clock: w.clock.time, Wait: w.clock.wait, Log: w.log, Permanent: isLogin,
 		Division: division, Ledger: ledger.New(filepath.Join(w.dir, "ledger"), w.log), LoggedIn: status.LoggedInAt,
+		Reserve: reserve(w.config.Connections["books"].Reserve), MaxCalls: w.maxCalls,
 	})
 	return &connection{source: source}, err
 }
