@@ -112,10 +112,6 @@ func modifiedSince(text string) func(map[string]any) bool {
 	}
 }
 
-func both(a, b func(map[string]any) bool) func(map[string]any) bool {
-	return func(record map[string]any) bool { return a(record) && b(record) }
-}
-
 func all(map[string]any) bool { return true }
 
 // worked lets people work for a day.

@@ -177,6 +177,38 @@ func TestChangesOfAChoice(t *testing.T) {
 	}
 }
 
+// What an entry says of an endpoint that the catalogue lacks is part of what its rows are of.
+func TestChangesOfADefinition(t *testing.T) {
+	define := func(d config.Definition) *config.Choice {
+		t.Helper()
+		d.Stream, d.Types = "crm/News", map[string]string{"ID": "Guid", "Code": "String", "Modified": "DateTime"}
+		s, err := defineStream(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &config.Choice{Stream: s}
+	}
+	was := define(config.Definition{Path: "crm/Novelties", Key: []string{"ID"}})
+	for name, tc := range map[string]struct {
+		is   config.Definition
+		want change
+	}{
+		"nothing":        {config.Definition{Path: "crm/Novelties", Key: []string{"ID"}}, same},
+		"larger pages":   {config.Definition{Path: "crm/Novelties", Key: []string{"ID"}, PageSize: 500}, same},
+		"another key":    {config.Definition{Path: "crm/Novelties", Key: []string{"Code"}}, wider},
+		"no key":         {config.Definition{Path: "crm/Novelties"}, wider},
+		"a cursor":       {config.Definition{Path: "crm/Novelties", Key: []string{"ID"}, Modified: "Modified"}, wider},
+		"another path":   {config.Definition{Path: "crm/Innovations", Key: []string{"ID"}}, wider},
+		"another prefix": {config.Definition{Path: "bulk/crm/Novelties", Key: []string{"ID"}}, wider},
+	} {
+		is := define(tc.is)
+		cursor := load.Cursor{Fingerprint: fingerprint(was.Stream.Variants[0], was)}
+		if got, _ := compare(cursor, is, is.Stream.Variants[0]); got != tc.want {
+			t.Errorf("%s: got %d, want %d", name, got, tc.want)
+		}
+	}
+}
+
 // A warehouse of the version before, with nothing changed, is neither read again nor rewritten.
 func TestFingerprintsOfEarlierVersionsHold(t *testing.T) {
 	for name, old := range map[string]string{

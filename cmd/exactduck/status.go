@@ -41,6 +41,7 @@ type streamStanding struct {
 	ReadAt      time.Time `json:"read_at,omitzero"` // the last read that was applied
 	Status      string    `json:"status"`           // of the last run that had it
 	Error       string    `json:"error,omitempty"`
+	Stale       bool      `json:"stale"` // the last read is older than max_age allows
 }
 
 func statusCommand() command {
@@ -48,7 +49,8 @@ func statusCommand() command {
 		name: "status", usage: "freshness, last runs, calls left, login; also while a run is on", args: "[PIPELINE…]",
 		help: `
 Reads run records and the published file, never the working database: it disturbs no run and waits
-for none. Ages are of the last read of a stream, whether it found changes or not.
+for none. Ages are of the last read of a stream, whether it found changes or not; one that is older
+than its max_age is called stale.
 
    exactduck status
    exactduck status --output json`,
@@ -86,7 +88,7 @@ func doStatus(ctx context.Context, k *call) (*view, error) {
 		return nil, err
 	}
 	for _, p := range pipelines {
-		of, err := pipelineStatus(ctx, p, records)
+		of, err := pipelineStatus(ctx, p, records, k.clock())
 		if err != nil {
 			return nil, err
 		}
@@ -115,7 +117,7 @@ func lastRecords(dir string) ([]runs.Record, error) {
 	return records, nil
 }
 
-func pipelineStatus(ctx context.Context, p *config.Pipeline, records []runs.Record) (pipelineStanding, error) {
+func pipelineStatus(ctx context.Context, p *config.Pipeline, records []runs.Record, now time.Time) (pipelineStanding, error) {
 	of := pipelineStanding{Pipeline: p.Name()}
 	known := map[streamScope]*streamStanding{}
 	for i := range records {
@@ -130,12 +132,15 @@ func pipelineStatus(ctx context.Context, p *config.Pipeline, records []runs.Reco
 			of.LastRun = r
 		}
 		for _, l := range r.Streams {
-			if l.Mode != "sweep" && l.Mode != "window" {
+			if l.Mode != "sweep" && l.Mode != "window" && l.Mode != modeNarrow {
 				known[key(l)] = older(known[key(l)], l)
 			}
 		}
 	}
 	if err := addPublished(ctx, p, known); err != nil {
+		return of, err
+	}
+	if err := markStale(p, known, now); err != nil {
 		return of, err
 	}
 	for _, s := range known {
@@ -197,6 +202,30 @@ func addPublished(ctx context.Context, p *config.Pipeline, known map[streamScope
 	return nil
 }
 
+// markStale marks what was read longer ago than its max_age.
+func markStale(p *config.Pipeline, known map[streamScope]*streamStanding, now time.Time) error {
+	choices, err := p.Choices(catalogue)
+	if err != nil {
+		return err
+	}
+	age := map[string]time.Duration{}
+	for _, c := range choices {
+		age[c.Stream.Name] = c.MaxAge
+	}
+	for at, s := range known {
+		s.Stale = age[at.stream] > 0 && now.Sub(s.ReadAt) > age[at.stream]
+	}
+	return nil
+}
+
+func (l *streamStanding) words() string {
+	text := strings.ReplaceAll(l.Status, "_", " ")
+	if l.Stale {
+		text += ", stale"
+	}
+	return text
+}
+
 func (s standing) print(out io.Writer, now time.Time) {
 	for _, p := range s.Pipelines {
 		fmt.Fprintf(out, "%s: %s\n", p.Pipeline, runInWords(p.LastRun, now))
@@ -205,7 +234,7 @@ func (s standing) print(out io.Writer, now time.Time) {
 		}
 		t := newTable(out, "stream", "division", "rows", "history from", "read", "status")
 		for _, l := range p.Streams {
-			t.AppendRow([]any{l.Stream, l.Scope, l.Rows, cmp.Or(l.HistoryFrom, "the beginning"), ago(l.ReadAt, now), strings.ReplaceAll(l.Status, "_", " ")})
+			t.AppendRow([]any{l.Stream, l.Scope, l.Rows, cmp.Or(l.HistoryFrom, "the beginning"), ago(l.ReadAt, now), l.words()})
 		}
 		t.Render()
 		fmt.Fprintln(out)

@@ -275,9 +275,7 @@ func (k *checker) target(at path, p *Pipeline) {
 		prefix = c.SchemaPrefix
 	}
 	for _, schema := range k.schemas(prefix) {
-		if strings.EqualFold(stem, schema) {
-			k.report(at.to("duckdb"), "call it otherwise, such as warehouse.duckdb",
-				"a file called %s cannot hold a schema called %s: DuckDB could not tell them apart", stem, schema)
+		if k.ownSchema(at.to("duckdb"), p, schema) {
 			return
 		}
 	}
@@ -309,6 +307,17 @@ func (k *checker) schemas(prefix string) []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
+// ownSchema refuses a file that has the name of a schema in it.
+func (k *checker) ownSchema(at path, p *Pipeline, schema string) bool {
+	stem, _, _ := strings.Cut(filepath.Base(p.To.DuckDB), ".")
+	if !strings.EqualFold(stem, schema) {
+		return false
+	}
+	k.report(at, "call it otherwise, such as warehouse.duckdb",
+		"a file called %s cannot hold a schema called %s: DuckDB could not tell them apart", stem, schema)
+	return true
+}
+
 // warehouses holds pipelines that write into one file against each other.
 func (k *checker) warehouses() {
 	owner := make(map[string]string)  // of a stream in a warehouse: the pipeline
@@ -335,6 +344,7 @@ func (k *checker) warehouses() {
 			k.report(at.to("streams"), "", "%v", err)
 		}
 		for _, c := range choices {
+			k.ownSchema(at.to("to", "duckdb"), p, schemas+tableOf(c.Stream).Service)
 			stream := here + "\x00" + strings.ToLower(c.Stream.Variants[0].Table.FullName())
 			if other, taken := owner[stream]; taken {
 				k.report(at.to("streams"), "leave it to one of them, or give them two files",

@@ -51,6 +51,9 @@ func Parse(text []byte, path string, c Catalogue) (*Config, error) {
 	config, problem := decode(text, src)
 	if problem != nil {
 		problem.Excerpt = src.excerpt(place{problem.Line, problem.Column})
+		if problem.Hint == "" && strings.Contains(problem.Excerpt, "!") {
+			problem.Hint = `put what begins with ! in quotes: "!123456"`
+		}
 		return nil, &Error{Path: path, Problems: []Problem{*problem}}
 	}
 	absolute, err := filepath.Abs(path)
