@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -115,38 +116,77 @@ func reserve(r config.Reserve) extract.Reserve {
 	return extract.Reserve{Percent: r.Percent, Calls: r.Calls}
 }
 
+// mostDivisions is how many divisions are printed before only those with the fewest calls left are.
+const mostDivisions = 20
+
 // listed is how many endpoints are printed by name.
 const listed = 5
+
+// scarce are the standings to print: all, or of very many those that have the fewest calls left.
+func scarce(all []quotaStanding) (shown []quotaStanding, more int) {
+	if len(all) <= mostDivisions {
+		return all, 0
+	}
+	left := func(q quotaStanding) int {
+		if q.Left == nil {
+			return math.MaxInt
+		}
+		return *q.Left - q.Kept
+	}
+	shown = slices.Clone(all)
+	slices.SortStableFunc(shown, func(a, b quotaStanding) int { return cmp.Compare(left(a), left(b)) })
+	return shown[:mostDivisions], len(all) - mostDivisions
+}
 
 func printQuotas(out io.Writer, all []quotaStanding, now time.Time) {
 	if len(all) == 0 {
 		return
 	}
 	t := newTable(out, "connection", "division", "calls today", "by others", "left", "of", "new day")
-	var parked, refused []string
-	for _, q := range all {
-		division, left, limit := q.Division, "?", "?"
-		if own(q) == 1 {
-			division = "(login)"
-		}
-		if q.Left != nil {
-			left, limit = fmt.Sprint(*q.Left), fmt.Sprint(q.Limit)
-		}
-		if q.Kept > 0 {
-			left += fmt.Sprintf(" (%d kept)", q.Kept)
-		}
-		t.AppendRow([]any{q.Connection, division, q.Ours, q.Others, left, limit, "in " + span(q.Reset.Sub(now))})
-		for _, p := range q.Parked {
-			parked = append(parked, fmt.Sprintf("%s in %s: left alone for %s after %d refusals", p.Endpoint, division, span(p.Until.Sub(now)), p.Refusals))
-		}
-		for _, f := range q.Forbidden {
-			refused = append(refused, fmt.Sprintf("%s in %s: forbidden, asked again in %s", f.Endpoint, division, span(f.Until.Sub(now))))
-		}
+	shown, more := scarce(all)
+	for _, q := range shown {
+		t.AppendRow([]any{q.Connection, q.name(), q.Ours, q.Others, q.left(), q.limit(), "in " + span(q.Reset.Sub(now))})
 	}
 	t.Render()
+	if more > 0 {
+		fmt.Fprintf(out, "and %d more divisions with no fewer left; --output json has them all\n", more)
+	}
+	var parked, refused []string
+	for _, q := range all {
+		for _, p := range q.Parked {
+			parked = append(parked, fmt.Sprintf("%s in %s: left alone for %s after %d refusals", p.Endpoint, q.name(), span(p.Until.Sub(now)), p.Refusals))
+		}
+		for _, f := range q.Forbidden {
+			refused = append(refused, fmt.Sprintf("%s in %s: forbidden, asked again in %s", f.Endpoint, q.name(), span(f.Until.Sub(now))))
+		}
+	}
 	list(out, parked)
 	list(out, refused)
 	fmt.Fprintln(out)
+}
+
+func (q quotaStanding) name() string {
+	if own(q) == 1 {
+		return "(login)"
+	}
+	return q.Division
+}
+
+func (q quotaStanding) limit() string {
+	if q.Limit == 0 {
+		return "?"
+	}
+	return fmt.Sprint(q.Limit)
+}
+
+func (q quotaStanding) left() string {
+	switch {
+	case q.Left == nil:
+		return "?"
+	case q.Kept > 0:
+		return fmt.Sprintf("%d (%d kept)", *q.Left, q.Kept)
+	}
+	return fmt.Sprint(*q.Left)
 }
 
 func list(out io.Writer, lines []string) {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -186,5 +187,28 @@ func (o *office) edit(old, text string) {
 	}
 	if err := os.WriteFile(path, bytes.Replace(was, []byte(old), []byte(text), 1), 0o600); err != nil {
 		o.t.Fatal(err)
+	}
+}
+
+// Of very many divisions the table has those that run out first.
+func TestManyDivisionsAreSummedUp(t *testing.T) {
+	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	var all []quotaStanding
+	for i := range 500 {
+		left := (i*7 + 3) % 500
+		q := quotaStanding{Connection: "books", Division: fmt.Sprintf("d%03d", left), Left: &left, Limit: 5000, Reset: now.Add(12 * time.Hour)}
+		q.Forbidden = []barred{{Endpoint: "hrm/Costcenters", Since: now, Until: now.Add(7 * 24 * time.Hour)}}
+		all = append(all, q)
+	}
+	all[0].Parked = []parkedEndpoint{{"crm/Accounts", 5, now.Add(20 * time.Minute)}}
+	var out bytes.Buffer
+	printQuotas(&out, all, now)
+	for _, want := range []string{"d000", "d019", "480 more divisions", "crm/Accounts in d003: left alone for 20 min", "asked again in 7 days", "495 more"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is missing", want)
+		}
+	}
+	if strings.Contains(out.String(), "d020 ") || strings.Count(out.String(), "\n") > 32 {
+		t.Errorf("printed %s", out.String())
 	}
 }

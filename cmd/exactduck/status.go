@@ -50,7 +50,8 @@ func statusCommand() command {
 		help: `
 Reads run records and the published file, never the working database: it disturbs no run and waits
 for none. Ages are of the last read of a stream, whether it found changes or not; one that is older
-than its max_age is called stale.
+than its max_age is called stale. Calls are those of all processes of the app, as Exact's own answers
+correct them; what others used is the rest.
 
    exactduck status
    exactduck status --output json`,
