@@ -2,7 +2,6 @@ package main
 
 import (
 	"exactduck/extract"
-	"exactduck/extract/exactonline"
 	"exactduck/load"
 	"exactduck/load/spool"
 )
@@ -98,6 +97,5 @@ func (t *task) rest(calls int) int {
 
 // looksUp tells whether a read by row versions first asks where its date begins.
 func looksUp(t *task) bool {
-	e := exactonline.EndpointOf(t.variant)
-	return !t.since.IsZero() && t.from == "" && t.variant.Cursor == extract.Versioned && e != nil && e.SyncTimestamp != ""
+	return !t.since.IsZero() && t.from == "" && t.variant.Cursor == extract.Versioned && asksSince(t)
 }

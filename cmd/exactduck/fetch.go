@@ -195,9 +195,8 @@ func (r *run) fallBack(ctx context.Context, t *task) bool {
 	r.log.WarnContext(ctx, "variant refused, trying the next", "stream", t.choice.Stream.Name, "scope", t.place.Scope,
 		"variant", t.variant.Name, "next", next.Name, "error", t.err)
 	full, more := bothWays(t.choice.Stream, next)
-	if t.variant = full; !t.since.IsZero() {
-		t.variant = more
-	}
+	t.variant = full
+	r.planner.limit(t, more)
 	t.table, t.fingerprint = t.choice.Table(next), fingerprint(next, t.choice)
 	return true
 }

@@ -70,8 +70,8 @@ type Connection struct {
 	// SchemaPrefix is put before the name of every schema of this connection (uk_crm.Accounts).
 	// Required where two connections feed one warehouse. Another prefix is a first load.
 	SchemaPrefix string `yaml:"schema_prefix"`
-	// Reserve is what is left to other software of the calls that a division has: a share of its
-	// day and of its minute (20%), or a number of calls a day. Default: nothing.
+	// Reserve is what is left to other software of the calls that a division has a day: a share
+	// (20%), or a number. Default: nothing. It changes nothing that is loaded.
 	Reserve Reserve `yaml:"reserve"`
 }
 
