@@ -19,6 +19,8 @@ var kept = map[string]bool{
 	"financialtransaction/BankEntries": true, "financialtransaction/BankEntryLines": true,
 	"generaljournalentry/GeneralJournalEntries": true, "generaljournalentry/GeneralJournalEntryLines": true,
 	"cashflow/Receivables": true, "cashflow/Payments": true, "cashflow/PaymentTerms": true,
+	"financial/FinancialPeriods": true, "purchaseorder/PurchaseOrders": true, "purchaseorder/PurchaseOrderLines": true,
+	"purchaseorder/PurchaseOrdersSync": true,
 }
 
 // party is a customer, supplier, item or ledger account as others refer to it.
@@ -70,16 +72,19 @@ type books struct {
 	hid       int64
 	balance   cents // of the bank
 	postings  []*posting
+	orders    *dice // of purchase orders, so that they disturb nothing else
+	orderNo   int
 }
 
 // keepBooks generates the company: its master data, and then two years of trade.
 func keepBooks(d *division) *books {
 	b := &books{
 		division: d, dice: newDice(d.seed, "books"), gl: map[string]party{},
-		traded: map[guid]bool{}, contacts: map[guid]party{}, entryNo: map[string]int{},
+		traded: map[guid]bool{}, contacts: map[guid]party{}, entryNo: map[string]int{}, orders: newDice(d.seed, "orders"),
 	}
 	d.books = b
 	b.openLedger()
+	b.openPeriods()
 	b.setUp()
 	b.addAccounts()
 	b.addItems()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/big"
 	"testing"
+	"time"
 
 	"exactduck/extract/exactonline"
 	"exactduck/extract/sandbox"
@@ -84,6 +85,48 @@ func checkBooks(t *testing.T, s *sandbox.Sandbox, division int) {
 		}
 	}
 	checkInvoices(t, s, division)
+	checkOrders(t, s, division)
+	checkPeriods(t, s, division)
+}
+
+// checkOrders holds purchase orders against their lines, and the sync feed against both.
+func checkOrders(t *testing.T, s *sandbox.Sandbox, division int) {
+	t.Helper()
+	orders, lines := s.Records(division, "purchaseorder/PurchaseOrders"), s.Records(division, "purchaseorder/PurchaseOrderLines")
+	net := sum(t, lines, "AmountDC", by("PurchaseOrderID"))
+	for _, r := range orders {
+		if got := net[fmt.Sprint(r["PurchaseOrderID"])+"|"]; got == nil || got.Cmp(amount(t, r["AmountFCExclVat"])) != 0 {
+			t.Fatalf("order %v: lines add up to %v, not to %v", r["OrderNumber"], got, r["AmountFCExclVat"])
+		}
+	}
+	heads, mixed := 0, s.Records(division, "sync/PurchaseOrder/PurchaseOrders")
+	for _, r := range mixed {
+		if r["LineNumber"] == int64(0) {
+			heads++
+		}
+	}
+	if heads != len(orders) || len(mixed) != len(orders)+len(lines) || heads == 0 {
+		t.Fatalf("%d orders with %d lines are %d headers among %d rows in the sync feed", len(orders), len(lines), heads, len(mixed))
+	}
+}
+
+// checkPeriods finds the period of every entry among the financial periods.
+func checkPeriods(t *testing.T, s *sandbox.Sandbox, division int) {
+	t.Helper()
+	periods := map[[2]any]map[string]any{}
+	for _, r := range s.Records(division, "financial/FinancialPeriods") {
+		periods[[2]any{r["FinYear"], r["FinPeriod"]}] = r
+	}
+	for _, r := range s.Records(division, "bulk/Financial/TransactionLines") {
+		p := periods[[2]any{r["FinancialYear"], r["FinancialPeriod"]}]
+		if p == nil {
+			t.Fatalf("there is no period %v of %v", r["FinancialPeriod"], r["FinancialYear"])
+		}
+		date := r["Date"].(time.Time)
+		if date.Before(p["StartDate"].(time.Time)) || date.After(p["EndDate"].(time.Time)) {
+			t.Fatalf("%s is not in period %v of %v", date, r["FinancialPeriod"], r["FinancialYear"])
+		}
+	}
 }
 
 func checkInvoices(t *testing.T, s *sandbox.Sandbox, division int) {
@@ -136,7 +179,7 @@ func TestTheCompanyStaysCoherent(t *testing.T) {
 	s := visit(t, sandbox.Options{Scale: 0.2}).sandbox
 	entities := []string{
 		"salesinvoice/SalesInvoices", "financialtransaction/TransactionLines", "purchaseentry/PurchaseEntries",
-		"financialtransaction/BankEntries", "cashflow/PaymentTerms", "crm/Accounts", "logistics/Items", "financial/GLAccounts",
+		"financialtransaction/BankEntries", "cashflow/PaymentTerms", "crm/Accounts", "logistics/Items", "financial/GLAccounts", "purchaseorder/PurchaseOrders",
 	}
 	for round := range 12 {
 		entity := entities[round%len(entities)]

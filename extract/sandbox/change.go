@@ -94,12 +94,14 @@ var (
 	bought   = event{(*books).purchase, "purchase"}
 	memo     = event{(*books).memorial, "memorial"}
 	payments = event{(*books).payOldest, "payment"}
+	ordered  = event{(*books).order, "order"}
 	events   = map[string]event{
 		"salesinvoice/SalesInvoices": sale, "salesinvoice/SalesInvoiceLines": sale, "salesinvoice/SalesInvoicesSync": sale,
 		"salesentry/SalesEntries": sale, "salesentry/SalesEntryLines": sale, "cashflow/Receivables": sale, "cashflow/PaymentTerms": sale,
 		"purchaseentry/PurchaseEntries": bought, "purchaseentry/PurchaseEntryLines": bought, "cashflow/Payments": bought,
 		"financial/TransactionLines": memo, "financialtransaction/Transactions": memo,
 		"generaljournalentry/GeneralJournalEntries": memo, "generaljournalentry/GeneralJournalEntryLines": memo,
+		"purchaseorder/PurchaseOrders": ordered, "purchaseorder/PurchaseOrderLines": ordered, "purchaseorder/PurchaseOrdersSync": ordered,
 		"financialtransaction/BankEntries": payments, "financialtransaction/BankEntryLines": payments,
 	}
 )

@@ -15,15 +15,16 @@ var vatCodes = []vatCode{
 
 // chartOfAccounts is a small Dutch chart: balance sheet 0xxx to 3xxx, result 4xxx to 9xxx. Types
 // are those of Exact: 10 cash, 12 bank, 20 debtors, 22 creditors, 24 VAT, 30 fixed assets, 32
-// other assets, 35 stock, 50 equity, 55 long debt, 60 current debt, 90 general, 110 revenue, 111 cost of sales,
-// 121 general costs, 122 depreciation, 125 employees, 130 exceptional, 140 interest.
+// other assets, 35 accumulated depreciation, 40 stock, 50 equity, 55 long debt, 60 current debt, 90
+// general, 110 revenue, 111 cost of sales, 121 general costs, 122 depreciation, 125 employees, 140
+// exceptional income, 160 interest.
 var chartOfAccounts = []glAccount{
 	{"0100", "Gebouwen", 30, "B", "D"},
-	{"0110", "Afschrijving gebouwen", 30, "B", "C"},
+	{"0110", "Afschrijving gebouwen", 35, "B", "C"},
 	{"0200", "Inventaris", 30, "B", "D"},
-	{"0210", "Afschrijving inventaris", 30, "B", "C"},
+	{"0210", "Afschrijving inventaris", 35, "B", "C"},
 	{"0300", "Vervoermiddelen", 30, "B", "D"},
-	{"0310", "Afschrijving vervoermiddelen", 30, "B", "C"},
+	{"0310", "Afschrijving vervoermiddelen", 35, "B", "C"},
 	{"0400", "Waarborgsommen", 32, "B", "D"},
 	{"0500", "Eigen vermogen", 50, "B", "C"},
 	{"0510", "Agioreserve", 50, "B", "C"},
@@ -48,8 +49,8 @@ var chartOfAccounts = []glAccount{
 	{"1700", "Nog te betalen kosten", 60, "B", "C"},
 	{"1710", "Vakantiegeld", 60, "B", "C"},
 	{"2000", "Vraagposten", 90, "B", "D"},
-	{"3000", "Voorraad handelsgoederen", 35, "B", "D"},
-	{"3010", "Voorraad materialen", 35, "B", "D"},
+	{"3000", "Voorraad handelsgoederen", 40, "B", "D"},
+	{"3010", "Voorraad materialen", 40, "B", "D"},
 	{"4000", "Brutolonen", 125, "W", "D"},
 	{"4010", "Sociale lasten", 125, "W", "D"},
 	{"4020", "Pensioenlasten", 125, "W", "D"},
@@ -77,8 +78,8 @@ var chartOfAccounts = []glAccount{
 	{"8010", "Omzet laag tarief", 110, "W", "C"},
 	{"8020", "Omzet diensten", 110, "W", "C"},
 	{"8900", "Verleende kortingen", 110, "W", "D"},
-	{"9000", "Rentelasten", 140, "W", "D"},
-	{"9100", "Buitengewone baten", 130, "W", "C"},
+	{"9000", "Rentelasten", 160, "W", "D"},
+	{"9100", "Buitengewone baten", 140, "W", "C"},
 }
 
 // costAccounts are what purchases are booked on.

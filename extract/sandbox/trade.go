@@ -23,6 +23,9 @@ func (b *books) trade() {
 	for i := range memorials {
 		b.memorial(b.division.date(historyDays - i*historyDays/memorials - 1))
 	}
+	for _, ago := range days(b.orders, b.division.scaled(60)) {
+		b.order(b.division.date(ago))
+	}
 	today := b.division.date(0)
 	for _, o := range slices.Clone(b.open) {
 		paid := o.due.plus(b.dice.n(40) - 15)

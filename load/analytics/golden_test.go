@@ -89,7 +89,7 @@ func TestGoldenViews(t *testing.T) {
 		"purchase_order_lines": `SELECT order_number, line_number, supplier_name, item_code, item_description, quantity, received_quantity, open_quantity, unit_price, amount
 			FROM books.analytics.purchase_order_lines WHERE division_code = 123456 ORDER BY order_number DESC, line_number LIMIT 10`,
 		"calendar": `SELECT division_name, financial_year, financial_period, period_start, period_end, year_start, year_end, count(*), max(month_nl)
-			FROM books.analytics.calendar GROUP BY ALL ORDER BY ALL`,
+			FROM books.analytics.calendar WHERE division_code = 123456 AND financial_year = 2026 GROUP BY ALL ORDER BY ALL`,
 		"divisions":    `SELECT division_code, division_name, currency, country, status_en FROM books.analytics.divisions ORDER BY 1`,
 		"completeness": `SELECT division_code, stream, table_name, history_complete FROM books.analytics.completeness ORDER BY ALL`,
 		"labels":       `SELECT kind, count(*), min(code), max(code) FROM books.analytics.labels GROUP BY ALL ORDER BY ALL`,
@@ -249,6 +249,20 @@ func TestCashIsWhatTheBooksSay(t *testing.T) {
 	) t USING (division_code, gl_account_code) WHERE c.balance IS DISTINCT FROM t.balance`)
 	r.expect("received and paid", `SELECT division_code, gl_account_code FROM books.analytics.cash_position GROUP BY ALL
 		HAVING sum(received) - sum(paid) <> sum(balance) FILTER (is_last)`)
+}
+
+// Orders are their lines, and every entry is in the financial period that the calendar has for its day.
+func TestOrdersAndPeriods(t *testing.T) {
+	_, r := company(t)
+	r.expect("orders that are not their lines", `SELECT h.order_number, h.amount_fc_excl_vat, sum(l.amount) FROM books.analytics.purchase_order_headers h
+		LEFT JOIN books.analytics.purchase_order_lines l USING (division_code, purchase_order_id)
+		GROUP BY h.division_code, h.order_number, h.amount_fc_excl_vat HAVING h.amount_fc_excl_vat IS DISTINCT FROM sum(l.amount)`)
+	r.expect("lines without an order", "SELECT * FROM books.analytics.purchase_order_lines WHERE order_number IS NULL")
+	r.expect("orders and lines are all rows", `SELECT (SELECT count(*) FROM books.analytics.purchase_order_headers) + (SELECT count(*) FROM books.analytics.purchase_order_lines)
+		- (SELECT count(*) FROM books.purchaseorder.PurchaseOrdersSync)`, "0")
+	r.expect("entries in another period", `SELECT t.entry_number FROM books.analytics.gl_transactions t
+		LEFT JOIN books.analytics.calendar c ON c.division_code = t.division_code AND c.date = t.entry_date
+		WHERE c.financial_year IS DISTINCT FROM t.financial_year OR c.financial_period IS DISTINCT FROM t.financial_period`)
 }
 
 // A night without changes publishes nothing, views or no views; a change of rows leaves the views
