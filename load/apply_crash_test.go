@@ -58,7 +58,11 @@ func applyAll(dir string, log *slog.Logger) (err error) {
 		if batches[name] == nil {
 			batches[name] = &Batch{Run: "r2"}
 		}
-		batches[name].Parts = append(batches[name].Parts, Part{File: f})
+		part := Part{File: f, ReloadMissed: true}
+		if f.Header().Table.FullName() == lines.FullName() {
+			part.Follow = withAccounts
+		}
+		batches[name].Parts = append(batches[name].Parts, part)
 	}
 	for _, name := range slices.Sorted(func(yield func(string) bool) {
 		for n := range batches {
@@ -106,8 +110,9 @@ func TestKillDuringApply(t *testing.T) {
 	b := newBooks(t)
 	b.apply("r1", read{table: accounts, scope: "7", mode: spool.Replace, rows: manyAccounts(0, 9)},
 		read{table: accounts, scope: "8", mode: spool.Replace, rows: manyAccounts(0, 4)})
-	b.apply("r1", read{table: items, scope: "7", mode: spool.Replace, rows: [][]any{{"A", 1, "x", nil}, {"B", 1, "x", nil}}})
+	b.apply("r1", read{table: items, scope: "7", mode: spool.Replace, next: "p", rows: [][]any{{"A", 1, "x", nil}, {"B", 1, "x", nil}}})
 	b.apply("r1", read{table: balances, scope: "7", mode: spool.Replace, rows: [][]any{{"a", 1.0}}})
+	b.apply("r1", read{table: lines, scope: "7", mode: spool.Merge, follow: withAccounts, rows: [][]any{{1, id(1), id(2), "goes with its header"}, {1, id(2), id(5), "goes out"}}})
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +125,8 @@ func TestKillDuringApply(t *testing.T) {
 	b.spool(read{id: "a", table: &wide, scope: "7", mode: spool.Merge, rows: [][]any{{20, id(1), "changed", 1, "Delft"}, {21, id(20), "new", 1, nil}, {1, id(3), "older", 1, nil}}})
 	b.spool(read{id: "b", table: &wide, scope: "8", mode: spool.Replace, rows: [][]any{}})
 	b.spool(read{id: "c", table: deletions, scope: "7", mode: spool.Merge, rows: [][]any{{22, 2, id(2)}, {2, 2, id(1)}}})
-	b.spool(read{id: "d", table: items.Keys(), scope: "7", mode: spool.Sweep, rows: [][]any{{"A", 1}}})
+	b.spool(read{id: "d", table: items.Keys(), scope: "7", mode: spool.Sweep, rows: [][]any{{"A", 1}, {"missed", 1}}})
+	b.spool(out(read{id: "f", table: lines, scope: "7", mode: spool.Merge, rows: [][]any{{2, id(2), id(5), ""}, {2, id(3), id(5), "stays"}}}, 0))
 	b.spool(read{id: "e", table: balances, scope: "7", mode: spool.Replace, rows: [][]any{{"a", 2.0}, {"b", 2.0}}})
 
 	copyOf := func() string {
@@ -141,7 +147,8 @@ func TestKillDuringApply(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := state(undisturbed)
-	if text := strings.Join(want, "\n"); !strings.Contains(text, "changed") || !strings.Contains(text, "Delft") || strings.Contains(text, "|n2|20|") && strings.Contains(text, "7|2|") {
+	if text := strings.Join(want, "\n"); !strings.Contains(text, "changed") || !strings.Contains(text, "Delft") || strings.Contains(text, "|n2|20|") && strings.Contains(text, "7|2|") ||
+		strings.Contains(text, "goes") || !strings.Contains(text, "stays") || !strings.Contains(text, "|p|false|") {
 		t.Fatalf("the undisturbed run did not do its work:\n%s", text)
 	}
 	stride := 7 // every record once with EXACTDUCK_LONG

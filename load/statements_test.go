@@ -32,7 +32,17 @@ func TestStatements(t *testing.T) {
 		return s
 	}
 	merged := func(s shape) []string {
-		list := []string{s.countStored(), s.createNewest(), s.bar(), s.createMet()}
+		list := []string{s.countStored(), s.createNewest(), s.bar()}
+		if s.header != "" {
+			list = append(list, s.barLines())
+		}
+		if s.marks() && s.merges() {
+			list = append(list, s.createOut(), countGone)
+		}
+		if s.marks() {
+			list = append(list, dropOut)
+		}
+		list = append(list, s.createMet())
 		if s.byContent() {
 			list = append(list, s.compareContent()...)
 		}
@@ -47,7 +57,7 @@ func TestStatements(t *testing.T) {
 		if s.mode != spool.Sweep {
 			list = append(list, selectWanted, s.deleteReplaced())
 		}
-		if s.mode == spool.Replace || s.mode == spool.Sweep {
+		if s.mode == spool.Replace || s.mode == spool.Sweep || s.marks() {
 			list = append(list, s.removeGone())
 		}
 		if s.mode != spool.Sweep {
@@ -55,11 +65,16 @@ func TestStatements(t *testing.T) {
 		}
 		return list
 	}
+	let, follow, told := of(versioned, spool.Merge, false), of(composite, spool.Merge, true), of(versioned, spool.Merge, false)
+	let.out, follow.header, told.renumbered = true, "EntryID", true
 	dated := of(versioned, spool.Sweep, false)
 	dated.dated = "Modified"
 	grave := grave{service: "crm", name: "Accounts", scope: "_division", key: "ID", version: "Timestamp", entity: 2}
 	cases := map[string][]string{
 		"merge_version":   merged(of(versioned, spool.Merge, false)),
+		"merge_out":       merged(let),
+		"merge_follow":    merged(follow),
+		"merge_epoch":     merged(told),
 		"merge_content":   merged(of(composite, spool.Merge, false)),
 		"replace_version": merged(of(versioned, spool.Replace, false)),
 		"replace_soft":    merged(of(composite, spool.Replace, true)),
