@@ -279,7 +279,7 @@ func (m *model) bury(scope schema.Scope, epoch string, rows []came) (a Applied) 
 			own := int(p.table.Entity) == t.entity && p.key == t.key
 			line := m.follows[p.table] && t.entity == 2 && r.header == t.key
 			versioned := p.table.Version != ""
-			if p.scope == scope && (own || line) && (!versioned || r.version <= c.version) && !(m.soft && r.deleted) {
+			if p.scope == scope && (own || line) && (!versioned || r.version <= c.version) && (!m.soft || !r.deleted) {
 				gone[p] = true
 			}
 		}

@@ -21,8 +21,12 @@ func stocked(t *testing.T) (*books, Narrowing) {
 	b := newBooks(t)
 	at := func(year int) int { return int(time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro()) }
 	rows := [][]any{
-		{"A", 1, "old", at(2019)}, {"B", 1, "on the day", at(2020)}, {"C", 1, "new", at(2021), `{"Name": "of two", "Odd": 1.10,"\u00e9":[1, {"Name":2}]}`},
-		{"D", 1, nil, at(2021)}, {"E", 1, "no date", nil, `{"Name": 5}`}, {"F", 1, nil, at(2022), `{"Other": 12345678901234567890.125}`},
+		{"A", 1, "old", at(2019)},
+		{"B", 1, "on the day", at(2020)},
+		{"C", 1, "new", at(2021), `{"Name": "of two", "Odd": 1.10,"\u00e9":[1, {"Name":2}]}`},
+		{"D", 1, nil, at(2021)},
+		{"E", 1, "no date", nil, `{"Name": 5}`},
+		{"F", 1, nil, at(2022), `{"Other": 12345678901234567890.125}`},
 	}
 	b.apply("r1", read{table: items, scope: "7", mode: spool.Replace, next: "p", rows: rows}, read{table: items, scope: "8", mode: spool.Replace, rows: rows})
 	b.tick()

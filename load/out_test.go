@@ -28,8 +28,14 @@ func TestRowsThatTheFilterLetGo(t *testing.T) {
 	}}, read{table: accounts, scope: "8", mode: spool.Merge, rows: [][]any{{10, id(1), "another scope", 1}}})
 	b.tick()
 	b.expectResult(b.apply("r2", out(read{table: accounts, scope: "7", mode: spool.Merge, size: 2, rows: [][]any{
-		{11, id(1), "out", 1}, {11, id(2), "out", 1}, {12, id(2), "in again", 1}, {19, id(3), "out, but older", 1},
-		{10, id(4), "out, of the same version", 1}, {13, id(5), "never stored", 1}, {14, id(6), "in", 1}, {15, id(6), "out at last", 1},
+		{11, id(1), "out", 1},
+		{11, id(2), "out", 1},
+		{12, id(2), "in again", 1},
+		{19, id(3), "out, but older", 1},
+		{10, id(4), "out, of the same version", 1},
+		{13, id(5), "never stored", 1},
+		{14, id(6), "in", 1},
+		{15, id(6), "out at last", 1},
 	}}, 0, 1, 3, 4, 5, 7)), "read 2 inserted 0 updated 1 deleted 1 missed 0")
 	b.expect("rows", names, "0001|10|another scope", "0002|12|in again", "0003|20|is newer", "0004|10|stays")
 	b.expect("cursor", "SELECT scope, rows FROM _exactduck.cursors ORDER BY ALL", "7|3", "8|1")
