@@ -56,7 +56,7 @@ func (w comparison) equal(except ...string) {
 	for _, c := range choices {
 		table := identified(c.Stream.Variants[0])
 		stored := tableRows(w.t, reader, table)
-		for _, division := range w.sandbox.Divisions() {
+		for _, division := range w.divisions() {
 			scope := strconv.Itoa(division)
 			if c.Stream.Shared {
 				scope = string(shared)
@@ -69,6 +69,13 @@ func (w comparison) equal(except ...string) {
 			w.same(table, scope, stored, truth, slices.Contains(except, c.Stream.Name))
 		}
 	}
+}
+
+// divisions are those of the pipeline: all, or those that it names by their codes.
+func (w comparison) divisions() []int {
+	return slices.DeleteFunc(w.sandbox.Divisions(), func(division int) bool {
+		return !slices.Contains(w.pipeline.Divisions, "all") && !slices.Contains(w.pipeline.Divisions, strconv.Itoa(division))
+	})
 }
 
 // pathOf is where a stream was read: the path of the variant that a cursor names, or of the first.
