@@ -32,6 +32,7 @@ func TestProblemsOfEntries(t *testing.T) {
 	for _, tc := range []struct{ name, streams, lines, want, hint string }{
 		{"both ways", "      - {stream: crm/Accounts, columns: [Name], exclude_columns: [Email]}", "", "9:49: pipelines.nightly.streams[1].exclude_columns: columns and exclude_columns are both given", "remove one"},
 		{"unknown column", "      - {stream: crm/Accounts, columns: [Name, Emial]}", "", `9:48: pipelines.nightly.streams[1].columns[2]: there is no column "Emial"`, "Email"},
+		{"no column", "      - {stream: financial/ReportingBalance, columns: []}", "", "pipelines.nightly.streams[1].columns: financial/ReportingBalance would have no column", "at least one"},
 		{"unknown column of all", "      - crm/*", "    defaults: {exclude_columns: [Nmae]}", `10:34: pipelines.nightly.defaults.exclude_columns[1]: there is no column "Nmae"`, "did you mean Name"},
 		{"key of all", "      - crm/*", "    defaults: {exclude_columns: [ID]}", "ID is part of the key or the cursor", "remove it"},
 		{"cursor of dated rows", "      - {stream: cashflow/Payments, exclude_columns: [modified]}", "", "modified is part of the key or the cursor of cashflow/Payments", "remove it"},

@@ -47,8 +47,8 @@ func inquire(v *extract.Variant, c *config.Choice) inquiry {
 	return i
 }
 
-// shape is a short name of the table that the words of an inquiry make of a variant, and of the ways
-// in which that can be read. A full read that ends in a cursor of a dearer variant is of the variant.
+// shape is a short name of the table that the words of an inquiry make of a variant, and of the kind
+// of cursor that goes with it. A full read that ends in a cursor of a dearer variant is of the variant.
 func (i inquiry) shape(v *extract.Variant, s *extract.Stream) string {
 	for _, original := range s.Variants {
 		if original.Name == v.Name {
@@ -61,7 +61,7 @@ func (i inquiry) shape(v *extract.Variant, s *extract.Stream) string {
 		lines = append(lines, c.Name+" "+c.Type.String())
 	}
 	slices.Sort(lines)
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q key %q version %q cursor %d dated %q", lines, t.Key, t.Version, v.Cursor, v.Dated))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q key %q version %q cursor %d", lines, t.Key, t.Version, v.Cursor))
 	return hex.EncodeToString(sum[:6])
 }
 

@@ -177,6 +177,53 @@ func TestChangesOfAChoice(t *testing.T) {
 	}
 }
 
+// A later catalogue that knows more columns, or another cursor, has the stream read again; one that
+// only knows which column dates the rows does not, nor one with columns that are not wanted.
+func TestChangesOfTheCatalogue(t *testing.T) {
+	for name, tc := range map[string]struct {
+		changed func(*extract.Variant)
+		choice  func(*config.Choice)
+		want    change
+	}{
+		"which column dates": {changed: func(v *extract.Variant) { v.Dated = "Created" }, want: same},
+		"another cursor":     {changed: func(v *extract.Variant) { v.Cursor = extract.Whole }, want: wider},
+		"a new column":       {changed: addColumn("New"), want: wider},
+		"a new column that is not wanted": {
+			changed: addColumn("New"), choice: func(c *config.Choice) { c.Columns = []string{"Name"} }, want: same,
+		},
+		"a new type": {
+			changed: func(v *extract.Variant) {
+				table := *v.Table
+				table.Columns = slices.Clone(table.Columns)
+				table.Columns[len(table.Columns)-1].Type = schema.JSON
+				v.Table = &table
+			}, want: wider,
+		},
+	} {
+		was, is := chosen(t, "crm/Accounts"), chosen(t, "crm/Accounts")
+		later, v := *is.Stream, *is.Stream.Variants[0]
+		tc.changed(&v)
+		later.Variants = []*extract.Variant{&v}
+		is.Stream = &later
+		if tc.choice != nil {
+			tc.choice(was)
+			tc.choice(is)
+		}
+		cursor := load.Cursor{Fingerprint: fingerprint(was.Stream.Variants[0], was)}
+		if got, _ := compare(cursor, is, &v); got != tc.want {
+			t.Errorf("%s: got %d, want %d", name, got, tc.want)
+		}
+	}
+}
+
+func addColumn(name string) func(*extract.Variant) {
+	return func(v *extract.Variant) {
+		table := *v.Table
+		table.Columns = append(slices.Clone(table.Columns), schema.Column{Name: name, Type: schema.Varchar})
+		v.Table = &table
+	}
+}
+
 // What an entry says of an endpoint that the catalogue lacks is part of what its rows are of.
 func TestChangesOfADefinition(t *testing.T) {
 	define := func(d config.Definition) *config.Choice {

@@ -145,6 +145,7 @@ func (k *checker) stream(at path, p *Pipeline, s *Stream) []*Choice {
 	for i, column := range s.Columns {
 		k.column(at.to("columns", i), column, choices)
 	}
+	k.some(at.to("columns"), s, choices)
 	k.dated(at.to("since"), s, choices)
 	k.filter(at.to("filter"), s.Filter, choices)
 	return choices
@@ -214,6 +215,21 @@ func (k *checker) definition(at path, s *Stream) {
 	}
 	if s.PageSize < 0 || s.PageSize > largestPage {
 		k.report(at.to("page_size"), "write a number from 1 to 1000; most endpoints have 60", "%d cannot be meant", s.PageSize)
+	}
+}
+
+// some checks that columns are left: a stream without a key has none that come along.
+func (k *checker) some(at path, s *Stream, choices []*Choice) {
+	if s.Columns == nil {
+		return
+	}
+	for _, c := range choices {
+		for _, v := range c.variants() {
+			if len(c.Table(v).Columns) == 0 {
+				k.report(at, "name at least one of its columns", "%s would have no column: it has neither key nor cursor", c.Stream.Name)
+				return
+			}
+		}
 	}
 }
 
