@@ -7,7 +7,8 @@
 //
 // all little-endian. The payload of the first frame is the [Header] as JSON; every other one is a
 // page: a head that can be read without unpacking anything, and two blocks compressed with zstd,
-// first the columns of the key and the version, then the others.
+// first the columns of the key and the version, then the others. A flag in the head says whether
+// marks of rows follow; without any a page is written as it was before there were marks.
 //
 // A page is written with one call and synced before the next begins. So a kill or a power cut can
 // spoil the last frame only: [Open] cuts it off. Anything else that does not add up is [Damaged].
