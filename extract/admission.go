@@ -60,30 +60,23 @@ func (l *Limiter) admit(a *ledger.Account, to address, known *acquaintance, now 
 	case a.Minute.Left() <= 0:
 		return verdict{pause: a.Minute.Reset.Sub(now)}
 	}
-	if alive := aliveCalls(a); alive > 0 && crowded(&a.Minute, alive) {
+	if a.Minute.Shared() && len(a.UnderWay) > 0 && crowded(a) {
 		return verdict{answer: own, other: true}
 	}
 	return verdict{}
 }
 
-// crowded reports that other software eats from the minute too, and that so little is left that with
-// this call, beside those under way, it might be overdrawn. Then calls go one by one, and each answer
-// says whether there is another.
-func crowded(w *ledger.Window, underway int) bool {
-	if w.Others == 0 && w.Busy == 0 {
-		return false
-	}
-	return w.Left()-underway <= max(2, w.OthersToCome())
-}
-
-// aliveCalls leaves out what dead processes left behind.
-func aliveCalls(a *ledger.Account) (n int) {
+// crowded reports that so little is left of a minute from which other software eats too that with this
+// call, beside those under way, it might be overdrawn. Then calls go one by one, and each answer says
+// whether there is another. What dead processes left behind does not count: its answers never come.
+func crowded(a *ledger.Account) bool {
+	alive := 0
 	for _, c := range a.UnderWay {
 		if c.Alive() {
-			n++
+			alive++
 		}
 	}
-	return n
+	return alive > 0 && a.Minute.Left()-alive <= max(2, a.Minute.OthersToCome())
 }
 
 // forbidden is what the vendor said for good, unless somebody has logged in since.

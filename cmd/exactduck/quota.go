@@ -97,6 +97,7 @@ func quotaOf(connection string, s schema.Scope, a ledger.Account, r config.Reser
 	q := quotaStanding{
 		Connection: connection, Division: string(s), Ours: a.Day.Ours, Others: a.Day.Others, Limit: a.Day.Limit,
 		Reset: here(a.Day.Reset), HeardAt: a.Seen.UTC(), UnderWay: len(a.UnderWay),
+		Parked: []parkedEndpoint{}, Forbidden: []barred{},
 	}
 	if left := a.Day.Left(); left >= 0 {
 		q.Left, q.Kept = &left, min(left, reserve(r).Of(a.Day.Limit))

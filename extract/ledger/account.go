@@ -239,6 +239,7 @@ func (c Call) Alive() bool {
 	if err != nil {
 		return false
 	}
+	defer func() { _ = process.Release() }() // only looked at
 	err = process.Signal(syscall.Signal(0))
 	return err == nil || os.IsPermission(err)
 }

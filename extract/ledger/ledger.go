@@ -5,7 +5,8 @@
 // Processes share it through a folder with one small file a division. [Ledger.Update] changes one
 // under a lock, so that two processes never both take the last call of a window; [Ledger.Read]
 // waits for nobody. A ledger never stops a program: what cannot be read is set aside and begun
-// anew, what cannot be written is remembered in this process alone, and both are said once.
+// anew, what cannot be written is remembered in this process alone, and both are said once. Single
+// bookings are not: who makes the calls logs each of them, right behind its booking and its settling.
 //
 // Begin with [Account], which is what a file holds.
 package ledger

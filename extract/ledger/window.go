@@ -35,6 +35,9 @@ func (w *Window) Left() int {
 	return max(0, w.Limit-w.Ours-w.Others)
 }
 
+// Shared reports that other software uses calls of the same windows, now or lately.
+func (w *Window) Shared() bool { return w.Others > 0 || w.Busy > 0 }
+
 // OthersToCome is how many calls other software is likely to use yet, going by the windows before.
 func (w *Window) OthersToCome() int { return max(0, w.Busy-w.Others) }
 
