@@ -59,6 +59,12 @@ ALTER TABLE _exactduck.tables ADD COLUMN follow BOOLEAN;
 ALTER TABLE _exactduck.discoveries ADD COLUMN refused VARCHAR[];
 ALTER TABLE _exactduck.discoveries ADD COLUMN filtered BOOLEAN;
 UPDATE _exactduck.meta SET value = (value::BIGINT + 1)::VARCHAR WHERE key = 'generation';
+`, `
+ALTER TABLE _exactduck.checks ADD COLUMN prefix VARCHAR;
+ALTER TABLE _exactduck.checks ADD COLUMN stream VARCHAR;
+ALTER TABLE _exactduck.checks ADD COLUMN rows_here BIGINT;
+ALTER TABLE _exactduck.checks ADD COLUMN rows_there BIGINT;
+ALTER TABLE _exactduck.checks ADD COLUMN advice VARCHAR;
 `}
 
 // migrate brings the working database to the format of this program.

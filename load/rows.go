@@ -19,19 +19,34 @@ const together = 100
 // made of the first columns.
 func replaceRows(ctx context.Context, c *sql.Conn, table, columns string, key int, rows [][]any) error {
 	for some := range slices.Chunk(rows, together) {
-		var places, keys []string
-		var values, keyValues []any
+		var keys []string
+		var keyValues []any
 		for _, r := range some {
-			places = append(places, "("+strings.Repeat(", ?", len(r))[2:]+")")
 			keys = append(keys, "("+strings.Repeat(", ?", key)[2:]+")")
-			values, keyValues = append(values, r...), append(keyValues, r[:key]...)
+			keyValues = append(keyValues, r[:key]...)
 		}
 		names := strings.Join(strings.Split(columns, ",")[:key], ",")
 		_, err := c.ExecContext(ctx, "DELETE FROM "+table+" WHERE ("+names+") IN ("+strings.Join(keys, ", ")+")", keyValues...)
 		if err != nil {
 			return err
 		}
-		_, err = c.ExecContext(ctx, "INSERT INTO "+table+" ("+columns+") VALUES "+strings.Join(places, ", "), values...)
+		if err := insertRows(ctx, c, table, columns, some); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// insertRows writes rows of one of our own tables.
+func insertRows(ctx context.Context, c *sql.Conn, table, columns string, rows [][]any) error {
+	for some := range slices.Chunk(rows, together) {
+		var places []string
+		var values []any
+		for _, r := range some {
+			places = append(places, "("+strings.Repeat(", ?", len(r))[2:]+")")
+			values = append(values, r...)
+		}
+		_, err := c.ExecContext(ctx, "INSERT INTO "+table+" ("+columns+") VALUES "+strings.Join(places, ", "), values...)
 		if err != nil {
 			return err
 		}
