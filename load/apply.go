@@ -54,6 +54,8 @@ type portion struct {
 	before Cursor // zero when there was none
 	number int    // among the parts that are applied by the same statements
 	result *Applied
+	// compared is what is found where nothing is applied.
+	compared *Compared
 	// touched says that rows of the part's scope have changed.
 	touched bool
 	// renumbered says of tombstones that their versions cannot be compared with those before.
@@ -109,6 +111,9 @@ func prepare(b Batch) ([]*portion, []Applied, error) {
 		h := p.File.Header()
 		if !p.File.Done() {
 			return nil, nil, fmt.Errorf("apply %s: the read of scope %s is not whole", h.Stream, h.Scope)
+		}
+		if h.Mode == spool.Keys || h.Mode == spool.Rows {
+			return nil, nil, fmt.Errorf("apply %s: the read of scope %s was made to be compared", h.Stream, h.Scope)
 		}
 		if i > 0 && h.Table.FullName() != parts[0].header.Table.FullName() {
 			return nil, nil, fmt.Errorf("apply %s: %s is another table", parts[0].header.Table.FullName(), h.Table.FullName())

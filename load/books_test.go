@@ -98,6 +98,7 @@ type read struct {
 	epoch  string // "": "e"
 	reload bool
 	follow Follow
+	whole  bool // of all history, not from 2020 on
 }
 
 func (b *books) spool(r read) *spool.File {
@@ -108,9 +109,13 @@ func (b *books) spool(r read) *spool.File {
 	if r.size == 0 {
 		r.size = 3
 	}
+	history := "2020-01-01"
+	if r.whole {
+		history = ""
+	}
 	f, err := spool.Create(filepath.Join(b.dir, "spool"), spool.Header{
 		ID: r.id, Stream: r.table.Service + "/" + r.table.Name, Variant: "v", Fingerprint: "f", Epoch: cmp.Or(r.epoch, "e"), RunID: "spooling",
-		Scope: r.scope, Table: r.table, Mode: r.mode, Began: r.began, HistoryFrom: "2020-01-01", Dated: r.dated,
+		Scope: r.scope, Table: r.table, Mode: r.mode, Began: r.began, HistoryFrom: history, Dated: r.dated,
 	})
 	if err != nil {
 		b.t.Fatal(err)

@@ -47,7 +47,7 @@ func (a *application) meet(ctx context.Context, s shape, g []*portion) error {
 	} else if s.version != "" {
 		columns = append(columns, s.version)
 	}
-	if s.dated != "" {
+	if s.dated != "" && !s.byContent() {
 		columns = append(columns, s.dated)
 	}
 	if s.header != "" && !s.byContent() && !slices.Contains(s.key, s.header) {
