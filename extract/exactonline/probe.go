@@ -36,18 +36,18 @@ func (s *Source) Probe(ctx context.Context, scope schema.Scope, v *extract.Varia
 	return page.Rows, nil
 }
 
-// probing is the query. The filters are those of a first read, so that an endpoint which insists on
-// one answers.
+// probing is the query. It has a filter that all records pass where the endpoint takes one, so that
+// an endpoint which insists on one answers.
 func probing(v *extract.Variant, t *schema.Table) string {
 	names := make([]string, len(t.Columns))
 	for i, c := range t.Columns {
 		names[i] = c.Name
 	}
 	condition := ""
-	switch v.Cursor {
-	case extract.Versioned:
+	switch e := EndpointOf(v); {
+	case v.Cursor == extract.Versioned:
 		condition = "Timestamp gt 0L"
-	case extract.Modified:
+	case v.Cursor == extract.Modified && cursorOf(e) == extract.Modified: // a bulk read may only end in one
 		condition = v.Dated + " ge " + longAgo
 	}
 	return queryOf(v, "$top=1", selecting(names), filtering(condition))
