@@ -14,6 +14,7 @@ import (
 var catalogue = config.Catalogue{
 	Lookup: exactonline.Lookup, Match: exactonline.Match, Streams: exactonline.Streams,
 	Call: callFunction, Define: defineStream, CheckFilter: checkFilter,
+	TypeNamed: exactonline.TypeNamed,
 }
 
 func callFunction(name string, params map[string]any, as string) (*extract.Stream, error) {

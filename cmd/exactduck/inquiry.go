@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -25,7 +26,9 @@ type inquiry struct {
 	Since   string   `json:"since,omitempty"`
 	Filter  string   `json:"filter,omitempty"`
 	Params  string   `json:"params,omitempty"`
-	Numbers int      `json:"numbers"` // the rule by which doubles become amounts
+	// Types are the columns of which the type is not the catalogue's.
+	Types   map[string]schema.Type `json:"types,omitempty"`
+	Numbers int                    `json:"numbers"` // the rule by which doubles become amounts
 	// Shape tells the table that came of it from one that a later catalogue makes of the same
 	// words; "": written before there was a Shape, when catalogues had not changed yet.
 	Shape string `json:"shape,omitempty"`
@@ -38,7 +41,7 @@ const numberRule = 1
 func inquire(v *extract.Variant, c *config.Choice) inquiry {
 	i := inquiry{
 		Variant: v.Name, Columns: c.Columns, Without: c.Exclude, Since: moment(c.Since), Filter: c.Filter,
-		Params: v.Query, Numbers: numberRule,
+		Params: v.Query, Numbers: numberRule, Types: c.Types,
 	}
 	if c.Columns != nil && len(c.Columns) == 0 { // keys alone
 		i.Columns = slices.Clone(c.Table(v).Key)
@@ -67,7 +70,7 @@ func (i inquiry) shape(v *extract.Variant, s *extract.Stream) string {
 
 // table is what the words of an inquiry make of a variant.
 func (i inquiry) table(v *extract.Variant, s *extract.Stream) *schema.Table {
-	return (&config.Choice{Stream: s, Columns: i.Columns, Exclude: i.Without}).Table(v)
+	return (&config.Choice{Stream: s, Columns: i.Columns, Exclude: i.Without, Types: i.Types}).Table(v)
 }
 
 func fingerprint(v *extract.Variant, c *config.Choice) string {
@@ -139,6 +142,9 @@ func columnsBetween(was, is inquiry, v *extract.Variant, s *extract.Stream) (dro
 		return nil, true
 	}
 	before, after := was.table(v, s), is.table(v, s)
+	if !maps.Equal(was.Types, is.Types) { // other types, and what is a column no more is to be in _extra
+		return nil, true
+	}
 	for _, c := range before.Columns {
 		if after.Index(c.Name) < 0 {
 			drop = append(drop, c.Name)

@@ -1,6 +1,10 @@
 package exactonline
 
-import "exactduck/schema"
+import (
+	"strings"
+
+	"exactduck/schema"
+)
 
 // The types of OData that the API uses. There is no decimal among them: money is a Double.
 const (
@@ -27,6 +31,16 @@ var columnTypes = map[string]schema.Type{
 	edmDouble:   schema.Double,
 	edmDateTime: schema.Timestamp,
 	edmBinary:   schema.Blob,
+}
+
+// TypeNamed finds the type of a column by the name that OData or DuckDB has for it: "Guid", "Edm.Int32",
+// "UUID", in any case.
+func TypeNamed(name string) (schema.Type, bool) {
+	edm, ok := edmNamed(name)
+	if name = strings.ToUpper(name); ok && strings.HasPrefix(name, "DECIMAL") {
+		return schema.Decimal, true
+	}
+	return columnTypes[edm], ok
 }
 
 // columnType is the type of a property's column in the table of a stream. Only data says which

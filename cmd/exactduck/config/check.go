@@ -223,6 +223,8 @@ func (k *checker) pipeline(name string, p *Pipeline) {
 	}
 	k.defaults(at.to("defaults"), p)
 	k.streams(at.to("streams"), p)
+	k.contract(at.to("contract"), p.Contract)
+	k.pipelineNumbers(at.to("numbers"), p)
 	k.target(at.to("to"), p)
 	if p.Deletes != "hard" && p.Deletes != "soft" {
 		k.report(at.to("deletes"), "write deletes: hard or deletes: soft", "%q is not known", p.Deletes)
@@ -374,6 +376,9 @@ func (c *Config) Warnings() []string {
 			warn("pipelines.%s.schedule is between 02:00 and 02:59, which one night a year skips and one has twice",
 				[]any{name}, "pipelines", name, "schedule")
 		}
+	}
+	for _, r := range c.outgrown {
+		warn("%s", []any{r.text}, r.at...)
 	}
 	return warnings
 }

@@ -35,13 +35,14 @@ func (k *checker) defaults(at path, p *Pipeline) {
 	k.span(at.to("sweep_every"), d.SweepEvery, false)
 	k.span(at.to("max_age"), d.MaxAge, true)
 	k.priority(at.to("priority"), d.Priority)
+	k.contract(at.to("contract"), d.Contract)
 	if len(d.ExcludeColumns) == 0 {
 		return
 	}
 	var choices []*Choice
 	for i := range p.Streams {
 		s := &p.Streams[i]
-		if s.Columns != nil || s.ExcludeColumns != nil {
+		if s.Columns.Names != nil || s.ExcludeColumns != nil {
 			continue
 		}
 		found, err := p.choices(s, k.catalogue)
@@ -127,6 +128,7 @@ func (k *checker) stream(at path, p *Pipeline, s *Stream) []*Choice {
 	k.span(at.to("sweep_every"), s.SweepEvery, false)
 	k.span(at.to("max_age"), s.MaxAge, true)
 	k.priority(at.to("priority"), s.Priority)
+	k.contract(at.to("contract"), s.Contract)
 	if s.Stream == "" {
 		k.report(at.to("stream"), `write a name such as crm/Accounts; "exactduck endpoints" lists them`, "an entry without a stream")
 		return nil
@@ -142,9 +144,15 @@ func (k *checker) stream(at path, p *Pipeline, s *Stream) []*Choice {
 	for i, column := range s.ExcludeColumns {
 		k.excluded(at.to("exclude_columns", i), column, choices)
 	}
-	for i, column := range s.Columns {
-		k.column(at.to("columns", i), column, choices)
+	for i, column := range s.Columns.Names {
+		if _, own := s.typesGiven()[column]; !own {
+			k.column(at.to("columns", i), column, choices)
+		}
 	}
+	if s.Path == "" {
+		k.types(at, s, choices)
+	}
+	k.numbers(at.to("numbers"), s, choices)
 	k.some(at.to("columns"), s, choices)
 	k.dated(at.to("since"), s, choices)
 	k.filter(at.to("filter"), s.Filter, choices)
@@ -169,7 +177,7 @@ func (k *checker) unknown(at path, s *Stream, err error) {
 // shape looks for keys that do not go together, and reports whether there are none.
 func (k *checker) shape(at path, s *Stream) bool {
 	before := len(k.problems)
-	if s.Columns != nil && s.ExcludeColumns != nil {
+	if s.Columns.Names != nil && s.ExcludeColumns != nil {
 		k.report(at.to("exclude_columns"), "remove one of the two", "columns and exclude_columns are both given")
 	}
 	switch {
@@ -198,7 +206,7 @@ func (k *checker) pathOnly(at path, s *Stream) {
 	for _, key := range []struct {
 		name  string
 		given bool
-	}{{"key", s.Key != nil}, {"types", s.Types != nil}, {"modified", s.Modified != ""}, {"page_size", s.PageSize != 0}} {
+	}{{"key", s.Key != nil}, {"modified", s.Modified != ""}, {"page_size", s.PageSize != 0}} {
 		if key.given {
 			k.report(at.to(key.name), "remove it, or write path:", "is only for an endpoint that is given with path")
 		}
@@ -220,7 +228,7 @@ func (k *checker) definition(at path, s *Stream) {
 
 // some checks that columns are left: a stream without a key has none that come along.
 func (k *checker) some(at path, s *Stream, choices []*Choice) {
-	if s.Columns == nil {
+	if s.Columns.Names == nil {
 		return
 	}
 	for _, c := range choices {

@@ -26,6 +26,8 @@ type Config struct {
 
 	path   string // of the file, absolute
 	source *source
+	// outgrown are types of columns that the catalogue has too.
+	outgrown []remark
 }
 
 // Connection is one login at one vendor.
@@ -96,6 +98,15 @@ type Pipeline struct {
 	// Deletes says what becomes of a row that is gone at the source: hard (default) removes it,
 	// soft keeps it and fills _deleted_at.
 	Deletes string `yaml:"deletes"`
+	// Contract says what becomes of a change of shape at the source, in the catalogue of a release or
+	// in numbers and types: evolve (default) follows it and reports it, freeze ends the stream with exit
+	// code 8, and nothing of it is applied until "exactduck schema accept". It changes nothing that is
+	// loaded.
+	Contract Contract `yaml:"contract"`
+	// Numbers says how columns that Exact sends as doubles are kept, by stream and column: decimal
+	// (DECIMAL(18,4)) or double. Default: amounts of money are decimal, the rest double. Another way
+	// converts what is stored, and is a full reload.
+	Numbers map[string]string `yaml:"numbers"`
 	// SweepEvery is how often streams without a deletion feed are compared key by key with the
 	// source. Default 7d. Sweeps cost calls.
 	SweepEvery Duration `yaml:"sweep_every"`

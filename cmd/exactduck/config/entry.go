@@ -10,8 +10,9 @@ type Stream struct {
 	// Streams that do not say when a row was modified cannot have it.
 	Since Date `yaml:"since"`
 	// Columns are the only ones to ask for and to store; keys and cursors come along. Default: all.
-	// Fewer empty the columns that are stored, more are a full reload.
-	Columns []string `yaml:"columns"`
+	// Fewer empty the columns that are stored, more are a full reload. As a mapping of names to types
+	// it limits nothing and is what types is.
+	Columns Columns `yaml:"columns"`
 	// ExcludeColumns are not asked for and not stored. Keys and cursors cannot be left out. Default:
 	// none. More of them empty the columns that are stored, fewer are a full reload.
 	ExcludeColumns []string `yaml:"exclude_columns"`
@@ -25,6 +26,10 @@ type Stream struct {
 	// As names the table of a function, so that it can be read with several sets of parameters.
 	// Default: the name of the stream. Another name is another table.
 	As string `yaml:"as"`
+	// Contract is the pipeline's contract for this stream.
+	Contract Contract `yaml:"contract"`
+	// Numbers is the pipeline's numbers for this stream, by column.
+	Numbers map[string]string `yaml:"numbers"`
 	// Priority puts a stream before others when calls are short: -100 to 100, the higher the
 	// earlier. Default 0.
 	Priority *int `yaml:"priority"`
@@ -46,9 +51,10 @@ type Stream struct {
 	// Key are the properties that identify a record of path. Default: none, and the rows are
 	// replaced whole with every run.
 	Key []string `yaml:"key"`
-	// Types are the properties of path, each with its type: Guid, String, DateTime, … as in OData,
-	// or one of DuckDB, such as UUID. Required. What has no type here is kept in _extra. Another type
-	// is refused: remove the table first.
+	// Types gives properties that the catalogue lacks a column, each with its type: Guid, String,
+	// DateTime, … as in OData, or one of DuckDB, such as UUID. Required with path. What has no type is
+	// kept in _extra. A property that gets one is taken out of _extra where it fits, another type
+	// converts what is stored, and both are a full reload.
 	Types map[string]string `yaml:"types"`
 	// Modified is the property of path that says when a record was modified and can be filtered by.
 	// Default: none, and everything is read with every run, but of sync endpoints.
@@ -64,6 +70,7 @@ type Defaults struct {
 	Since            Date     `yaml:"since"`
 	ExcludeColumns   []string `yaml:"exclude_columns"`
 	Priority         *int     `yaml:"priority"`
+	Contract         Contract `yaml:"contract"`
 	SweepEvery       Duration `yaml:"sweep_every"`
 	MaxAge           Duration `yaml:"max_age"`
 	DeleteWithHeader *bool    `yaml:"delete_with_header"`

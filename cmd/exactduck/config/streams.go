@@ -24,6 +24,8 @@ type Catalogue struct {
 	Call func(name string, params map[string]any, as string) (*extract.Stream, error)
 	// Define makes a stream of an endpoint that Streams lack. Nil: that is not possible.
 	Define func(Definition) (*extract.Stream, error)
+	// TypeNamed finds a type by the source's own name for it. Nil: there are only DuckDB's.
+	TypeNamed func(name string) (schema.Type, bool)
 	// CheckFilter says what is wrong with a filter of a stream. Nil: there are no filters.
 	CheckFilter func(s *extract.Stream, filter string) error
 }
@@ -40,6 +42,11 @@ type Choice struct {
 	// Columns are the only ones that are read, beside key and cursor; nil: all. Exclude are not
 	// read. Both are in the catalogue's writing, sorted, and at most one of them is there.
 	Columns, Exclude []string
+	// Types are the columns of which the type is not the catalogue's: numbers that are kept otherwise,
+	// and properties that the catalogue lacks, which are read beside Columns.
+	Types map[string]schema.Type
+	// Contract says what becomes of a change of shape; never empty.
+	Contract Contract
 	// Filter keeps the rows of which it is true; "": all.
 	Filter string
 	// Priority is the higher the earlier the stream is to be read.
@@ -61,11 +68,14 @@ func (c *Choice) Named() bool { return c.exact }
 // among them, and so is the column that dates rows where that is the cursor. The key of the header
 // comes with columns that are named, so that lines can follow it.
 func (c *Choice) Table(v *extract.Variant) *schema.Table {
+	t := c.shaped(v.Table)
 	if c.Columns == nil && len(c.Exclude) == 0 {
-		return v.Table
+		return t
 	}
-	return v.Table.Select(func(name string) bool {
+	return t.Select(func(name string) bool {
 		switch {
+		case v.Table.Index(name) < 0: // a column of the file's own
+			return true
 		case name == v.Dated && v.Cursor != extract.Versioned:
 			return true
 		case c.Columns == nil:
@@ -120,6 +130,7 @@ func (p *Pipeline) choices(s *Stream, c Catalogue) ([]*Choice, error) {
 	}
 	for _, choice := range list {
 		p.fill(choice, s)
+		p.retype(choice, s, c)
 	}
 	return list, nil
 }
@@ -157,11 +168,12 @@ func (p *Pipeline) fill(c *Choice, s *Stream) {
 	c.MaxAge, c.Filter = age.Duration, oneSpace(s.Filter)
 	c.SweepEvery = cmp.Or(sweep.Duration, p.SweepEvery.Duration)
 	c.Priority = *cmp.Or(s.Priority, d.Priority, new(int))
+	c.Contract = cmp.Or(s.Contract, d.Contract, p.Contract, Evolve)
 	yes := true
 	c.Follow = *cmp.Or(s.DeleteWithHeader, d.DeleteWithHeader, &yes)
 	switch {
-	case s.Columns != nil:
-		c.Columns = append([]string{}, c.columns(s.Columns)...)
+	case s.Columns.Names != nil:
+		c.Columns = append([]string{}, c.columns(s.Columns.Names)...)
 	case s.ExcludeColumns != nil:
 		c.Exclude = c.columns(s.ExcludeColumns)
 	default:
