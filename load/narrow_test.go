@@ -79,6 +79,15 @@ func TestNarrowSoftly(t *testing.T) {
 	}
 }
 
+func TestNarrowByADateThatIsDropped(t *testing.T) {
+	b, n := stocked(t)
+	n.Drop = []string{"Changed"}
+	if err := b.Narrow(t.Context(), n); err != nil {
+		t.Fatal(err)
+	}
+	b.expect("rows", "SELECT Code, Changed FROM logistics.Items WHERE _division = 7 ORDER BY ALL", "B|-", "C|-", "D|-", "E|-", "F|-")
+}
+
 func TestNarrowRefusesWhatItCannotDo(t *testing.T) {
 	b, good := stocked(t)
 	before := b.dump()
