@@ -30,10 +30,23 @@ type partial struct {
 }
 
 func (e *partial) Error() string {
-	if len(e.failures) == 1 {
-		return e.failures[0].Error()
+	var failed, waiting []error
+	for _, err := range e.failures {
+		if postponed(err) {
+			waiting = append(waiting, err)
+		} else {
+			failed = append(failed, err)
+		}
 	}
-	return fmt.Sprintf("%d of %d reads failed, the first: %v", len(e.failures), e.of, e.failures[0])
+	switch {
+	case len(e.failures) == 1:
+		return e.failures[0].Error()
+	case len(failed) == 0:
+		return fmt.Sprintf("%d of %d reads wait for calls: %v", len(waiting), e.of, errors.Unwrap(waiting[0]))
+	case len(waiting) == 0:
+		return fmt.Sprintf("%d of %d reads failed, the first: %v", len(failed), e.of, failed[0])
+	}
+	return fmt.Sprintf("%d of %d reads failed and %d wait for calls, the first: %v", len(failed), e.of, len(waiting), failed[0])
 }
 
 // Unwrap gives the failures away only as far as they say more than that something is missing: a

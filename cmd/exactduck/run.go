@@ -238,7 +238,11 @@ func (r *run) fail(ctx context.Context, t *task) {
 	if r.tolerable(t) {
 		r.warn(ctx, fmt.Sprintf("%s (division %s): %s", s.Stream, s.Scope, s.Error))
 	} else {
-		r.log.WarnContext(ctx, "stream failed", "stream", s.Stream, "scope", s.Scope, "error", t.err)
+		level := slog.LevelWarn
+		if postponed(t.err) { // the outcome tells, once for all of them
+			level = slog.LevelInfo
+		}
+		r.log.Log(ctx, level, "stream not read", "stream", s.Stream, "scope", s.Scope, "error", t.err)
 		r.failures = append(r.failures, &streamError{t.choice.Stream.Name, t.place.Scope, t.err})
 	}
 	if err := r.record.Stream(s); err != nil {
