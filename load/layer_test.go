@@ -11,8 +11,11 @@ import (
 var periods = &schema.Table{
 	Service: "financial", Name: "FinancialPeriods", Scope: division, Key: []string{"ID"},
 	Columns: []schema.Column{
-		{Name: "ID", Type: schema.UUID}, {Name: "FinYear", Type: schema.SmallInt}, {Name: "FinPeriod", Type: schema.SmallInt},
-		{Name: "StartDate", Type: schema.Timestamp}, {Name: "EndDate", Type: schema.Timestamp},
+		{Name: "ID", Type: schema.UUID},
+		{Name: "FinYear", Type: schema.SmallInt},
+		{Name: "FinPeriod", Type: schema.SmallInt},
+		{Name: "StartDate", Type: schema.Timestamp},
+		{Name: "EndDate", Type: schema.Timestamp},
 	},
 }
 
