@@ -136,3 +136,9 @@ func orNil(n sql.NullInt64) *int64 {
 	}
 	return &n.Int64
 }
+
+// Count counts the rows that are stored of the stream and scope of each cursor, without those that are
+// marked as deleted.
+func (w *Warehouse) Count(ctx context.Context, all []Cursor) ([]int64, error) {
+	return countRows(ctx, w.db, all)
+}
