@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"bytes"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -48,12 +49,22 @@ func readBody(r *http.Response, limit int64) ([]byte, error) {
 func (a *Answer) checkJSON() error {
 	kind, _, err := mime.ParseMediaType(a.Header.Get("Content-Type"))
 	if err != nil || kind != "application/json" {
-		return fmt.Errorf("answer is %q and not JSON: %s", a.Header.Get("Content-Type"), a.excerpt())
+		return fmt.Errorf("answer is %q and not JSON: %s", a.Header.Get("Content-Type"), a.page())
 	}
 	if !jx.Valid(a.Body) {
-		return fmt.Errorf("answer is not complete JSON: %s", a.excerpt())
+		return fmt.Errorf("answer is not complete JSON: %s", a.page())
 	}
 	return nil
+}
+
+// page is an excerpt of what came in the place of records. Records themselves, cut off or under a wrong
+// name, are not quoted: errors are written down, and what is in a record may be for nobody's eyes.
+func (a *Answer) page() string {
+	start := bytes.ToLower(bytes.TrimLeft(bytes.TrimPrefix(a.Body[:min(len(a.Body), 200)], []byte("\uFEFF")), " \t\r\n"))
+	if len(a.Body) == 0 || bytes.HasPrefix(start, []byte("<!doctype html")) || bytes.HasPrefix(start, []byte("<html")) {
+		return a.excerpt()
+	}
+	return fmt.Sprintf("%d bytes", len(a.Body))
 }
 
 // excerpt is the beginning of the body, fit for a line of text.
