@@ -26,6 +26,7 @@ type Published struct {
 	Bytes           int64 // of the published file, when it was written
 	Files, Reused   int   // of the lake, when it was written; Reused counts hard links among Files
 	Snapshot        string
+	Compacted       *Compacted // nil: the working database was not written anew
 }
 
 // Publish gives the state of the warehouse to its readers and closes the warehouse, whether it
@@ -51,29 +52,35 @@ func (w *Warehouse) Publish(ctx context.Context, t Target) (p Published, err err
 		w.log.DebugContext(ctx, "nothing to publish", "generation", id.Generation)
 		return p, nil
 	}
-	if err := w.prepare(ctx, file, next); err != nil {
+	if p.Compacted, err = w.prepare(ctx, file, next); err != nil {
 		next.discard()
 		return p, err
 	}
-	return w.switchTo(ctx, file, next)
+	err = w.switchTo(ctx, file, next, &p)
+	return p, err
 }
 
 // prepare writes all that is new, where no reader looks for it.
-func (w *Warehouse) prepare(ctx context.Context, file *copied, next *snapshot) error {
+func (w *Warehouse) prepare(ctx context.Context, file *copied, next *snapshot) (c *Compacted, err error) {
+	if file != nil {
+		if c, err = w.slim(ctx); err != nil {
+			return c, fmt.Errorf("compact the working database: %w", fileError(w.path, err))
+		}
+	}
 	if err := w.settle(ctx); err != nil {
-		return fmt.Errorf("settle the working database: %w", fileError(w.path, err))
+		return c, fmt.Errorf("settle the working database: %w", fileError(w.path, err))
 	}
 	if next != nil {
 		if err := w.export(ctx, next); err != nil {
-			return fmt.Errorf("publish %s: %w", next.lake, fileError(next.lake, err))
+			return c, fmt.Errorf("publish %s: %w", next.lake, fileError(next.lake, err))
 		}
 	}
 	if file != nil {
 		if err := w.copyFile(ctx, file); err != nil {
-			return fmt.Errorf("publish %s: %w", file.path, errors.Join(err, removeIfThere(file.temporary)))
+			return c, fmt.Errorf("publish %s: %w", file.path, errors.Join(err, removeIfThere(file.temporary)))
 		}
 	}
-	return nil
+	return c, nil
 }
 
 // export writes the snapshot from the settled database. It is opened anew for that: the memory that
@@ -89,29 +96,32 @@ func (w *Warehouse) export(ctx context.Context, next *snapshot) (err error) {
 }
 
 // switchTo lets readers see what prepare has written.
-func (w *Warehouse) switchTo(ctx context.Context, file *copied, next *snapshot) (p Published, err error) {
+func (w *Warehouse) switchTo(ctx context.Context, file *copied, next *snapshot, p *Published) error {
 	if file != nil {
 		if err := w.replaceFile(ctx, file); err != nil {
-			return p, fmt.Errorf("publish %s: %w", file.path, err)
+			return fmt.Errorf("publish %s: %w", file.path, err)
 		}
 		p.DuckDB, p.Bytes = true, file.bytes
 	}
 	if next != nil {
 		if err := w.switchLink(ctx, next); err != nil {
-			return p, fmt.Errorf("publish %s: %w", next.lake, err)
+			return fmt.Errorf("publish %s: %w", next.lake, err)
 		}
 		p.Parquet, p.Files, p.Reused = true, len(next.manifest.Files), next.reused
 		p.Snapshot = filepath.Join(next.lake, "runs", next.name)
 	}
 	w.log.InfoContext(ctx, "published", "duckdb", p.DuckDB, "parquet", p.Parquet, "bytes", p.Bytes,
 		"files", p.Files, "reused", p.Reused)
-	return p, nil
+	return nil
 }
 
 // settle writes everything into the working file and closes it, so that the file alone is the
 // whole database and nothing of it is open in this process: closing any other handle of a file
 // that DuckDB has open would drop DuckDB's lock on it.
 func (w *Warehouse) settle(ctx context.Context) error {
+	if w.db == nil {
+		return nil // it already is
+	}
 	w.log.DebugContext(ctx, "checkpointing working database", "path", w.path)
 	if _, err := w.db.ExecContext(ctx, "CHECKPOINT "+catalog); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)

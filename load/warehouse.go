@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -116,6 +117,9 @@ func (w *Warehouse) open(ctx context.Context) error {
 	if err := os.RemoveAll(w.spill()); err != nil { // what a killed run left
 		return fmt.Errorf("clear %s: %w", w.spill(), err)
 	}
+	if err := w.clearCompacting(); err != nil {
+		return fmt.Errorf("clear %s: %w", w.compacting(), err)
+	}
 	w.log.DebugContext(ctx, "opening working database", "path", w.path)
 	db, err := w.connect(ctx)
 	if err != nil {
@@ -163,16 +167,20 @@ func (w *Warehouse) closeDatabase() error {
 // directly, because a path may then hold any character, and because DuckDB shares what it opens
 // directly with the rest of the process.
 func (w *Warehouse) connect(ctx context.Context) (*sql.DB, error) {
+	return w.connectWith(ctx, "ATTACH "+literal(w.path)+" AS "+catalog)
+}
+
+// connectWith opens a private DuckDB and makes the statements attach the database, and what else is needed.
+func (w *Warehouse) connectWith(ctx context.Context, attach ...string) (*sql.DB, error) {
 	options := fmt.Sprintf("?threads=%d&memory_limit=%s&autoinstall_known_extensions=false&autoload_known_extensions=false",
 		w.threads, strings.ReplaceAll(w.memory, " ", "%20"))
 	var once sync.Once
 	connector, err := duckdb.NewConnector(options, func(e driver.ExecerContext) (err error) {
 		once.Do(func() {
-			err = execAll(ctx, e,
-				"SET GLOBAL TimeZone = 'UTC'",
-				"SET GLOBAL temp_directory = "+literal(w.spill()),
-				"ATTACH "+literal(w.path)+" AS "+catalog,
-				"SET GLOBAL lock_configuration = true")
+			err = execAll(ctx, e, slices.Concat(
+				[]string{"SET GLOBAL TimeZone = 'UTC'", "SET GLOBAL temp_directory = " + literal(w.spill())},
+				attach,
+				[]string{"SET GLOBAL lock_configuration = true"})...)
 		})
 		if err != nil {
 			return err

@@ -1,0 +1,268 @@
+package load
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+)
+
+// Compacted says what a compaction did to the working database.
+type Compacted struct {
+	Before int64 `json:"before"` // its bytes
+	After  int64 `json:"after"`
+}
+
+// fat is by how much a file may be larger than a fresh one would be until it is written anew. The
+// promise is 1.3; what lies between is for what [girth.fresh] does not see.
+const fat = 1.25
+
+// idle is how many bytes too many are not worth the work, however small the file: so much a single night
+// leaves, since what changes is written before the room of what was there is free.
+const idle = 4 << 20
+
+// Compact writes the working database into a fresh file, without the room that removed rows have left
+// and without anything that can still be read there of them, and puts it in the place of the old one
+// in one step: killed anywhere, the next [Open] finds the old file or the new one. Identity, history
+// and cursors stay. The generation counts on, so that the next publication replaces the published
+// file; of the lake, no file changes. It fails with *[NoRoom], before anything is written, when the disk
+// cannot hold a second file.
+func (w *Warehouse) Compact(ctx context.Context) (c Compacted, err error) {
+	g, err := w.girth(ctx)
+	if err != nil {
+		return c, fmt.Errorf("compact: %w", err)
+	}
+	err = w.rewrite(ctx, g, func(ctx context.Context, c *sql.Conn) error {
+		_, err := nextGeneration(ctx, c)
+		return err
+	})
+	if err != nil {
+		err = fmt.Errorf("compact: %w", err)
+	}
+	c = Compacted{Before: g.size}
+	if info, failed := os.Stat(w.path); failed == nil {
+		c.After = info.Size()
+	}
+	if w.db == nil {
+		var reopened error
+		w.db, reopened = w.connect(ctx)
+		err = errors.Join(err, fileError(w.path, reopened))
+	}
+	return c, err
+}
+
+// slim compacts before a publication when the file has grown fat. Readers do not wait for that: when
+// it fails for any reason but a damaged file, the fat file is published, with a warning.
+func (w *Warehouse) slim(ctx context.Context) (*Compacted, error) {
+	g, err := w.girth(ctx)
+	if err != nil || !g.fat() {
+		return nil, err
+	}
+	err = w.rewrite(ctx, g, func(context.Context, *sql.Conn) error { return nil })
+	if _, damaged := errors.AsType[*Damaged](err); damaged || ctx.Err() != nil {
+		return nil, err
+	}
+	if err != nil {
+		w.log.WarnContext(ctx, "the working database could not be compacted; it is published as it is", "error", err)
+		if w.db == nil {
+			w.db, err = w.connect(ctx)
+		}
+		return nil, err
+	}
+	info, err := os.Stat(w.path)
+	if err != nil {
+		return nil, err
+	}
+	w.log.InfoContext(ctx, "compacted working database", "before", g.size, "after", info.Size())
+	return &Compacted{Before: g.size, After: info.Size()}, nil
+}
+
+// girth is how large the working database is, and why.
+type girth struct {
+	size, used int64 // bytes of the file, and of the blocks in it that hold something
+	live, held int64 // values of the rows that there are, and of all that these blocks hold
+}
+
+// girth measures the file once everything is in it. It reads no rows.
+func (w *Warehouse) girth(ctx context.Context) (g girth, err error) {
+	w.log.DebugContext(ctx, "checkpointing working database", "path", w.path)
+	if _, err := w.db.ExecContext(ctx, "CHECKPOINT "+catalog); err != nil {
+		return g, fmt.Errorf("checkpoint: %w", fileError(w.path, err))
+	}
+	info, err := os.Stat(w.path)
+	if err != nil {
+		return g, err
+	}
+	g.size = info.Size()
+	err = w.db.QueryRowContext(ctx, `SELECT block_size * used_blocks FROM pragma_database_size()
+		WHERE database_name = current_database()`).Scan(&g.used)
+	if err != nil {
+		return g, fmt.Errorf("measure: %w", fileError(w.path, err))
+	}
+	var tables, counts []string
+	err = w.eachTable(ctx, catalog, func(service, name string, columns, held int64) {
+		g.held += columns * held
+		tables = append(tables, name)
+		counts = append(counts, fmt.Sprintf("SELECT %d * count(*) AS n FROM %s.%s", columns, identifier(service), identifier(name)))
+	})
+	if err != nil || len(tables) == 0 {
+		return g, err
+	}
+	err = w.db.QueryRowContext(ctx, "SELECT sum(n)::BIGINT FROM ("+strings.Join(counts, " UNION ALL ")+")").Scan(&g.live)
+	if err != nil {
+		return g, fmt.Errorf("count rows: %w", fileError(w.path, err))
+	}
+	return g, nil
+}
+
+// eachTable calls f for every table of a database, with the number of its columns and of the rows that
+// it holds, those included that are removed and whose place is not free yet.
+func (w *Warehouse) eachTable(ctx context.Context, database string, f func(service, name string, columns, held int64)) error {
+	rows, err := w.db.QueryContext(ctx, `SELECT schema_name, table_name, column_count, estimated_size FROM duckdb_tables()
+		WHERE database_name = ? AND NOT internal ORDER BY ALL`, database)
+	if err != nil {
+		return fmt.Errorf("list tables: %w", fileError(w.path, err))
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var service, name string
+		var columns, held int64
+		if err := rows.Scan(&service, &name, &columns, &held); err != nil {
+			return fmt.Errorf("list tables: %w", err)
+		}
+		f(service, name, columns, held)
+	}
+	return rows.Err()
+}
+
+// fresh is about how large the file would be if it were written anew: removed rows take as much of the
+// used blocks as others, and go.
+func (g girth) fresh() int64 {
+	if g.held == 0 || g.live >= g.held {
+		return g.used
+	}
+	return int64(float64(g.used) * float64(g.live) / float64(g.held))
+}
+
+// fat cannot hold again soon after a compaction: then all blocks are used and all rows are there.
+func (g girth) fat() bool {
+	fresh := g.fresh()
+	return g.size-fresh > idle && float64(g.size) > fat*float64(fresh)
+}
+
+// storageVersion is the format that DuckDB gives our files: the oldest that it writes, so that readers
+// of every version since 1.0 can open what is published. A compaction brings files of other formats to it.
+const storageVersion = "v1.0.0"
+
+// compacting is where the fresh file is written. Only a killed compaction leaves it.
+func (w *Warehouse) compacting() string { return w.path + ".compacting" }
+
+func (w *Warehouse) clearCompacting() error {
+	return errors.Join(removeIfThere(w.compacting()), removeIfThere(w.compacting()+".wal"), os.RemoveAll(w.compacting()+".tmp"))
+}
+
+// rewrite settles the working database, copies it into a fresh file, lets last change that, and renames
+// it over the old one. It leaves the database closed, apart from when it fails early.
+func (w *Warehouse) rewrite(ctx context.Context, g girth, last func(context.Context, *sql.Conn) error) (err error) {
+	if err := room(demand{w.path, g.fresh()}); err != nil {
+		return err
+	}
+	if err := w.settle(ctx); err != nil {
+		return err
+	}
+	if err := w.clearCompacting(); err != nil {
+		return err
+	}
+	w.log.DebugContext(ctx, "writing working database anew", "path", w.compacting())
+	if err := w.copyRows(ctx, last); err != nil {
+		return errors.Join(fileError(w.path, err), w.clearCompacting())
+	}
+	w.log.DebugContext(ctx, "wrote working database anew", "path", w.compacting())
+	if err := sealFresh(w.path, w.compacting()); err != nil {
+		return errors.Join(err, w.clearCompacting())
+	}
+	w.log.DebugContext(ctx, "renaming working database", "path", w.path)
+	if err := os.Rename(w.compacting(), w.path); err != nil {
+		return errors.Join(err, w.clearCompacting())
+	}
+	w.log.DebugContext(ctx, "renamed working database", "path", w.path)
+	return syncDir(w.state)
+}
+
+// sealFresh makes the fresh file durable. The WAL of the old one is empty, or it would not be settled.
+func sealFresh(old, fresh string) error {
+	info, err := os.Stat(old)
+	if err != nil {
+		return err
+	}
+	file, err := os.OpenFile(fresh, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(file.Chmod(info.Mode().Perm()), file.Sync(), file.Close()); err != nil {
+		return err
+	}
+	return removeIfThere(old + ".wal")
+}
+
+// before is the name under which a compaction sees the old database.
+const before = "_before"
+
+// copyRows copies shapes, descriptions and views in one step and then the rows, table by table and in
+// the order in which they lie: sorting them would take the memory of all of them.
+func (w *Warehouse) copyRows(ctx context.Context, last func(context.Context, *sql.Conn) error) (err error) {
+	fresh := &Warehouse{path: w.compacting(), state: w.state, log: w.log, memory: w.memory, threads: w.threads}
+	fresh.db, err = fresh.connectWith(ctx,
+		"ATTACH "+literal(w.path)+" AS "+before+" (READ_ONLY)",
+		"ATTACH "+literal(fresh.path)+" AS "+catalog+" (STORAGE_VERSION "+literal(storageVersion)+")")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, fresh.closeDatabase()) }()
+	if _, err := fresh.db.ExecContext(ctx, "COPY FROM DATABASE "+before+" TO "+catalog+" (SCHEMA)"); err != nil {
+		return fmt.Errorf("copy shapes: %w", err)
+	}
+	var tables []string
+	err = fresh.eachTable(ctx, before, func(service, name string, _, _ int64) {
+		tables = append(tables, identifier(service)+"."+identifier(name))
+	})
+	if err != nil {
+		return err
+	}
+	for _, table := range tables {
+		if err := fresh.copyTable(ctx, table); err != nil {
+			return fmt.Errorf("copy %s: %w", table, err)
+		}
+	}
+	if err := fresh.inTx(ctx, last); err != nil {
+		return err
+	}
+	return fresh.settle(ctx)
+}
+
+// copyTable copies the rows of a table and makes sure that none is missing.
+func (w *Warehouse) copyTable(ctx context.Context, table string) error {
+	var all int64
+	if err := w.db.QueryRowContext(ctx, "SELECT count(*) FROM "+before+"."+table).Scan(&all); err != nil {
+		return err
+	}
+	if all == 0 {
+		return nil
+	}
+	w.log.DebugContext(ctx, "copying table", "table", table, "rows", all)
+	r, err := w.db.ExecContext(ctx, "INSERT INTO "+catalog+"."+table+" FROM "+before+"."+table)
+	if err != nil {
+		return err
+	}
+	n, err := r.RowsAffected()
+	if err != nil {
+		return err
+	}
+	if n != all {
+		return fmt.Errorf("%d of %d rows arrived", n, all)
+	}
+	w.log.DebugContext(ctx, "copied table", "table", table, "rows", n)
+	return w.relieve(ctx)
+}
