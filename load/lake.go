@@ -50,7 +50,7 @@ func (w *Warehouse) lakeDue(ctx context.Context, t Target, id identity) (*snapsh
 		}
 		if previous.identity == id && previous.intact(filepath.Join(lake, "runs", current)) {
 			// A publication killed after it switched the link has not cleaned up.
-			return nil, w.prune(ctx, &snapshot{lake: lake, name: current, keep: max(t.Keep, 2), manifest: *previous})
+			return nil, w.prune(ctx, &snapshot{lake: lake, name: current, keep: t.snapshots(), manifest: *previous})
 		}
 	}
 	name, err := snapshotName(lake, t.RunID)
@@ -59,9 +59,17 @@ func (w *Warehouse) lakeDue(ctx context.Context, t Target, id identity) (*snapsh
 	}
 	w.log.DebugContext(ctx, "lake is due", "snapshot", name, "previous", current)
 	return &snapshot{
-		lake: lake, name: name, folder: filepath.Join(lake, "runs", unfinished+name), keep: max(t.Keep, 2), previous: previous,
+		lake: lake, name: name, folder: filepath.Join(lake, "runs", unfinished+name), keep: t.snapshots(), previous: previous,
 		manifest: Manifest{Mark: mark, Format: 1, identity: id, RunID: t.RunID, WrittenAt: w.clock().UTC(), Previous: current},
 	}, nil
+}
+
+// snapshots is how many of them the lake holds afterwards.
+func (t Target) snapshots() int {
+	if t.Alone {
+		return 1
+	}
+	return max(t.Keep, 2)
 }
 
 // currentSnapshot reads where the link of the lake leads: to no folder yet, which is not an

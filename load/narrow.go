@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -83,6 +82,7 @@ type cut struct {
 	of    shape
 	place any      // the scope as its column has it
 	drop  []string // the columns of the table that are to be emptied
+	names []string // the properties that are to be taken out of _extra
 	dated string   // "": no row is too old
 	since time.Time
 }
@@ -99,13 +99,14 @@ func (a *application) cut(ctx context.Context, n Narrowing) (c cut, err error) {
 	}
 	for _, name := range n.Drop {
 		column, ok := find(c.of.stored, name)
-		if isOurs(name, c.of.scope) || strings.EqualFold(name, t.Version) || slices.ContainsFunc(t.Key, func(k string) bool { return strings.EqualFold(k, name) }) {
+		if isOurs(name, c.of.scope) || strings.EqualFold(name, t.Version) || t.IsKey(name) {
 			return c, fmt.Errorf("column %s cannot be dropped: without it the rows cannot be told apart", name)
 		}
 		if ok {
 			c.drop = append(c.drop, column.name)
 		}
 	}
+	c.names = c.drop
 	if dated, ok := find(c.of.stored, n.Dated); ok && !n.Since.IsZero() {
 		c.dated = dated.name
 	} else if !n.Since.IsZero() {

@@ -27,12 +27,12 @@ func (c cut) emptyExtra(ctx context.Context) (changed int64, err error) {
 const extraAtOnce = 1000
 
 func (c cut) emptySomeExtra(ctx context.Context) (int64, error) {
-	if len(c.drop) == 0 {
+	if len(c.names) == 0 {
 		return 0, nil
 	}
 	var there []string
-	for _, name := range c.drop {
-		there = append(there, "list_contains(json_keys("+extra+"), "+literal(name)+")")
+	for _, name := range c.names {
+		there = append(there, "list_contains(json_keys(lower("+extra+"::VARCHAR)::JSON), "+literal(strings.ToLower(name))+")")
 	}
 	query := fmt.Sprintf("SELECT rowid, %s::VARCHAR FROM %s WHERE %s = ? AND %s IS NOT NULL AND (%s) LIMIT %d",
 		extra, c.of.table(), identifier(c.of.scope), extra, strings.Join(there, " OR "), extraAtOnce)
@@ -42,7 +42,7 @@ func (c cut) emptySomeExtra(ctx context.Context) (int64, error) {
 		var text string
 		err := rows.Scan(&row, &text)
 		if err == nil {
-			left[row], err = without(text, c.drop)
+			left[row], err = without(text, c.names)
 		}
 		return err
 	})
@@ -59,12 +59,12 @@ func (c cut) emptySomeExtra(ctx context.Context) (int64, error) {
 	return int64(len(left)), nil
 }
 
-// without is a JSON object without some of its members, the others to the letter; "" when none is left.
+// without is a JSON object without some of its members, whatever their case, the others to the letter; "" when none is left.
 func without(object string, names []string) (string, error) {
 	var kept bytes.Buffer
 	err := jx.DecodeStr(object).ObjBytes(func(d *jx.Decoder, key []byte) error {
 		value, err := d.Raw()
-		if err != nil || slices.Contains(names, string(key)) {
+		if err != nil || slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, string(key)) }) {
 			return err
 		}
 		if kept.Len() > 0 {

@@ -18,6 +18,8 @@ type Target struct {
 	// resolved outlives the next publication.
 	Keep  int
 	RunID string // names the new snapshot of the lake
+	// Alone removes all older snapshots, whatever Keep says: see [Warehouse.Purge].
+	Alone bool
 }
 
 // Published says what a publication did.

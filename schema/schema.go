@@ -60,6 +60,11 @@ func (t *Table) Index(name string) int {
 	return slices.IndexFunc(t.Columns, func(c Column) bool { return strings.EqualFold(c.Name, name) })
 }
 
+// IsKey tells whether a column is part of the key beside the scope. Case does not matter.
+func (t *Table) IsKey(name string) bool {
+	return slices.ContainsFunc(t.Key, func(k string) bool { return strings.EqualFold(k, name) })
+}
+
 // Select returns the table with only the named columns, the key and the version among them
 // whether named or not, in the order of t.
 func (t *Table) Select(keep func(name string) bool) *Table {
