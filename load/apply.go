@@ -18,6 +18,8 @@ type Batch struct {
 	// Tables without a key are rewritten nevertheless: their rows have no identity to keep.
 	Soft  bool
 	Parts []Part // whole reads into one table, at most one of a stream and scope
+	// Contract is what the shape of the table must not go beyond; nil: it may become what it likes.
+	Contract *Contract
 }
 
 // Part is one whole read.
@@ -45,6 +47,9 @@ type Applied struct {
 	Already bool
 	// Suspect says that the shrink guard refused; nothing of the part was applied.
 	Suspect *Shrink
+	// News are the changes of the table's shape, and what was met for the first time without having a
+	// place in it; they are with the first part.
+	News []Change
 }
 
 // portion is a Part on its way.
@@ -73,6 +78,7 @@ type application struct {
 	stored  []field
 	buries  bool // there are tombstones to honour
 	changes []change
+	news    []Change                   // those of them that nobody has been told yet
 	seen    map[string]map[string]bool // unknown properties and misfits of all pages
 }
 
@@ -93,7 +99,11 @@ func (w *Warehouse) Apply(ctx context.Context, b Batch) ([]Applied, error) {
 	err = w.inTx(ctx, func(ctx context.Context, c *sql.Conn) error {
 		a := &application{Warehouse: w, c: c, batch: b, now: w.clock().UTC().Truncate(time.Microsecond)}
 		a.seen = map[string]map[string]bool{}
-		return a.run(ctx, parts)
+		if err := a.run(ctx, parts); err != nil {
+			return err
+		}
+		results[0].News = a.news
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("apply %s: %w", table, err)
@@ -131,6 +141,12 @@ func (a *application) run(ctx context.Context, parts []*portion) error {
 		return err
 	}
 	groups := group(todo)
+	if err := a.batch.Contract.holds(groups); err != nil {
+		return err
+	}
+	if err := a.reshape(ctx, groups); err != nil {
+		return err
+	}
 	for _, g := range groups {
 		if err := a.shapeUp(ctx, g[0]); err != nil {
 			return err
@@ -150,6 +166,9 @@ func (a *application) run(ctx context.Context, parts []*portion) error {
 		if err := a.bury(ctx, todo); err != nil {
 			return err
 		}
+	}
+	if err := a.batch.Contract.held(todo[0].header.Table, a.seen); err != nil {
+		return err
 	}
 	return a.conclude(ctx, todo)
 }

@@ -160,14 +160,17 @@ func (a *application) recordChanges(ctx context.Context, table string) error {
 	shape := false
 	for _, ch := range a.changes {
 		known := " WHERE NOT EXISTS (FROM _exactduck.schema_changes s WHERE s.table_name = n.table_name AND s.column_name = n.column_name AND s.change = n.change)"
-		if ch.what == "column added" || ch.what == "table created" {
+		if ch.what == "column added" || ch.what == "column retyped" || ch.what == "table created" {
 			known, shape = "", true
 		}
-		_, err := a.exec(ctx, "record change of shape", `INSERT INTO _exactduck.schema_changes (changed_at, run_id, table_name, column_name, change, detail)
+		added, err := a.exec(ctx, "record change of shape", `INSERT INTO _exactduck.schema_changes (changed_at, run_id, table_name, column_name, change, detail)
 			SELECT * FROM (VALUES (?::TIMESTAMPTZ, ?, ?, nullif(?, ''), ?, nullif(?, ''))) n (moment, run_id, table_name, column_name, change, detail)`+known,
 			a.now.Format(time.RFC3339Nano), a.batch.Run, table, ch.column, ch.what, ch.detail)
 		if err != nil {
 			return err
+		}
+		if added > 0 {
+			a.news = append(a.news, Change{a.now, table, ch.column, ch.what, ch.detail})
 		}
 	}
 	if shape {

@@ -65,6 +65,10 @@ ALTER TABLE _exactduck.checks ADD COLUMN stream VARCHAR;
 ALTER TABLE _exactduck.checks ADD COLUMN rows_here BIGINT;
 ALTER TABLE _exactduck.checks ADD COLUMN rows_there BIGINT;
 ALTER TABLE _exactduck.checks ADD COLUMN advice VARCHAR;
+`, `
+CREATE TABLE _exactduck.contracts (
+	prefix VARCHAR NOT NULL, stream VARCHAR NOT NULL, shape VARCHAR NOT NULL, accepted_at TIMESTAMPTZ NOT NULL,
+	broken VARCHAR, broken_at TIMESTAMPTZ);
 `}
 
 // migrate brings the working database to the format of this program.

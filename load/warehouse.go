@@ -33,10 +33,13 @@ type Options struct {
 	// Prefix goes in front of the schema of every table: "" or "second_".
 	Prefix string
 	// Zone is the clock of the source, from which the views work out UTC; "" is Europe/Amsterdam.
-	Zone   string
-	Clock  func() time.Time // nil: time.Now
-	Log    *slog.Logger     // nil: nothing is logged
-	Memory string           // DuckDB's memory_limit; "" is "192MB"
+	Zone string
+	// Convert puts stored values into a column that is new or has another type; nil: columns begin
+	// empty, and another type is refused with *[TypeChange].
+	Convert Convert
+	Clock   func() time.Time // nil: time.Now
+	Log     *slog.Logger     // nil: nothing is logged
+	Memory  string           // DuckDB's memory_limit; "" is "192MB"
 	// Threads is how many threads DuckDB uses; 0 is one, which needs the least memory.
 	Threads int
 	// Wait says to wait for another run's lock as long as the context lives.
@@ -62,6 +65,7 @@ type Warehouse struct {
 	lock    *flock.Flock
 	writing sync.Mutex   // one transaction at a time
 	pages   pageFunction // how DuckDB reads spools
+	convert Convert
 }
 
 // Open locks and opens the working database of o.Target, and makes it when there is none: from the
@@ -91,7 +95,7 @@ func newWarehouse(o Options) (*Warehouse, error) {
 		return nil, err
 	}
 	w := &Warehouse{
-		clock: o.Clock, log: o.Log, target: o.Target, prefix: o.Prefix, zone: o.Zone, state: o.StateDir,
+		clock: o.Clock, log: o.Log, target: o.Target, prefix: o.Prefix, zone: o.Zone, state: o.StateDir, convert: o.Convert,
 		path: filepath.Join(o.StateDir, name+".work.duckdb"), memory: o.Memory, threads: max(o.Threads, 1),
 	}
 	if _, err := databaseName(w.path); err != nil {

@@ -28,6 +28,7 @@ const (
 	exitLogin       = 4
 	exitSource      = 5
 	exitQuota       = 7
+	exitContract    = 8
 	exitBusy        = 9
 	exitMachine     = 10
 	exitInterrupted = 130
@@ -35,7 +36,7 @@ const (
 
 // precedence says which code is reported when several apply. A wrong command line or configuration
 // and an interruption come alone: nothing else is looked at then.
-var precedence = []int{exitInterrupted, exitUsage, exitLogin, exitMachine, exitBusy, exitSource, exitQuota, exitPartial}
+var precedence = []int{exitInterrupted, exitUsage, exitLogin, exitMachine, exitBusy, exitContract, exitSource, exitQuota, exitPartial}
 
 // fault says what a kind of error means to the person who sees it: whose move it is, and which.
 type fault struct {
@@ -111,7 +112,8 @@ var faults = []fault{
 	{is(extract.ErrBreaker), exitPartial, say("run again in an hour: Exact blocks an endpoint after ten errors within one")},
 	{is(extract.ErrUncounted), exitPartial, say("leave --count out: Exact does not say how many records there are")},
 	{is(extract.ErrResume), exitPartial, say("run again: the read begins anew")},
-	{as[*load.TypeChange], exitPartial, say("the rows before must be read again: exactduck sync --full-refresh --streams NAME")},
+	{as[*load.Broken], exitContract, contractHint},
+	{as[*load.TypeChange], exitPartial, say("the keys that are stored do not fit; load into another file (to: duckdb:), or give the stream another name")},
 	{as[*extract.Malformed], exitPartial, say("run again; if it stays, please report it")},
 	{is(extract.ErrForeignHost), exitPartial, say("nothing was sent there; check base_url")},
 	{as[*partial], exitPartial, say("run again; what was read is kept")},
@@ -241,6 +243,20 @@ func bundleHint(err error) string { return find[*auth.BundleError](err).Advice }
 func damagedHint(err error) string {
 	return fmt.Sprintf("move %s away and run again: the published file, if there is one, takes its place, else everything is loaded anew",
 		find[*load.Damaged](err).Path)
+}
+
+// contractHint names the streams whose contracts are broken.
+func contractHint(err error) string {
+	var streams []string
+	if p := find[*partial](err); p != nil {
+		for _, failure := range p.failures {
+			if s := find[*streamError](failure); s != nil && as[*load.Broken](failure) && !slices.Contains(streams, s.stream) {
+				streams = append(streams, s.stream)
+			}
+		}
+	}
+	names := cmp.Or(strings.Join(streams, ","), "NAME")
+	return "nothing of it was applied; look: exactduck schema diff --streams " + names + "\nand take it over: exactduck schema accept " + names
 }
 
 func shrinkHint(err error) string {

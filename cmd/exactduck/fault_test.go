@@ -70,6 +70,7 @@ var expected = map[string]struct {
 	"load.Unnameable": {&load.Unnameable{}, exitUsage},
 	"load.Shrink":     {&load.Shrink{Table: "crm.Accounts"}, exitPartial},
 	"load.Untrue":     {&load.Untrue{Reason: "rows differ"}, exitUsage},
+	"load.Broken":     {&load.Broken{Table: "crm.Accounts"}, exitContract},
 	"load.TypeChange": {&load.TypeChange{}, exitPartial},
 	"spool.Damaged":   {&spool.Damaged{}, exitMachine},
 }

@@ -100,7 +100,7 @@ func (b *books) open(ctx context.Context, p *config.Pipeline, wait bool) (*load.
 func (b *books) options(p *config.Pipeline) load.Options {
 	return load.Options{
 		StateDir: b.config.State(), Target: p.To.DuckDB, Prefix: b.config.Connections[p.From].SchemaPrefix,
-		Zone: b.config.Connections[p.From].ServerTimezone.String(), Clock: b.clock, Log: b.log,
+		Zone: b.config.Connections[p.From].ServerTimezone.String(), Clock: b.clock, Log: b.log, Convert: exactonline.Convert,
 	}
 }
 
@@ -167,7 +167,7 @@ func statusOf(code int) string {
 	switch code {
 	case 0:
 		return "done"
-	case exitPartial, exitQuota:
+	case exitPartial, exitQuota, exitContract:
 		return "partial"
 	case exitInterrupted:
 		return "interrupted"

@@ -229,3 +229,20 @@ func escaped(raw []byte) (uint64, bool) {
 	r, err := strconv.ParseUint(string(raw[2:6]), 16, 32)
 	return r, err == nil
 }
+
+// Convert adds a JSON value as the service writes it, other than null, to a vector, by the rules by
+// which pages are decoded. It tells whether the vector has it now, and whether that is exactly what
+// was written, but for the noise of binary numbers.
+func Convert(v *schema.Vector, value []byte) (added, exact bool) {
+	if len(value) == 0 || jx.DecodeBytes(value).Validate() != nil {
+		return false, false
+	}
+	var d decoder
+	switch d.convert(v, jx.Raw(value)) {
+	case fits:
+		return true, true
+	case rounded:
+		return true, false
+	}
+	return false, false
+}
