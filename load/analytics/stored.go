@@ -96,7 +96,9 @@ func (s stored) readKeys(ctx context.Context, q Querier) error {
 }
 
 func (s stored) readEndpoints(ctx context.Context, q Querier) error {
-	return each(ctx, q, `SELECT DISTINCT prefix, table_name, variant FROM _exactduck.cursors ORDER BY ALL`, func(rows *sql.Rows) error {
+	// The variant that read everything: the one that reads what changed may take turns with it.
+	return each(ctx, q, `SELECT DISTINCT prefix, table_name, coalesce(TRY_CAST(fingerprint AS JSON) ->> '$.variant', variant)
+		FROM _exactduck.cursors ORDER BY ALL`, func(rows *sql.Rows) error {
 		var prefix, name, variant string
 		err := rows.Scan(&prefix, &name, &variant)
 		if t := s[strings.ToLower(name)]; t != nil && !slices.Contains(t.endpoints, variant) {
