@@ -24,8 +24,8 @@ type backfill struct {
 // table equals the source, whatever was changed, inserted and deleted meanwhile.
 func TestBackfillOfManyDays(t *testing.T) {
 	for _, b := range []backfill{
-		{stream: "inventory/StockPositions", path: "sync/Inventory/StockPositions", pages: 1500, size: 10, calls: 200, days: 8, told: true},
-		{stream: "crm/Opportunities", path: "crm/Opportunities", pages: rounds(200, 1500), size: 10, calls: rounds(40, 200), days: rounds(6, 8)},
+		{stream: "inventory/StockPositions", path: "sync/Inventory/StockPositions", pages: rounds(400, 1500), size: 10, calls: rounds(60, 200), days: 8, told: true},
+		{stream: "crm/Opportunities", path: "crm/Opportunities", pages: rounds(130, 1500), size: 10, calls: rounds(30, 200), days: rounds(6, 8)},
 	} {
 		t.Run(b.stream, func(t *testing.T) {
 			w := newWorld(t, t.TempDir(), streamLines(b.stream), sandbox.Options{

@@ -28,7 +28,7 @@ func TestEverythingIsRead(t *testing.T) {
 				names = append(names, s.Name)
 			}
 		}
-		w := newWorld(t, t.TempDir(), streamLines(names...), sandbox.Options{Divisions: 1, Scale: 0.2, MinuteLimit: 10_000})
+		w := newWorld(t, t.TempDir(), streamLines(names...), sandbox.Options{Divisions: 1, Scale: 0.1, MinuteLimit: 10_000})
 		w.pipelineLines = lakeless
 		w.reconfigure(streamLines(names...))
 		w.run(syncOptions{})

@@ -78,7 +78,7 @@ func TestEveryMinuteIsUsed(t *testing.T) {
 	warmUp(t)
 	for _, ahead := range []time.Duration{0, 7300 * time.Millisecond, -41900 * time.Millisecond} {
 		synctest.Test(t, func(t *testing.T) {
-			w := hurried(t, pressing, ahead, sandbox.Options{PageSize: rounds(8, 2)})
+			w := hurried(t, pressing, ahead, sandbox.Options{PageSize: rounds(12, 2)})
 			w.run(syncOptions{})
 			full, refused := minutes(w.wire.calls(0))
 			least := 60
@@ -87,7 +87,7 @@ func TestEveryMinuteIsUsed(t *testing.T) {
 					t.Errorf("%d calls in %s", n, minute)
 				}
 			}
-			if len(refused) > 0 || len(full) < 6 {
+			if len(refused) > 0 || len(full) < 4 {
 				t.Errorf("of %d full minutes were refused: %v", len(full), refused)
 			}
 			t.Logf("Exact's clock %v ahead: %d calls in %d full minutes of two divisions, the least used with %d", ahead, len(w.wire.calls(0)), len(full), least)
@@ -102,7 +102,7 @@ func TestAnotherClientEatsHalf(t *testing.T) {
 	warmUp(t)
 	for _, latency := range []time.Duration{20 * time.Millisecond, 400 * time.Millisecond, 2 * time.Second} {
 		synctest.Test(t, func(t *testing.T) {
-			w := hurried(t, pressing, 3*time.Second, sandbox.Options{PageSize: rounds(8, 2), Others: 30})
+			w := hurried(t, pressing, 3*time.Second, sandbox.Options{PageSize: rounds(12, 2), Others: 30})
 			w.wire.latency = latency
 			w.run(syncOptions{})
 			full, refused := minutes(w.wire.calls(0))
