@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"exactduck/cmd/exactduck/config"
 	"exactduck/extract"
 	"exactduck/load/spool"
 )
@@ -105,6 +106,7 @@ func (t *task) take(file *spool.File) {
 		t.narrowing = nil // it would be undone
 	}
 	t.file, t.table, t.mode, t.from, t.fingerprint, t.historyFrom = file, h.Table, h.Mode, h.From, h.Fingerprint, h.HistoryFrom
+	t.asked = unhashed(h.Table, t.choice.Mask, (&config.Choice{Stream: t.choice.Stream, Types: was.Types}).Table(variantCalled(t.choice.Stream, h.Variant, t.variant)))
 	t.filter, t.since = was.Filter, momentOf(was.Since)
 	if h.Mode == spool.Replace || h.Mode == spool.Window {
 		t.since = momentOf(h.HistoryFrom) // zero: all of the history
@@ -123,6 +125,16 @@ func (t *task) take(file *spool.File) {
 	}
 	// Row versions come in order: a read by them that goes on ends with the latest changes.
 	t.stale = file.Done() || t.variant.Cursor != extract.Versioned
+}
+
+// variantCalled is the variant of a stream with a name, or another where it has none of that.
+func variantCalled(s *extract.Stream, name string, other *extract.Variant) *extract.Variant {
+	for _, v := range s.Variants {
+		if v.Name == name {
+			return v
+		}
+	}
+	return other
 }
 
 // behind are the reads that follow those of an earlier run's reads among tasks which are applied by

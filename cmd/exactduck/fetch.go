@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -152,7 +153,7 @@ func (r *run) spool(ctx context.Context, t *task, over func(*task) bool) error {
 // read is what the source is asked for.
 func (t *task) read() extract.Read {
 	read := extract.Read{
-		Stream: t.choice.Stream.Name, Variant: t.variant, Table: t.table, Scope: t.place.Scope,
+		Stream: t.choice.Stream.Name, Variant: t.variant, Table: cmp.Or(t.asked, t.table), Scope: t.place.Scope,
 		From: t.from, Since: t.since, Filter: t.filter, Also: t.also, Moved: t.place.Epoch != "",
 	}
 	if t.file != nil {
@@ -161,9 +162,12 @@ func (t *task) read() extract.Read {
 	return read
 }
 
-// keep writes a page to disk.
+// keep writes a page to disk, masked.
 func (r *run) keep(ctx context.Context, t *task, page *schema.Page) (err error) {
 	log := r.log.With("stream", t.choice.Stream.Name, "scope", t.place.Scope)
+	if page, err = r.hide(t, page); err != nil {
+		return err
+	}
 	if t.file == nil {
 		log.DebugContext(ctx, "beginning spool", "mode", t.mode)
 		if t.file, err = spool.Create(r.spools, t.header(r.id)); err != nil {
@@ -197,7 +201,7 @@ func (r *run) fallBack(ctx context.Context, t *task) bool {
 	full, more := bothWays(t.choice.Stream, next)
 	t.variant = full
 	r.planner.limit(t, more)
-	t.table, t.fingerprint = t.choice.Table(next), fingerprint(next, t.choice)
+	t.table, t.asked, t.fingerprint = t.choice.Table(next), t.choice.Unmasked(next), fingerprint(next, t.choice)
 	return true
 }
 

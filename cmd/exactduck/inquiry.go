@@ -12,6 +12,7 @@ import (
 
 	"exactduck/cmd/exactduck/config"
 	"exactduck/extract"
+	"exactduck/extract/mask"
 	"exactduck/load"
 	"exactduck/schema"
 )
@@ -27,8 +28,12 @@ type inquiry struct {
 	Filter  string   `json:"filter,omitempty"`
 	Params  string   `json:"params,omitempty"`
 	// Types are the columns of which the type is not the catalogue's.
-	Types   map[string]schema.Type `json:"types,omitempty"`
-	Numbers int                    `json:"numbers"` // the rule by which doubles become amounts
+	Types map[string]schema.Type `json:"types,omitempty"`
+	// Mask are the rules by which values were kept from the disk, and MaskKey what tells the key of the
+	// hashes from another.
+	Mask    mask.Rules `json:"mask,omitempty"`
+	MaskKey string     `json:"mask_key,omitempty"`
+	Numbers int        `json:"numbers"` // the rule by which doubles become amounts
 	// Shape tells the table that came of it from one that a later catalogue makes of the same
 	// words; "": written before there was a Shape, when catalogues had not changed yet.
 	Shape string `json:"shape,omitempty"`
@@ -41,7 +46,7 @@ const numberRule = 1
 func inquire(v *extract.Variant, c *config.Choice) inquiry {
 	i := inquiry{
 		Variant: v.Name, Columns: c.Columns, Without: c.Exclude, Since: moment(c.Since), Filter: c.Filter,
-		Params: v.Query, Numbers: numberRule, Types: c.Types,
+		Params: v.Query, Numbers: numberRule, Types: c.Types, Mask: c.Mask, MaskKey: c.MaskCheck,
 	}
 	if c.Columns != nil && len(c.Columns) == 0 { // keys alone
 		i.Columns = slices.Clone(c.Table(v).Key)
@@ -73,11 +78,13 @@ func (i inquiry) table(v *extract.Variant, s *extract.Stream) *schema.Table {
 	return (&config.Choice{Stream: s, Columns: i.Columns, Exclude: i.Without, Types: i.Types}).Table(v)
 }
 
-func fingerprint(v *extract.Variant, c *config.Choice) string {
+func fingerprint(v *extract.Variant, c *config.Choice) string { return inquire(v, c).text() }
+
+func (i inquiry) text() string {
 	var text strings.Builder
 	to := json.NewEncoder(&text)
 	to.SetEscapeHTML(false) // it is read by people
-	if err := to.Encode(inquire(v, c)); err != nil {
+	if err := to.Encode(i); err != nil {
 		panic(err) // strings and numbers always do
 	}
 	return strings.TrimSpace(text.String())
@@ -117,6 +124,10 @@ func compare(cursor load.Cursor, c *config.Choice, v *extract.Variant) (change, 
 		return wider, nil
 	}
 	drop, more := columnsBetween(was, is, v, c.Stream)
+	table := is.table(v, c.Stream)
+	has := func(column string) bool { return table.Index(column) >= 0 }
+	more = more || unmasks(was, is, has)
+	drop = append(drop, slices.DeleteFunc(bare(was, is), func(name string) bool { return !has(name) })...)
 	later, earlier := sinceBetween(was, is, cursor)
 	n := &narrowing{drop: drop, dated: v.Dated, historyFrom: cursor.HistoryFrom}
 	switch {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"exactduck/extract"
+	"exactduck/extract/mask"
 	"exactduck/load"
 	"exactduck/schema"
 )
@@ -23,7 +24,7 @@ func (r *run) discover(ctx context.Context, tasks []*task) {
 			r.learnt[t.variant.Name] = known
 		}
 		if t.choice.Columns == nil { // who names columns wants no others
-			t.also = known.Properties
+			t.also = slices.DeleteFunc(slices.Clone(known.Properties), func(p string) bool { return t.choice.Mask.Of(p) == mask.Drop })
 		}
 	}
 }

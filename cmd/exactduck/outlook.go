@@ -55,7 +55,11 @@ const (
 // outlook makes the plan of one pipeline. It costs the call for the divisions, and with count one for
 // each read of unknown size.
 func (b *books) outlook(ctx context.Context, p *config.Pipeline, o syncOptions, count bool) (*outlook, error) {
-	choices, err := choose(p, o.streams)
+	choices, _, err := b.masked(p)
+	if err != nil {
+		return nil, err
+	}
+	choices, err = among(p, choices, o.streams)
 	if err != nil {
 		return nil, err
 	}

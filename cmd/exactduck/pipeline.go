@@ -26,6 +26,8 @@ type books struct {
 	dial  func(ctx context.Context, connection string, division schema.Scope) (*connection, error)
 	clock func() time.Time
 	log   *slog.Logger
+	// getenv finds a variable of the environment; nil: os.LookupEnv.
+	getenv func(string) (string, bool)
 	// watch is asked for something that follows a run, and for how to end that; nil: nobody watches.
 	watch func(left func() string) (tell func(progress), done func())
 }
@@ -48,7 +50,11 @@ type synced struct {
 
 // sync runs one pipeline once. The result is of use even when there is an error.
 func (b *books) sync(ctx context.Context, p *config.Pipeline, o syncOptions) (synced, error) {
-	choices, err := choose(p, o.streams)
+	all, masks, err := b.masked(p)
+	if err != nil {
+		return synced{}, err
+	}
+	choices, err := among(p, all, o.streams)
 	if err != nil {
 		return synced{}, err
 	}
@@ -57,16 +63,19 @@ func (b *books) sync(ctx context.Context, p *config.Pipeline, o syncOptions) (sy
 		return synced{}, err
 	}
 	defer warehouse.Close() // a second Close does nothing; this one is for the ways out in between
-	cursors, err := warehouse.Cursors(ctx)
-	if err != nil {
-		return synced{}, err
-	}
 	record, err := runs.Create(b.records(), runs.Record{ID: runID(b.clock()), Pipeline: p.Name(), Started: b.clock()})
 	if err != nil {
 		return synced{}, err
 	}
-	r := &run{record: record, warehouse: warehouse, calls: func() int { return 0 }}
-	known, err := warehouse.Divisions(ctx)
+	r := &run{record: record, warehouse: warehouse, masks: masks, calls: func() int { return 0 }}
+	if err := b.conceal(ctx, warehouse, p, all, record.Record().ID); err != nil {
+		return b.conclude(ctx, r, err)
+	}
+	cursors, err := warehouse.Cursors(ctx)
+	var known []load.Division
+	if err == nil {
+		known, err = warehouse.Divisions(ctx)
+	}
 	var c *connection
 	if err == nil {
 		c, err = b.dial(ctx, p.From, someDivision(known, cursors))
@@ -178,8 +187,16 @@ func statusOf(code int) string {
 // choose are the streams of the pipeline, or of them those that the command line names.
 func choose(p *config.Pipeline, only []string) ([]*config.Choice, error) {
 	choices, err := p.Choices(catalogue)
-	if err != nil || len(only) == 0 {
-		return choices, err
+	if err != nil {
+		return nil, err
+	}
+	return among(p, choices, only)
+}
+
+// among are those of the streams of a pipeline that the command line names; all when it names none.
+func among(p *config.Pipeline, choices []*config.Choice, only []string) ([]*config.Choice, error) {
+	if len(only) == 0 {
+		return choices, nil
 	}
 	wanted := map[string]bool{}
 	for _, pattern := range only {
@@ -196,7 +213,7 @@ func choose(p *config.Pipeline, only []string) ([]*config.Choice, error) {
 			return nil, &notInPipeline{pattern, p.Name()}
 		}
 	}
-	return slices.DeleteFunc(choices, func(c *config.Choice) bool { return !wanted[c.Stream.Name] }), nil
+	return slices.DeleteFunc(slices.Clone(choices), func(c *config.Choice) bool { return !wanted[c.Stream.Name] }), nil
 }
 
 // notInPipeline says that --streams names something that the pipeline does not read.

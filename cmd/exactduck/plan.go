@@ -25,7 +25,8 @@ type task struct {
 	choice      *config.Choice
 	place       extract.Place
 	variant     *extract.Variant
-	table       *schema.Table
+	table       *schema.Table // of what is kept
+	asked       *schema.Table // what to ask for, where that is another; nil: table
 	mode        spool.Mode
 	from        schema.Position
 	since       time.Time // modified at or after; zero: no limit
@@ -114,7 +115,7 @@ func (p *planner) read(c *config.Choice, place extract.Place) *task {
 	cursor, known := p.cursors[streamScope{c.Stream.Name, place.Scope}]
 	full, more := ways(c, inquiryOf(cursor.Fingerprint).Variant)
 	t := &task{choice: c, place: place, variant: full, mode: spool.Replace, since: c.Since, filter: c.Filter}
-	t.table = c.Table(full)
+	t.table, t.asked = c.Table(full), c.Unmasked(full)
 	t.fingerprint = fingerprint(full, c)
 	t.historyFrom = moment(t.since)
 	becomes, cut := compare(cursor, c, full)

@@ -26,6 +26,7 @@ type run struct {
 	forecast  *forecast
 	pipeline  *config.Pipeline
 	choices   []*config.Choice
+	masks     masks
 	only      []string                   // of the divisions; empty: all of the pipeline
 	atOnce    int                        // divisions
 	spools    string                     // where they lie

@@ -225,6 +225,7 @@ func (k *checker) pipeline(name string, p *Pipeline) {
 	k.streams(at.to("streams"), p)
 	k.contract(at.to("contract"), p.Contract)
 	k.pipelineNumbers(at.to("numbers"), p)
+	k.checkMasks(at, p)
 	k.target(at.to("to"), p)
 	if p.Deletes != "hard" && p.Deletes != "soft" {
 		k.report(at.to("deletes"), "write deletes: hard or deletes: soft", "%q is not known", p.Deletes)

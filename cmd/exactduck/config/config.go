@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"exactduck/extract/mask"
 )
 
 // Config is one checked pipelines.yaml. The fields are the keys of the file.
@@ -107,6 +109,15 @@ type Pipeline struct {
 	// (DECIMAL(18,4)) or double. Default: amounts of money are decimal, the rest double. Another way
 	// converts what is stored, and is a full reload.
 	Numbers map[string]string `yaml:"numbers"`
+	// Mask keeps the values of properties from every disk, in all streams of the pipeline and whether
+	// they have a column or not: hash puts a keyed hash in their place, drop leaves them out. Not for
+	// keys and cursors. Default: none. A new rule empties what is stored, in the working database, the
+	// published file and the lake, and removes older snapshots and files; for a hash, and when a rule is
+	// removed, what it concerns is a full reload.
+	Mask mask.Rules `yaml:"mask"`
+	// MaskKey is the key of the hashes, at least 16 characters: ${VARIABLE} or file:PATH, and never the
+	// key itself. Required with a hash. Another key hashes anew: as with a new rule.
+	MaskKey Secret `yaml:"mask_key"`
 	// SweepEvery is how often streams without a deletion feed are compared key by key with the
 	// source. Default 7d. Sweeps cost calls.
 	SweepEvery Duration `yaml:"sweep_every"`

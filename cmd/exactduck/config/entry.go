@@ -1,5 +1,7 @@
 package config
 
+import "exactduck/extract/mask"
+
 // Stream is one entry of a pipeline's streams. What it does not say comes from [Defaults].
 type Stream struct {
 	// Stream is the name or pattern; sync/, bulk/ or standard/ before it forces that variant.
@@ -30,6 +32,8 @@ type Stream struct {
 	Contract Contract `yaml:"contract"`
 	// Numbers is the pipeline's numbers for this stream, by column.
 	Numbers map[string]string `yaml:"numbers"`
+	// Mask holds more rules of the pipeline's mask, for this entry; they win over the pipeline's.
+	Mask mask.Rules `yaml:"mask"`
 	// Priority puts a stream before others when calls are short: -100 to 100, the higher the
 	// earlier. Default 0.
 	Priority *int `yaml:"priority"`
@@ -67,13 +71,14 @@ type Stream struct {
 // Defaults are what entries of a pipeline's streams do not say themselves. Each key means what it
 // means in [Stream].
 type Defaults struct {
-	Since            Date     `yaml:"since"`
-	ExcludeColumns   []string `yaml:"exclude_columns"`
-	Priority         *int     `yaml:"priority"`
-	Contract         Contract `yaml:"contract"`
-	SweepEvery       Duration `yaml:"sweep_every"`
-	MaxAge           Duration `yaml:"max_age"`
-	DeleteWithHeader *bool    `yaml:"delete_with_header"`
+	Since            Date       `yaml:"since"`
+	ExcludeColumns   []string   `yaml:"exclude_columns"`
+	Mask             mask.Rules `yaml:"mask"`
+	Priority         *int       `yaml:"priority"`
+	Contract         Contract   `yaml:"contract"`
+	SweepEvery       Duration   `yaml:"sweep_every"`
+	MaxAge           Duration   `yaml:"max_age"`
+	DeleteWithHeader *bool      `yaml:"delete_with_header"`
 }
 
 // Definition is an endpoint that the catalogue lacks, as an entry describes it; see [Stream].

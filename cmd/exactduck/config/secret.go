@@ -87,11 +87,18 @@ func (c *Config) TokenKey(connection string, lookup func(string) (string, bool))
 }
 
 func (c *Config) resolve(connection, key string, s Secret, lookup func(string) (string, bool)) (string, error) {
-	at := c.source.value("connections", connection, key)
-	failure := &SecretError{
-		Path: c.source.name, Line: at.line, Column: at.column,
-		Key: "connections." + connection + "." + key,
-	}
+	return c.resolveAt(s, lookup, "connections", connection, key)
+}
+
+// secretFailure is an error about the secret at a place in the file.
+func (c *Config) secretFailure(at ...any) *SecretError {
+	where := c.source.value(at...)
+	return &SecretError{Path: c.source.name, Line: where.line, Column: where.column, Key: path(at).String()}
+}
+
+// resolveAt finds the secret that stands at a place in the file.
+func (c *Config) resolveAt(s Secret, lookup func(string) (string, bool), at ...any) (string, error) {
+	failure := c.secretFailure(at...)
 	if name := variable.FindStringSubmatch(string(s)); name != nil {
 		value, ok := lookup(name[1])
 		if value = strings.TrimSpace(value); ok && value != "" {

@@ -91,7 +91,7 @@ func (s *source) excerpt(at place) string {
 		return ""
 	}
 	line := strings.TrimRight(s.lines[at.line-1], "\r\n")
-	for _, word := range []string{"secret", "password", "token"} {
+	for _, word := range []string{"secret", "password", "token", "mask_key"} {
 		if strings.Contains(strings.ToLower(line), word) {
 			line, _, _ = strings.Cut(line, ":")
 			line += ": …"

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"exactduck/extract"
+	"exactduck/extract/mask"
 	"exactduck/schema"
 )
 
@@ -47,6 +48,11 @@ type Choice struct {
 	Types map[string]schema.Type
 	// Contract says what becomes of a change of shape; never empty.
 	Contract Contract
+	// Mask are the rules by which values are kept from the disk; nil: there are none.
+	Mask mask.Rules
+	// MaskCheck is what [mask.Check] makes of the key of the hashes, where there are any. Whoever has the
+	// key sets it.
+	MaskCheck string
 	// Filter keeps the rows of which it is true; "": all.
 	Filter string
 	// Priority is the higher the earlier the stream is to be read.
@@ -67,7 +73,10 @@ func (c *Choice) Named() bool { return c.exact }
 // Table is the table of a variant of the stream with the chosen columns. Key and version are always
 // among them, and so is the column that dates rows where that is the cursor. The key of the header
 // comes with columns that are named, so that lines can follow it.
-func (c *Choice) Table(v *extract.Variant) *schema.Table {
+func (c *Choice) Table(v *extract.Variant) *schema.Table { return c.Mask.Table(c.table(v)) }
+
+// table is what [Choice.Table] is without masks.
+func (c *Choice) table(v *extract.Variant) *schema.Table {
 	t := c.shaped(v.Table)
 	if c.Columns == nil && len(c.Exclude) == 0 {
 		return t
@@ -131,6 +140,7 @@ func (p *Pipeline) choices(s *Stream, c Catalogue) ([]*Choice, error) {
 	for _, choice := range list {
 		p.fill(choice, s)
 		p.retype(choice, s, c)
+		choice.Mask = p.masks(choice, s)
 	}
 	return list, nil
 }
