@@ -39,7 +39,7 @@ func (w *Warehouse) Balanced(ctx context.Context, lines, balances Inspected, swe
 	steady := map[schema.Scope]bool{}
 	for scope, read := range balances.Scopes {
 		if whole := lines.Scopes[scope]; !whole.IsZero() && !read.IsZero() {
-			steady[scope] = changed[scope].Before(read) && swept[scope].Before(read)
+			steady[scope] = !changed[scope].After(read) && !swept[scope].After(read)
 		}
 	}
 	return steady, rows.Err()
@@ -70,8 +70,8 @@ func (w *Warehouse) balancing(ctx context.Context, lines, balances Inspected) (*
 		}
 	}
 	l, b := i.streams[lines.Stream], i.streams[balances.Stream]
-	if l == nil || b == nil || !l.has("GLAccount", "FinancialYear", "FinancialPeriod", "AmountDC", "Type", "Status") ||
-		!b.has("GLAccount", "GLAccountCode", "ReportingYear", "ReportingPeriod", "Amount", "Type", "Status") {
+	if l == nil || b == nil || !l.adds("GLAccount", "FinancialYear", "FinancialPeriod", "AmountDC", "Type", "Status") ||
+		!b.adds("GLAccount", "ReportingYear", "ReportingPeriod", "Amount", "Type", "Status") || !b.has("GLAccountCode") {
 		return nil, nil
 	}
 	return i, nil

@@ -23,6 +23,8 @@ type Inspected struct {
 	// Scopes are those that are looked at. Of one that holds all rows that there are at the source it
 	// says when they were last read; of others it is the zero time.
 	Scopes map[schema.Scope]time.Time
+	// Aside says that the stream is only there to tell what the others name.
+	Aside bool
 }
 
 // Flaw is something about stored rows that can be seen without asking the source.
@@ -62,20 +64,27 @@ func flawQuery(kind string) string {
 // reference says that a column of one stream names rows of another by a column of theirs; "": the key.
 type reference struct{ stream, column, other, key string }
 
-// references are those of flaws/references.txt, and which column joins header and lines of the streams
-// that have both.
-func references() (all []reference, headed map[string]string) {
+// pairing says by which column header and lines of one stream belong together, and of which rows: those
+// with some values of another column; "": of all.
+type pairing struct {
+	column, only string
+	values       []string
+}
+
+// references are those of flaws/references.txt, and how header and lines are joined of the streams that
+// have both.
+func references() (all []reference, headed map[string]pairing) {
 	file, err := flawFiles.Open("flaws/references.txt")
 	if err != nil {
 		panic(err) // it is compiled in
 	}
-	headed = map[string]string{}
+	headed = map[string]pairing{}
 	for lines := bufio.NewScanner(file); lines.Scan(); {
 		text, _, _ := strings.Cut(lines.Text(), "#")
 		switch words := append(strings.Fields(text), ""); {
 		case len(words) < 4:
 		case words[0] == "headed":
-			headed[words[1]] = words[2]
+			headed[words[1]] = pairing{words[2], words[3], words[min(4, len(words)-1) : len(words)-1]}
 		default:
 			all = append(all, reference{words[0], words[1], words[2], words[3]})
 		}
@@ -94,7 +103,7 @@ func (w *Warehouse) Flaws(ctx context.Context, streams []Inspected) ([]Flaw, err
 		}
 	}
 	for _, s := range streams {
-		if at := i.streams[s.Stream]; at != nil {
+		if at := i.streams[s.Stream]; at != nil && !s.Aside {
 			if err := i.look(ctx, at); err != nil {
 				return nil, fmt.Errorf("look at %s: %w", s.Stream, err)
 			}
@@ -144,6 +153,14 @@ func (s *inspected) has(columns ...string) bool {
 	})
 }
 
+// adds tells whether there are such columns of numbers or keys; of hashes there is nothing to add up.
+func (s *inspected) adds(columns ...string) bool {
+	return s.has(columns...) && !slices.ContainsFunc(columns, func(name string) bool {
+		f, _ := find(s.stored, name)
+		return f.kind == schema.Varchar.String()
+	})
+}
+
 func (i *inspection) look(ctx context.Context, s *inspected) error {
 	for _, kind := range []string{Doubled, Keyless, Misfit} {
 		if kind != Misfit && len(s.Table.Key) == 0 {
@@ -166,23 +183,28 @@ func (i *inspection) look(ctx context.Context, s *inspected) error {
 			return err
 		}
 	}
-	if column := headed[s.Stream]; column != "" && s.has(column, "LineNumber") {
-		f := Flaw{Kind: "headless", Stream: s.Stream, Column: column, Other: s.Stream}
-		if err := i.run(ctx, f, i.fill(s, map[string]string{"column": identifier(column)}), nil, s.whole()); err != nil {
+	if j := headed[s.Stream]; j.column != "" && s.has(j.column) && s.adds("LineNumber") && (j.only == "" || s.adds(j.only)) {
+		f := Flaw{Kind: Headless, Stream: s.Stream, Column: j.column, Other: s.Stream}
+		if err := i.run(ctx, f, i.fill(s, map[string]string{"column": identifier(j.column), "held": j.held()}), nil, s.whole()); err != nil {
 			return err
 		}
 	}
-	if s.Stream == ledger && s.has("EntryID", "AmountDC", "Type", "Status") {
+	if s.Stream == ledger && s.adds("EntryID", "AmountDC", "Type", "Status") {
 		return i.run(ctx, Flaw{Kind: Unbalanced, Stream: s.Stream, Other: s.Stream}, i.fill(s, nil), nil, s.whole())
 	}
 	return nil
 }
 
-// The streams whose figures are compared.
-const (
-	ledger   = "financial/TransactionLines"
-	reported = "financial/ReportingBalance"
-)
+// held is true of the rows t that are joined.
+func (j pairing) held() string {
+	if j.only == "" {
+		return "true"
+	}
+	return "t." + identifier(j.only) + " IN (" + strings.Join(j.values, ", ") + ")"
+}
+
+// ledger is the stream whose entries add up to zero.
+const ledger = "financial/TransactionLines"
 
 // whole is the stream in the scopes that hold all rows only.
 func (s *inspected) whole() *inspected {
@@ -206,7 +228,9 @@ func (i *inspection) follow(ctx context.Context, s *inspected, r reference, kind
 	if key == "" && len(other.Table.Key) == 1 {
 		key = other.Table.Key[0]
 	}
-	if key == "" || !other.has(key) {
+	mine, _ := find(s.stored, r.column)
+	theirs, _ := find(other.stored, key)
+	if key == "" || !other.has(key) || mine.kind != theirs.kind { // only one of them is hashed
 		return nil
 	}
 	scopes, reads := []string{}, []time.Time{}

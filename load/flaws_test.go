@@ -141,7 +141,7 @@ func TestFlawsOfBooks(t *testing.T) {
 	b.apply("r2", read{table: deletions, scope: "7", mode: spool.Merge, rows: [][]any{{30, 7, id(52)}}})
 	b.expectFlaws(found[1:], all()...)
 	execute(t, b.Warehouse, "UPDATE financial.TransactionLines SET Type = 3000 WHERE Timestamp = 5") // a budget
-	b.expectFlaws(found[1:2], all()...)
+	b.expectFlaws(nil, all()...)
 }
 
 func TestLinesWithoutHeader(t *testing.T) {
@@ -186,10 +186,12 @@ func TestSumsAgainstBalances(t *testing.T) {
 		}
 	}
 	steady(true)
+	b.tick()
 	b.apply("r2", read{table: deletions, scope: "7", mode: spool.Merge, rows: [][]any{{30, 1, id(40)}}})
 	steady(false)
 	r.Scopes["7"] = b.tick()
 	steady(true)
+	b.tick()
 	b.apply("r3", read{table: bookings, scope: "7", mode: spool.Merge, rows: [][]any{line(6, 102, 0, 50, 0)}})
 	steady(false)
 	r.Scopes["7"] = b.tick()
@@ -201,7 +203,7 @@ func TestSumsAgainstBalances(t *testing.T) {
 
 func TestReferencesAreRead(t *testing.T) {
 	all, headed := references()
-	if len(all) < 20 || headed[ledger] != "EntryID" || all[0] != (reference{"crm/Contacts", "Account", "crm/Accounts", ""}) {
+	if len(all) < 20 || headed[ledger].held() != `t."Type" IN (20, 21, 30, 31, 40)` || headed["salesinvoice/SalesInvoicesSync"].held() != "true" || all[0] != (reference{"crm/Contacts", "Account", "crm/Accounts", ""}) {
 		t.Errorf("%v, %v", all, headed)
 	}
 }

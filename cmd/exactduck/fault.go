@@ -27,6 +27,7 @@ const (
 	exitPartial     = 3
 	exitLogin       = 4
 	exitSource      = 5
+	exitDifferent   = 6
 	exitQuota       = 7
 	exitContract    = 8
 	exitBusy        = 9
@@ -36,7 +37,7 @@ const (
 
 // precedence says which code is reported when several apply. A wrong command line or configuration
 // and an interruption come alone: nothing else is looked at then.
-var precedence = []int{exitInterrupted, exitUsage, exitLogin, exitMachine, exitBusy, exitContract, exitSource, exitQuota, exitPartial}
+var precedence = []int{exitInterrupted, exitUsage, exitLogin, exitMachine, exitBusy, exitContract, exitSource, exitQuota, exitPartial, exitDifferent}
 
 // fault says what a kind of error means to the person who sees it: whose move it is, and which.
 type fault struct {
@@ -117,6 +118,8 @@ var faults = []fault{
 	{as[*extract.Malformed], exitPartial, say("run again; if it stays, please report it")},
 	{is(extract.ErrForeignHost), exitPartial, say("nothing was sent there; check base_url")},
 	{as[*partial], exitPartial, say("run again; what was read is kept")},
+
+	{as[*different], exitDifferent, differentHint},
 }
 
 // as matches an error type anywhere in the tree of an error.

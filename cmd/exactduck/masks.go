@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -157,10 +158,11 @@ func (b *books) dropBareSpools(ctx context.Context, p *config.Pipeline, choices 
 		wanted[c.Stream.Name] = inquire(c.Stream.Variants[0], c)
 	}
 	paths, err := spool.List(b.spools(p))
-	if err != nil {
+	aside, asideErr := spool.List(b.comparisons(p))
+	if err := errors.Join(err, asideErr); err != nil {
 		return err
 	}
-	for _, path := range paths {
+	for _, path := range append(paths, aside...) {
 		file, err := spool.Open(path)
 		if err != nil {
 			return err

@@ -67,12 +67,16 @@ func (e *partial) Unwrap() []error {
 	return telling
 }
 
-// outcome is nil when everything was read, or one error that tells of every failure.
+// outcome is nil when everything was read and is as it should be, or one error that tells of every failure.
 func (r *run) outcome() error {
 	if len(r.failures) == 0 {
-		return nil
+		return r.verdict
 	}
-	return &partial{failures: r.failures, of: r.reads}
+	failed := &partial{failures: r.failures, of: r.reads}
+	if r.verdict != nil {
+		return errors.Join(failed, r.verdict)
+	}
+	return failed
 }
 
 // postponed reports that there are no calls left for a read, which is no fault of its own.

@@ -50,6 +50,11 @@ type synced struct {
 
 // sync runs one pipeline once. The result is of use even when there is an error.
 func (b *books) sync(ctx context.Context, p *config.Pipeline, o syncOptions) (synced, error) {
+	return b.pass(ctx, p, o, (*run).do)
+}
+
+// pass holds the warehouse of a pipeline while do makes a run.
+func (b *books) pass(ctx context.Context, p *config.Pipeline, o syncOptions, do func(*run, context.Context) error) (synced, error) {
 	all, masks, err := b.masked(p)
 	if err != nil {
 		return synced{}, err
@@ -84,19 +89,19 @@ func (b *books) sync(ctx context.Context, p *config.Pipeline, o syncOptions) (sy
 		err = b.prepare(ctx, r, p, o, choices, cursors, c)
 	}
 	if err == nil {
-		err = b.watched(ctx, r, c)
+		err = b.watched(ctx, r, c, do)
 	}
 	return b.conclude(ctx, r, err)
 }
 
 // watched makes the run while somebody may follow it.
-func (b *books) watched(ctx context.Context, r *run, c *connection) error {
+func (b *books) watched(ctx context.Context, r *run, c *connection, do func(*run, context.Context) error) error {
 	if b.watch != nil {
 		tell, done := b.watch(c.left)
 		defer done()
 		r.tell = tell
 	}
-	return r.do(ctx)
+	return do(r, ctx)
 }
 
 func (b *books) open(ctx context.Context, p *config.Pipeline, wait bool) (*load.Warehouse, error) {
@@ -128,7 +133,7 @@ func (b *books) prepare(ctx context.Context, r *run, p *config.Pipeline, o syncO
 		other := b.config.Pipelines[name]
 		return other != nil && other.To.DuckDB == p.To.DuckDB
 	}
-	r.target = load.Target{DuckDB: p.To.DuckDB, Parquet: p.To.Parquet, Keep: 2, RunID: r.id}
+	r.target = target(p, r.id)
 	if err := named(choices, o.accept, r.accept); err != nil {
 		return err
 	}
@@ -137,6 +142,11 @@ func (b *books) prepare(ctx context.Context, r *run, p *config.Pipeline, o syncO
 	}
 	r.ours, err = streamsOf(p)
 	return err
+}
+
+// target is where a pipeline publishes to.
+func target(p *config.Pipeline, run string) load.Target {
+	return load.Target{DuckDB: p.To.DuckDB, Parquet: p.To.Parquet, Keep: 2, RunID: run}
 }
 
 // named adds the streams with these names.
@@ -178,6 +188,8 @@ func statusOf(code int) string {
 		return "done"
 	case exitPartial, exitQuota, exitContract:
 		return "partial"
+	case exitDifferent:
+		return "done"
 	case exitInterrupted:
 		return "interrupted"
 	}

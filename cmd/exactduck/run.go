@@ -54,6 +54,7 @@ type run struct {
 	left      []*spool.File             // spools of earlier runs that await their turn
 	reads     int                       // that were to be made
 	failures  []error
+	verdict   error // on the rows, of a verification
 	published load.Published
 }
 
@@ -66,6 +67,15 @@ func (r *run) do(ctx context.Context) error {
 	}
 	tasks := r.announce(ctx, census, r.planner.reads(r.choices, census.chosen))
 	r.askAgain(ctx, tasks)
+	if err := r.bring(ctx, tasks); err != nil {
+		return err
+	}
+	return r.finish(ctx, tasks)
+}
+
+// bring brings the warehouse up to date with the reads, with the deletions of their divisions and the
+// sweeps that are due.
+func (r *run) bring(ctx context.Context, tasks []*task) error {
 	if err := r.adopt(ctx, tasks); err != nil {
 		return err
 	}
@@ -91,7 +101,7 @@ func (r *run) do(ctx context.Context) error {
 			return err
 		}
 	}
-	return r.finish(ctx, tasks)
+	return nil
 }
 
 // finish publishes what is complete, and tells what became of the run.

@@ -133,7 +133,7 @@ func pipelineStatus(ctx context.Context, p *config.Pipeline, records []runs.Reco
 			of.LastRun = r
 		}
 		for _, l := range r.Streams {
-			if l.Mode != "sweep" && l.Mode != "window" && l.Mode != modeNarrow {
+			if !slices.Contains([]string{"sweep", "window", "keys", "rows", modeNarrow}, l.Mode) {
 				known[key(l)] = older(known[key(l)], l)
 			}
 		}

@@ -3,13 +3,13 @@
 -- told apart by type, status, cost centre and cost unit too: they are added up.
 WITH booked AS (
 	SELECT t.{scope} AS scope, t.GLAccount AS account, coalesce(t.FinancialYear, 0) AS year, coalesce(t.FinancialPeriod, 0) AS period,
-		sum(t.AmountDC) AS amount
+		sum(t.AmountDC::DECIMAL(18, 4)) AS amount
 	FROM {table} t
 	WHERE t._deleted_at IS NULL AND t.Type IS DISTINCT FROM 3000 AND t.Status IS DISTINCT FROM 5 AND t.Status IS DISTINCT FROM 10
 	GROUP BY ALL
 ), reported AS (
 	SELECT r.{otherscope} AS scope, r.GLAccount AS account, coalesce(r.ReportingYear, 0) AS year, coalesce(r.ReportingPeriod, 0) AS period,
-		sum(r.Amount) AS amount
+		sum(r.Amount::DECIMAL(18, 4)) AS amount
 	FROM {other} r
 	WHERE r._deleted_at IS NULL AND r.Type IS DISTINCT FROM 3000 AND r.Status IS DISTINCT FROM 5 AND r.Status IS DISTINCT FROM 10
 	GROUP BY ALL

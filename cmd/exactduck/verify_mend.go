@@ -1,0 +1,162 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"exactduck/load"
+)
+
+// mend reads anew what differs, and looks again. What the second look does not find any more is mended.
+func (v *verification) mend(ctx context.Context) error {
+	reload, err := v.dedupe(ctx)
+	if err != nil {
+		return err
+	}
+	bad := map[streamScope]bool{}
+	for i := range v.found {
+		if f := &v.found[i]; f.bad() {
+			bad[f.culprit()] = true
+			if f.Kind != load.Doubled {
+				reload[f.culprit()] = true
+			}
+		}
+	}
+	if len(bad) == 0 {
+		return nil
+	}
+	if err := v.reload(ctx, reload); err != nil {
+		return err
+	}
+	again, err := v.look(ctx, v.reread)
+	if err != nil {
+		return err
+	}
+	v.found = v.mended(again)
+	return nil
+}
+
+// dedupe leaves one row of each key, and tells where it is not certain that it is the right one.
+func (v *verification) dedupe(ctx context.Context) (unlike map[streamScope]bool, err error) {
+	unlike = map[streamScope]bool{}
+	for i := range v.found {
+		f := &v.found[i]
+		t := v.fresh[f.at()]
+		if f.Kind != load.Doubled || t == nil {
+			continue
+		}
+		n, differed, err := v.warehouse.RemoveDoubles(ctx, t.table, f.Scope)
+		if err != nil {
+			return nil, err
+		}
+		v.log.InfoContext(ctx, "removed rows that were there more than once", "stream", f.Stream, "scope", f.Scope, "rows", n)
+		if differed {
+			unlike[f.at()] = true
+		}
+	}
+	return unlike, nil
+}
+
+// reload reads streams from their beginning, in the place of what is stored.
+func (v *verification) reload(ctx context.Context, which map[streamScope]bool) error {
+	var firsts []*task
+	for at := range which {
+		t := v.fresh[at]
+		if t == nil { // it is not among those that this verification may read
+			continue
+		}
+		if err := v.warehouse.ResetCursor(ctx, at.stream, at.scope); err != nil {
+			return err
+		}
+		firsts = append(firsts, t)
+	}
+	cursors, err := v.warehouse.Cursors(ctx)
+	if err != nil {
+		return err
+	}
+	p := newPlanner(v.clock(), cursors, v.planner.feed)
+	var reads []*task
+	for _, first := range firsts {
+		t := p.read(first.choice, first.place)
+		t.also = first.also
+		reads = append(reads, t)
+	}
+	slices.SortFunc(reads, inTurn)
+	v.forecast.estimate(reads)
+	calls := 0
+	for _, t := range reads {
+		calls += max(t.expected, t.least)
+	}
+	if len(reads) > 0 {
+		v.hint("%s: reading %s takes about %d calls", v.pipeline.Name(), counting(int64(len(reads)), "stream", "again"), calls)
+	}
+	if err := v.read(ctx, reads); err != nil {
+		return err
+	}
+	for _, t := range reads {
+		if t.done && t.err == nil {
+			v.reread[placeOf(t)] = t
+			delete(v.compared, placeOf(t))
+		}
+	}
+	return v.catchUp(ctx, slices.Collect(maps.Values(v.reread)))
+}
+
+// mended is what was found, with what the second look says of it.
+func (v *verification) mended(again []finding) []finding {
+	still := map[string]finding{}
+	for _, f := range again {
+		if f.bad() || f.Result == resultSource {
+			still[kindOf(f)] = f
+		}
+	}
+	var all []finding
+	for _, f := range v.found {
+		if !f.bad() {
+			all = append(all, f)
+			continue
+		}
+		t := v.reread[f.culprit()]
+		now, found := still[kindOf(f)]
+		switch {
+		case found && t != nil:
+			f = now
+		case found || t == nil && f.Kind != load.Doubled:
+			f.Detail += "; it could not be read again"
+		default:
+			f.Result, f.Advice = resultMended, ""
+			f.Detail += "; " + repairedInWords(t)
+		}
+		all = append(all, f)
+	}
+	return all
+}
+
+// kindOf is what two findings share that are about the same rows in the same way.
+func kindOf(f finding) string {
+	kind := f.Kind
+	if kind == checkKeys || kind == checkContent {
+		kind = checkCount
+	}
+	return fmt.Sprintf("%q", []any{f.Stream, f.Scope, kind, f.about})
+}
+
+func repairedInWords(t *task) string {
+	if t == nil {
+		return "one of each was left"
+	}
+	var parts []string
+	for _, p := range []struct {
+		n    int64
+		what string
+	}{{t.said.Inserted, "inserted"}, {t.said.Updated, "updated"}, {t.said.Deleted, "deleted"}} {
+		if p.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))
+		}
+	}
+	return "read again: " + cmp.Or(strings.Join(parts, ", "), "nothing differed")
+}

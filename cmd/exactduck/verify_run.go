@@ -1,0 +1,289 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"exactduck/cmd/exactduck/config"
+	"exactduck/extract"
+	"exactduck/load"
+	"exactduck/schema"
+)
+
+// verifyOptions are what the command line says about a verification.
+type verifyOptions struct {
+	syncOptions
+	keys, deep, repair, offline bool
+	say                         func(text string) // to whoever waits; may be nil
+}
+
+// verified is what became of a verification.
+type verified struct {
+	RunID     string         `json:"run_id"`
+	Pipeline  string         `json:"pipeline"`
+	Calls     int            `json:"calls"`
+	Checks    []load.Check   `json:"checks"`
+	Published load.Published `json:"published"`
+	warnings  []string
+}
+
+// verification compares what is stored with itself and with the source. It begins as a run of the
+// streams that go on from a cursor, so that what has changed since is no difference, and it finds
+// differences in an order in which each look costs no more than it must: what is stored, counts,
+// keys or rows of what is suspect, sums.
+type verification struct {
+	*run
+	o       verifyOptions
+	every   []*config.Choice // of the pipeline
+	places  []extract.Place
+	before  map[string]load.Check // what the last verification found, by what is looked at
+	fresh   map[streamScope]*task // what was brought up to date
+	compare string                // where reads lie that are only compared
+	found   []finding
+
+	compared map[streamScope]load.Compared
+	level    map[streamScope]string // by what it was compared: checkKeys or checkContent
+	reread   map[streamScope]*task  // what was mended by reading it again
+	even     map[schema.Scope]bool  // whose ledger adds up to what the balances say
+	failing  sync.Mutex             // of run.failures
+}
+
+// verify verifies one pipeline. The result is of use even when there is an error.
+func (b *books) verify(ctx context.Context, p *config.Pipeline, o verifyOptions) (verified, error) {
+	if o.offline {
+		return b.inspect(ctx, p, o)
+	}
+	every, _, err := b.masked(p)
+	if err != nil {
+		return verified{Pipeline: p.Name()}, err
+	}
+	v := &verification{o: o, every: every, compare: b.comparisons(p)}
+	result, err := b.pass(ctx, p, o.syncOptions, func(r *run, ctx context.Context) error {
+		v.run = r
+		return v.do(ctx)
+	})
+	done := verified{
+		RunID: result.ID, Pipeline: p.Name(), Calls: result.Calls, Published: result.Published, warnings: result.Warnings,
+		Checks: checksOf(v.found),
+	}
+	return done, err
+}
+
+func checksOf(found []finding) []load.Check {
+	all := make([]load.Check, len(found))
+	for i, f := range found {
+		all[i] = f.Check
+	}
+	return all
+}
+
+// do makes the verification.
+func (v *verification) do(ctx context.Context) error {
+	census, err := v.meet(ctx)
+	if err != nil {
+		return err
+	}
+	v.places = census.chosen
+	if err := v.recall(ctx); err != nil {
+		return err
+	}
+	tasks := v.fit(v.announce(ctx, census, v.planner.reads(v.choices, census.chosen)))
+	v.foretell(tasks)
+	if err := v.bring(ctx, tasks); err != nil {
+		return err
+	}
+	for _, t := range tasks {
+		if t.done && t.err == nil {
+			v.fresh[placeOf(t)] = t
+		}
+	}
+	found, err := v.look(ctx, v.fresh)
+	if err != nil {
+		return err
+	}
+	v.found = append(v.found, found...)
+	if v.o.repair {
+		if err := v.mend(ctx); err != nil {
+			return err
+		}
+	}
+	waiting, err := v.waiting()
+	if err != nil {
+		return err
+	}
+	v.found = append(v.found, waiting...)
+	v.found = append(v.found, v.stored().remarks(v)...)
+	return v.end(ctx, tasks)
+}
+
+// recall reads what the last verification found.
+func (v *verification) recall(ctx context.Context) error {
+	v.before, v.fresh = map[string]load.Check{}, map[streamScope]*task{}
+	v.compared, v.level = map[streamScope]load.Compared{}, map[streamScope]string{}
+	v.reread = map[streamScope]*task{}
+	all, err := v.warehouse.Checks(ctx)
+	for _, c := range all {
+		v.before[sameLook(c)] = c
+	}
+	return err
+}
+
+// sameLook is what two findings share that say the same of the same rows.
+func sameLook(c load.Check) string {
+	return fmt.Sprintf("%q", []any{c.Stream, c.Scope, c.Kind, c.Detail})
+}
+
+// known tells that a finding was explained by the source before, and is still the same.
+func (v *verification) known(c load.Check) bool { return v.before[sameLook(c)].Result == resultSource }
+
+// fit leaves the reads that go on from a cursor. What the next sync would read from its beginning
+// anyway is not compared with what there is.
+func (v *verification) fit(tasks []*task) []*task {
+	return slices.DeleteFunc(tasks, func(t *task) bool {
+		cursor, known := v.planner.cursors[streamScope{t.choice.Stream.Name, t.place.Scope}]
+		switch {
+		case !known:
+			v.skip(t, "it was never read", "exactduck sync --streams "+t.choice.Stream.Name)
+		case !cursor.Complete:
+			v.skip(t, "it is to be read from its beginning", "exactduck sync --streams "+t.choice.Stream.Name)
+		case t.why == whyWhole:
+			v.skip(t, "every run reads all of it, and makes it equal", "")
+		case t.why != whyNews || t.becomes != same:
+			v.skip(t, "the next sync changes what is stored: "+t.why, "exactduck sync --streams "+t.choice.Stream.Name)
+		default:
+			return false
+		}
+		return true
+	})
+}
+
+// skip notes that a stream is not compared.
+func (v *verification) skip(t *task, why, next string) {
+	v.note(t.choice.Stream.Name, t.place.Scope, load.Check{Kind: checkLoaded, Result: resultSkipped, Detail: why, Advice: next})
+}
+
+// note adds a finding about a stream.
+func (v *verification) note(stream string, scope schema.Scope, c load.Check) {
+	v.found = append(v.found, finding{Check: v.stamp(stream, scope, c)})
+}
+
+func (v *verification) stamp(stream string, scope schema.Scope, c load.Check) load.Check {
+	c.Run, c.At, c.Stream, c.Scope = v.id, v.clock().UTC().Truncate(time.Microsecond), stream, scope
+	if cursor, known := v.planner.cursors[streamScope{stream, scope}]; known {
+		c.Table = cursor.Table
+	}
+	return c
+}
+
+// hint says something to whoever waits.
+func (v *verification) hint(format string, args ...any) {
+	if v.o.say != nil {
+		v.o.say(fmt.Sprintf(format, args...))
+	}
+}
+
+// foretell says what the verification will cost, before it does.
+func (v *verification) foretell(tasks []*task) {
+	v.forecast.estimate(tasks)
+	deletions := v.planner.deletionReads(tasks)
+	v.forecast.estimate(deletions)
+	least, counts, more := v.calls()+len(deletions), 0, 0
+	for _, t := range tasks {
+		least += t.least
+		switch read, _ := v.countable(t); {
+		case v.o.deep, v.o.keys:
+			least += max(v.sized(v.comparison(t)), 0)
+		default:
+			more += max(v.sized(v.comparison(t)), 0)
+			if read.Variant != nil {
+				counts++
+			}
+		}
+	}
+	text := fmt.Sprintf("%s: at least %d calls, %d of them for counts", v.pipeline.Name(), least+counts, counts)
+	if more > 0 {
+		text += fmt.Sprintf("; up to %d more where keys have to be compared", more)
+	}
+	if v.o.repair {
+		text += "; and what it takes to read again what differs"
+	}
+	v.hint("%s", text)
+}
+
+// sized is how many calls a comparison takes; 0: none is possible.
+func (v *verification) sized(t *task) int {
+	if t == nil {
+		return 0
+	}
+	v.forecast.estimate([]*task{t})
+	return max(t.expected, t.least)
+}
+
+// look makes all checks that compare rows with each other, and those of tasks that compare them with
+// the source.
+func (v *verification) look(ctx context.Context, tasks map[streamScope]*task) ([]finding, error) {
+	cursors, err := v.warehouse.Cursors(ctx)
+	if err != nil {
+		return nil, err
+	}
+	v.planner.cursors = byPlace(cursors)
+	flaws, err := v.warehouse.Flaws(ctx, v.stored().inspected())
+	if err != nil {
+		return nil, err
+	}
+	counted, err := v.count(ctx, tasks, flaws)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.consult(ctx, v.suspects(tasks, counted, flaws)); err != nil {
+		return nil, err
+	}
+	sums, err := v.addUp(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(v.judgeRows(tasks, counted), v.judgeFlaws(flaws), sums), nil
+}
+
+func byPlace(cursors []load.Cursor) map[streamScope]load.Cursor {
+	all := map[streamScope]load.Cursor{}
+	for _, c := range cursors {
+		all[streamScope{c.Stream, c.Scope}] = c
+	}
+	return all
+}
+
+// end writes down what was found, and ends the run.
+func (v *verification) end(ctx context.Context, tasks []*task) error {
+	inOrder(v.found)
+	kinds := append(slices.Clone(offlineChecks), checkCount, checkKeys, load.Unequal)
+	if v.o.deep {
+		kinds = append(kinds, checkContent)
+	}
+	if err := v.warehouse.RecordChecks(ctx, v.checked(kinds)); err != nil {
+		return err
+	}
+	v.verdict = verdict(v.pipeline.Name(), v.found)
+	return v.finish(ctx, tasks)
+}
+
+// checked is what was looked at.
+func (v *verification) checked(kinds []string) load.Checked {
+	k := load.Checked{Scopes: map[schema.Scope]bool{shared: true}, Kinds: kinds, Found: checksOf(v.found)}
+	for _, p := range v.places {
+		k.Scopes[p.Scope] = true
+	}
+	streams := map[string]bool{}
+	for _, c := range v.choices {
+		streams[c.Stream.Name] = true
+	}
+	for _, f := range v.found {
+		streams[f.Stream], k.Scopes[f.Scope] = true, true
+	}
+	k.Streams = slices.Sorted(maps.Keys(streams))
+	return k
+}
