@@ -170,7 +170,7 @@ func (a *application) recordChanges(ctx context.Context, table string) error {
 			return err
 		}
 		if added > 0 {
-			a.news = append(a.news, Change{a.now, table, ch.column, ch.what, ch.detail})
+			a.news = append(a.news, Change{a.now, a.batch.Run, table, ch.column, ch.what, ch.detail})
 		}
 	}
 	if shape {

@@ -39,6 +39,7 @@ type Calls struct {
 // Change is one change of the shape of a table, or a property that has no column.
 type Change struct {
 	At                          time.Time
+	Run                         string // that met it
 	Table, Column, Kind, Detail string
 }
 

@@ -7,6 +7,7 @@ import (
 	"exactduck/cmd/exactduck/config"
 	"exactduck/extract"
 	"exactduck/load/spool"
+	"exactduck/schema"
 )
 
 // adopt gives every task the spool that an earlier run left for it, removes the spools that are of no
@@ -78,6 +79,8 @@ func (r *run) useful(t *task, h spool.Header) bool {
 	switch {
 	case t.file != nil, h.Epoch != t.place.Epoch, r.settled(h), (h.Mode == spool.Sweep) != (t.mode == spool.Sweep):
 		return false
+	case len(differing(h.Table, t.choice.Shape())) > 0: // the table would have to change, and to change back
+		return false
 	case h.Mode == spool.Sweep: // to one of another choice rows are missing that are not wanted any more
 		return h.Fingerprint == t.fingerprint
 	case h.Mode == spool.Window:
@@ -86,6 +89,14 @@ func (r *run) useful(t *task, h spool.Header) bool {
 		return t.mode == spool.Merge && h.From == cursor.Position
 	}
 	return h.Began.After(cursor.ReadAt)
+}
+
+// differing are the columns of a table that a shape has with another type.
+func differing(t *schema.Table, shape map[string]schema.Type) []schema.Column {
+	return slices.DeleteFunc(slices.Clone(t.Columns), func(c schema.Column) bool {
+		kind, there := shape[c.Name]
+		return !there || kind == c.Type
+	})
 }
 
 // settled tells that the warehouse has applied the spool, or has been swept since it was begun.

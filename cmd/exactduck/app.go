@@ -108,7 +108,7 @@ func (a *app) tree(code *int) []*cli.Command {
 	return all
 }
 
-var familyUsage = map[string]string{"auth": "the login: get it, see it, refresh it, move it, forget it", "state": "how far streams are read: see it, reset it, move it"}
+var familyUsage = map[string]string{"auth": "the login: get it, see it, refresh it, move it, forget it", "schema": "the shapes of tables: what changed, what is due, what is accepted", "state": "how far streams are read: see it, reset it, move it"}
 
 func onUsage(_ *cli.Context, err error, _ bool) error { return asUsage(err) }
 

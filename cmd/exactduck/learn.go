@@ -52,6 +52,7 @@ func (r *run) properties(ctx context.Context, t *task, short map[schema.Scope]bo
 	if err == nil {
 		var found []string
 		if found, err = r.source.Discover(ctx, t.place.Scope, t.variant); err == nil {
+			r.tellFound(ctx, t, known.Properties, found)
 			known.Properties = found
 		}
 		if err == nil || as[*extract.Refused](err) { // who is refused today should not ask every night
@@ -63,6 +64,16 @@ func (r *run) properties(ctx context.Context, t *task, short map[schema.Scope]bo
 		r.log.WarnContext(ctx, "looking for new properties failed", "stream", t.choice.Stream.Name, "error", err)
 	}
 	return known
+}
+
+// tellFound warns of properties that no search has found before.
+func (r *run) tellFound(ctx context.Context, t *task, before, now []string) {
+	shape := t.choice.Shape()
+	for _, name := range now {
+		if _, column := shape[name]; !column && !slices.Contains(before, name) {
+			r.tellNews(ctx, []load.Change{{Table: t.table.FullName(), Column: name, Kind: "discovered"}})
+		}
+	}
 }
 
 // remember keeps what the source has learnt of its endpoints in this run. What it was not told, and
@@ -82,6 +93,9 @@ func (r *run) remember(ctx context.Context, tasks []*task) error {
 			if before, err = r.warehouse.Discovery(ctx, t.variant.Name); err != nil {
 				return err
 			}
+		}
+		for _, n := range refusedSince(&load.Contract{Refused: before.Refused}, t, refused) {
+			r.warn(ctx, t.table.FullName()+": "+n.Column+": "+n.Detail+"; rows that are read without it hold NULL")
 		}
 		before.Refused, before.Filtered = refused, filtered
 		r.learnt[t.variant.Name] = before

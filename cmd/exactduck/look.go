@@ -2,5 +2,5 @@ package main
 
 // lookCommands look at what is there and change nothing that a pipeline made.
 func lookCommands() []command {
-	return []command{doctorCommand(), divisionsCommand(), endpointsCommand(), queryCommand(), sandboxCommand()}
+	return append(schemaCommands(), doctorCommand(), divisionsCommand(), endpointsCommand(), queryCommand(), sandboxCommand())
 }

@@ -16,6 +16,7 @@ func sorted(args []string) []string {
 	}
 	depth, flags := commandOf(args)
 	var before, after []string
+	dashed := false // among the arguments
 	for i := depth; i < len(args); i++ {
 		arg := args[i]
 		switch {
@@ -23,6 +24,8 @@ func sorted(args []string) []string {
 			return slices.Concat(args[:depth], before, after, args[i:])
 		case !strings.HasPrefix(arg, "-") || arg == "-":
 			after = append(after, arg)
+		case isComment(flags, arg):
+			after, dashed = append(after, arg), true
 		default:
 			before = append(before, arg)
 			if takesValue(flags, arg) && i+1 < len(args) {
@@ -31,7 +34,18 @@ func sorted(args []string) []string {
 			}
 		}
 	}
+	if dashed {
+		before = append(before, "--")
+	}
 	return slices.Concat(args[:depth], before, after)
+}
+
+// isComment reports whether a word that begins like a flag is SQL that begins with a comment: a flag
+// has no blanks, but in its value.
+func isComment(flags []cli.Flag, arg string) bool {
+	name, _, _ := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+	known := slices.ContainsFunc(flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), name) })
+	return !known && strings.HasPrefix(arg, "--") && strings.ContainsAny(arg, " \t\r\n")
 }
 
 // commandOf finds how many of the first words name a command, and the flags that it has.

@@ -21,11 +21,13 @@ func queryCommand() command {
 		name: "query", usage: "ask the published file in SQL", args: `["SQL" | -]`,
 		help: `
 Reads the file that a pipeline publishes, and nothing else: whatever would write, attach, copy or
-read another file is refused. Without SQL, or with -, the SQL is read from standard input.
+read another file is refused. Without SQL, or with -, the SQL is read from standard input; --file reads
+it from a file. It waits for no run and no run waits for it.
 
    exactduck query "SELECT Code, Name FROM crm.Accounts ORDER BY Name"
    exactduck query --output csv "FROM financial.TransactionLines" > lines.csv
    exactduck query "SHOW ALL TABLES"
+   exactduck query --file report.sql --output json
    exactduck query --duckdb copy.duckdb < report.sql
 
 In all formats numbers have all their digits, dates and times are ISO 8601 (instants in UTC, what
@@ -37,6 +39,7 @@ structure or a map is JSON.
           before gets a number behind it`,
 		formats: []string{"csv"},
 		flags: []cli.Flag{
+			&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Usage: "read the SQL from `FILE`", EnvVars: env("file")},
 			&cli.StringFlag{Name: "duckdb", Usage: "ask this `FILE`; no configuration is needed then", EnvVars: env("duckdb")},
 			&cli.StringFlag{Name: "pipeline", Usage: "ask the file of pipeline `NAME`; needed when there are several files", EnvVars: env("pipeline")},
 		},
@@ -72,15 +75,26 @@ func doQuery(ctx context.Context, k *call) (*view, error) {
 	return &view{data: a, text: func(out io.Writer) { a.print(out, terminal(k.out)) }}, nil
 }
 
+const sqlHint = `type: exactduck query "SELECT …", with the SQL in quotes`
+
 // sql is the text to run.
 func (k *call) sql() (string, error) {
-	const hint = `type: exactduck query "SELECT …", with the SQL in quotes`
 	if k.NArg() > 1 {
-		return "", &usageError{"query takes one text", hint}
+		return "", &usageError{"query takes one text", sqlHint}
 	}
 	text := k.Args().First()
+	if file := k.String("file"); file != "" {
+		if k.Args().Present() {
+			return "", &usageError{"the SQL is given twice", "leave out the text, or --file"}
+		}
+		all, err := os.ReadFile(file)
+		if err != nil {
+			return "", fmt.Errorf("read the SQL: %w", err)
+		}
+		return someSQL(string(all))
+	}
 	if !k.Args().Present() && terminal(k.in) {
-		return "", &usageError{"there is no SQL", hint}
+		return "", &usageError{"there is no SQL", sqlHint}
 	}
 	if !k.Args().Present() || text == "-" {
 		all, err := io.ReadAll(k.in)
@@ -89,8 +103,12 @@ func (k *call) sql() (string, error) {
 		}
 		text = string(all)
 	}
+	return someSQL(text)
+}
+
+func someSQL(text string) (string, error) {
 	if strings.Trim(text, "; \t\r\n") == "" {
-		return "", &usageError{"there is no SQL", hint}
+		return "", &usageError{"there is no SQL", sqlHint}
 	}
 	return text, nil
 }

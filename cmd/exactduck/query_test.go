@@ -69,6 +69,15 @@ func TestQuery(t *testing.T) {
 	if got := ask("", "--config", "none.yaml", "--duckdb", file, sql); got != table {
 		t.Errorf("by file: %q", got)
 	}
+	report := filepath.Join(t.TempDir(), "report.sql")
+	if err := os.WriteFile(report, []byte("-- a remark\n"+sql+"\n;\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"-f", report}, {"--file", report}, {"-- a remark\n" + sql}, {"--a-remark\n" + sql}, {"--", "-- a remark\n" + sql}, {"--a b\n" + sql, "-q"}} {
+		if got := ask("", args...); got != table {
+			t.Errorf("%q: %q", args, got)
+		}
+	}
 	if got := ask("", "--pipeline", "nightly", sql); got != table {
 		t.Errorf("by pipeline: %q", got)
 	}

@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -49,6 +50,7 @@ type run struct {
 	tell   func(progress) // called from several goroutines; may be nil
 
 	learnt    map[string]load.Discovery // of variants
+	contracts contracts                 // of frozen streams
 	spentUp   budgets                   // of the divisions
 	spare     spare                     // calls of the day for deletions
 	left      []*spool.File             // spools of earlier runs that await their turn
@@ -81,6 +83,10 @@ func (r *run) bring(ctx context.Context, tasks []*task) error {
 	}
 	r.forecast.estimate(tasks)
 	r.discover(ctx, tasks)
+	tasks, err := r.shapes(ctx, tasks)
+	if err != nil {
+		return err
+	}
 	var deletions []*task
 	r.spare.want(tasks)
 	steps := []func() []*task{
@@ -107,6 +113,9 @@ func (r *run) bring(ctx context.Context, tasks []*task) error {
 // finish publishes what is complete, and tells what became of the run.
 func (r *run) finish(ctx context.Context, tasks []*task) (err error) {
 	if err := r.remember(ctx, tasks); err != nil {
+		return err
+	}
+	if err := r.agree(ctx, tasks); err != nil {
 		return err
 	}
 	outcome := r.outcome()
@@ -185,8 +194,17 @@ func (r *run) apply(ctx context.Context, tasks []*task) error {
 	if len(whole) == 0 {
 		return nil
 	}
-	applied, err := r.warehouse.Apply(ctx, batch)
-	if as[*load.TypeChange](err) { // of this table alone; its spools stay
+	batch.Contract = r.contracts[whole[0].choice.Stream.Name]
+	var applied []load.Applied
+	err := r.keeps(whole)
+	if err == nil {
+		applied, err = r.warehouse.Apply(ctx, batch)
+	}
+	if b := find[*load.Broken](err); b != nil {
+		_, noted := r.breach(ctx, whole[0], b.Breaches)
+		err = errors.Join(b, noted)
+	}
+	if as[*load.TypeChange](err) || as[*load.Broken](err) { // of this table alone; its spools stay
 		for _, t := range whole {
 			t.err = err
 			r.fail(ctx, t)
@@ -196,6 +214,7 @@ func (r *run) apply(ctx context.Context, tasks []*task) error {
 	if err != nil {
 		return err
 	}
+	r.tellNews(ctx, applied[0].News)
 	for i, t := range whole {
 		if err := r.settle(ctx, t, applied[i]); err != nil {
 			return err
@@ -245,6 +264,8 @@ func (r *run) fail(ctx context.Context, t *task) {
 		s.Status = "postponed"
 	case unlicensed(t.err):
 		s.Status = "forbidden"
+	case as[*load.Broken](t.err):
+		s.Status = "contract_broken"
 	}
 	if r.tolerable(t) {
 		r.warn(ctx, fmt.Sprintf("%s (division %s): %s", s.Stream, s.Scope, s.Error))

@@ -33,7 +33,8 @@ next one goes on where it stopped.
 
 Exit codes: 0 done, 3 some streams failed and the rest is published, 4 a person must log in,
 5 the source cannot be reached, 7 the calls of the day are used up and the next run goes on,
-9 another run holds the lock, 10 something on this machine is in the way, 130 interrupted.`,
+8 a stream with contract: freeze has changed its shape, 9 another run holds the lock, 10 something on
+this machine is in the way, 130 interrupted.`,
 		flags: append(readFlags(),
 			&cli.StringSliceFlag{Name: "accept-shrink", Usage: "believe that so many rows of `STREAM` are gone", EnvVars: env("accept-shrink")},
 			&cli.BoolFlag{Name: "dry-run", Usage: "make the plan and stop; costs one call for the divisions", EnvVars: env("dry-run")},

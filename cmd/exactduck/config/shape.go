@@ -144,8 +144,9 @@ func (c *Choice) shaped(t *schema.Table) *schema.Table {
 // among them, by name.
 func (c *Choice) Shape() map[string]schema.Type {
 	all := map[string]schema.Type{}
-	for _, v := range c.variants() {
-		for _, column := range c.shaped(v.Table).Columns {
+	for _, v := range c.Stream.Variants {
+		t := c.shaped(v.Table)
+		for _, column := range append(slices.Clone(t.Columns), c.Mask.Table(t).Columns...) { // a hash is a text
 			all[column.Name] = column.Type
 		}
 	}
