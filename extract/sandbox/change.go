@@ -228,16 +228,26 @@ func follows(row, changed string) bool {
 	return strings.HasPrefix(changed, service+"/")
 }
 
-// postingsOf are the postings of a kind that were there when the change began.
+// postingsOf are the postings of a kind that were there when the change began, and of which nobody
+// has written any record since: a late change holds what it writes, and is not overtaken by another.
 func (b *books) postingsOf(kind string, first int64) []*posting {
 	var list []*posting
 	for _, p := range b.postings {
-		r := b.division.store(p.rows[0].set).records[p.rows[0].ident]
-		if p.kind == kind && r != nil && r.version <= first {
+		if p.kind == kind && b.untouched(p, first) {
 			list = append(list, p)
 		}
 	}
 	return list
+}
+
+func (b *books) untouched(p *posting, first int64) bool {
+	if b.division.store(p.rows[0].set).records[p.rows[0].ident] == nil {
+		return false
+	}
+	return !slices.ContainsFunc(p.rows, func(row rowRef) bool {
+		r := b.division.store(row.set).records[row.ident]
+		return r != nil && r.version > first
+	})
 }
 
 // deleteSome removes n records, or n postings with all their records.
