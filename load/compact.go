@@ -46,9 +46,7 @@ func (w *Warehouse) Compact(ctx context.Context) (c Compacted, err error) {
 		c.After = info.Size()
 	}
 	if w.db == nil {
-		var reopened error
-		w.db, reopened = w.connect(ctx)
-		err = errors.Join(err, fileError(w.path, reopened))
+		err = errors.Join(err, w.reopen(ctx))
 	}
 	return c, err
 }
@@ -66,10 +64,7 @@ func (w *Warehouse) slim(ctx context.Context) (*Compacted, error) {
 	}
 	if err != nil {
 		w.log.WarnContext(ctx, "the working database could not be compacted; it is published as it is", "error", err)
-		if w.db == nil {
-			w.db, err = w.connect(ctx)
-		}
-		return nil, err
+		return nil, nil
 	}
 	info, err := os.Stat(w.path)
 	if err != nil {

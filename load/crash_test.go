@@ -229,7 +229,7 @@ func TestReadersAreNeverDisturbed(t *testing.T) {
 		w := open(t, dir)
 		number(t, w, n)
 		to := target(dir, "r"+strconv.Itoa(n))
-		to.Keep = 4
+		to.Keep = 3
 		if _, err := w.Publish(t.Context(), to); err != nil {
 			t.Fatal(err)
 		}

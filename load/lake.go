@@ -2,11 +2,9 @@ package load
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
 	"path"
 	"path/filepath"
@@ -27,7 +25,9 @@ type snapshot struct {
 	folder   string // where it is written
 	keep     int
 	manifest Manifest
-	previous *Manifest // the current snapshot; nil: none of ours to reuse
+	previous *Manifest                    // the current snapshot; nil: none of ours to reuse
+	files    map[[2]string][]ManifestFile // of that one, by table and scope
+	shares   []share
 	reused   int
 }
 
@@ -48,7 +48,7 @@ func (w *Warehouse) lakeDue(ctx context.Context, t Target, id identity) (*snapsh
 		if previous.Warehouse != id.Warehouse {
 			return nil, &Foreign{Path: lake, Reason: "another working database is published there"}
 		}
-		if previous.identity == id && previous.intact(filepath.Join(lake, "runs", current)) {
+		if previous.identity == id && previous.Format == lakeFormat && previous.Partition == t.Partition && previous.intact(filepath.Join(lake, "runs", current)) {
 			// A publication killed after it switched the link has not cleaned up.
 			return nil, w.prune(ctx, &snapshot{lake: lake, name: current, keep: t.snapshots(), manifest: *previous})
 		}
@@ -60,16 +60,10 @@ func (w *Warehouse) lakeDue(ctx context.Context, t Target, id identity) (*snapsh
 	w.log.DebugContext(ctx, "lake is due", "snapshot", name, "previous", current)
 	return &snapshot{
 		lake: lake, name: name, folder: filepath.Join(lake, "runs", unfinished+name), keep: t.snapshots(), previous: previous,
-		manifest: Manifest{Mark: mark, Format: 1, identity: id, RunID: t.RunID, WrittenAt: w.clock().UTC(), Previous: current},
+		manifest: Manifest{
+			Mark: mark, Format: lakeFormat, identity: id, RunID: t.RunID, WrittenAt: w.clock().UTC(), Previous: current, Partition: t.Partition,
+		},
 	}, nil
-}
-
-// snapshots is how many of them the lake holds afterwards.
-func (t Target) snapshots() int {
-	if t.Alone {
-		return 1
-	}
-	return max(t.Keep, 2)
 }
 
 // currentSnapshot reads where the link of the lake leads: to no folder yet, which is not an
@@ -113,60 +107,51 @@ func snapshotName(lake, run string) (string, error) {
 	}
 }
 
-// part is the rows of one table in one scope.
-type part struct {
-	service, table, column string
-	columns                int
-	scope                  string
-	generation             int64
-}
-
-// path is where the rows of the part lie in a snapshot.
-func (p part) path() string {
-	return path.Join(p.service, p.table, p.column+"="+url.PathEscape(p.scope), fmt.Sprintf("part-%d.parquet", p.generation))
-}
-
-// parts lists all parts of all tables that readers see.
-func parts(ctx context.Context, db *sql.DB) ([]part, error) {
-	rows, err := db.QueryContext(ctx, `SELECT t.service, t.name, t.scope_column, d.column_count, p.scope, p.generation
-		FROM _exactduck.tables t JOIN _exactduck.parts p ON p.table_name = t.service || '.' || t.name
-		JOIN duckdb_tables() d ON d.database_name = current_database() AND d.schema_name = t.service AND d.table_name = t.name
-		WHERE t.service <> '_exactduck' ORDER BY ALL`)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []part
-	for rows.Next() {
-		var p part
-		if err := rows.Scan(&p.service, &p.table, &p.column, &p.columns, &p.scope, &p.generation); err != nil {
-			return nil, err
-		}
-		if !filepath.IsLocal(filepath.FromSlash(p.path())) {
-			return nil, fmt.Errorf("%s.%s cannot name a folder", p.service, p.table)
-		}
-		all = append(all, p)
-	}
-	return all, rows.Err()
-}
-
-// writeSnapshot writes the snapshot where no reader looks for it.
-func (w *Warehouse) writeSnapshot(ctx context.Context, s *snapshot) error {
+// planSnapshot finds out what the snapshot consists of, and what of that has to be written.
+func (w *Warehouse) planSnapshot(ctx context.Context, s *snapshot) error {
 	all, err := parts(ctx, w.db)
 	if err != nil {
 		return err
 	}
+	for _, p := range all {
+		shares, err := w.shares(ctx, s, p)
+		if err != nil {
+			return fmt.Errorf("%s.%s of %s: %w", p.service, p.table, p.scope, err)
+		}
+		s.shares = append(s.shares, shares...)
+	}
+	return nil
+}
+
+// demand is the room that the files to be written take: as much as those in whose place they come, or a
+// byte a value, which is little.
+func (s *snapshot) demand() demand {
+	var bytes int64
+	for _, one := range s.shares {
+		switch {
+		case one.reused:
+		case one.last != nil:
+			bytes += one.last.Bytes
+		default:
+			bytes += one.rows * int64(len(one.fields))
+		}
+	}
+	return demand{s.folder, bytes}
+}
+
+// writeSnapshot writes the snapshot where no reader looks for it.
+func (w *Warehouse) writeSnapshot(ctx context.Context, s *snapshot) error {
 	if err := os.RemoveAll(s.folder); err != nil {
 		return err
 	}
-	w.log.DebugContext(ctx, "writing snapshot", "folder", s.folder, "parts", len(all))
+	w.log.DebugContext(ctx, "writing snapshot", "folder", s.folder, "files", len(s.shares))
 	if err := os.MkdirAll(s.folder, 0o777); err != nil {
 		return err
 	}
-	for _, p := range all {
-		f, err := w.writePart(ctx, s, p)
+	for _, one := range s.shares {
+		f, err := w.writeShare(ctx, s, one)
 		if err != nil {
-			return fmt.Errorf("%s.%s of %s: %w", p.service, p.table, p.scope, err)
+			return fmt.Errorf("%s.%s of %s: %w", one.service, one.table, one.scope, err)
 		}
 		s.manifest.Files = append(s.manifest.Files, f)
 	}
@@ -180,43 +165,39 @@ func (w *Warehouse) writeSnapshot(ctx context.Context, s *snapshot) error {
 	return nil
 }
 
-// writePart puts the rows of one part into the snapshot: the file of the snapshot before once
-// more, if they have not changed since, else a new one.
-func (w *Warehouse) writePart(ctx context.Context, s *snapshot, p part) (ManifestFile, error) {
-	to := filepath.Join(s.folder, filepath.FromSlash(p.path()))
-	if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
-		return ManifestFile{}, err
+// writeShare puts the rows of one file into the snapshot: the file of the snapshot before once more, if
+// they have not changed since and the file system can, else a new one.
+func (w *Warehouse) writeShare(ctx context.Context, s *snapshot, one share) (ManifestFile, error) {
+	if f := one.last; one.reused {
+		from, to := filepath.FromSlash(f.Path), filepath.Join(s.folder, filepath.FromSlash(f.Path))
+		if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
+			return *f, err
+		}
+		if os.Link(filepath.Join(s.folderBefore(), from), to) == nil {
+			s.reused++
+			f.Seen = one.generation
+			return *f, nil
+		}
 	}
-	if f, ok := s.reuse(p, to); ok {
-		return f, nil
-	}
-	return w.exportPart(ctx, p, to)
+	return w.exportShare(ctx, s, one)
 }
 
-// reuse links the file of the snapshot before. Where that is impossible, be it for the file system
-// or because somebody removed the file, it is written anew.
-func (s *snapshot) reuse(p part, to string) (ManifestFile, bool) {
-	if s.previous == nil || s.previous.History != s.manifest.History {
-		return ManifestFile{}, false
-	}
-	f, ok := s.previous.find(p.service+"."+p.table, p.scope, p.generation)
-	folder := filepath.Join(s.lake, "runs", s.manifest.Previous)
-	if !ok || !f.liesIn(folder) || os.Link(filepath.Join(folder, filepath.FromSlash(f.Path)), to) != nil {
-		return ManifestFile{}, false
-	}
-	f.Path = p.path()
-	s.reused++
-	return f, true
-}
+// folderBefore is where the snapshot before lies.
+func (s *snapshot) folderBefore() string { return filepath.Join(s.lake, "runs", s.manifest.Previous) }
 
-// exportPart writes the rows of a part to a Parquet file. The column of the scope is in the file
+// exportShare writes the rows of a share to a Parquet file. The column of the scope is in the file
 // as well as in the folder's name, so that a file read on its own has all columns and their types.
-func (w *Warehouse) exportPart(ctx context.Context, p part, to string) (ManifestFile, error) {
-	f := ManifestFile{Path: p.path(), Table: p.service + "." + p.table, Scope: p.scope, Generation: p.generation}
+func (w *Warehouse) exportShare(ctx context.Context, s *snapshot, one share) (ManifestFile, error) {
+	f := ManifestFile{
+		Path: one.path(), Table: one.service + "." + one.table, Scope: one.scope, Year: one.year, Content: one.content,
+		Generation: one.generation, Seen: one.generation,
+	}
+	to := filepath.Join(s.folder, filepath.FromSlash(f.Path))
+	if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
+		return f, err
+	}
 	w.log.DebugContext(ctx, "writing file", "path", to)
-	query := fmt.Sprintf("COPY (FROM %s.%s WHERE %s = %s) TO %s (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE %d)",
-		identifier(p.service), identifier(p.table), identifier(p.column), literal(p.scope), literal(to), p.rowGroup())
-	if err := w.db.QueryRowContext(ctx, query).Scan(&f.Rows); err != nil {
+	if err := w.exportSorted(ctx, one, to, &f); err != nil {
 		return f, err
 	}
 	if err := f.seal(to); err != nil {
@@ -226,11 +207,39 @@ func (w *Warehouse) exportPart(ctx context.Context, p part, to string) (Manifest
 	return f, nil
 }
 
+// exportSorted sorts the rows if there are not too many to be sorted, nor turn out to be.
+func (w *Warehouse) exportSorted(ctx context.Context, one share, to string, f *ManifestFile) error {
+	if by := one.sorting(); len(by) > 0 {
+		quoted := make([]string, len(by))
+		for i, name := range by {
+			quoted[i] = identifier(name)
+		}
+		err := w.exportInOrder(ctx, one, " ORDER BY "+strings.Join(quoted, ", "), to, f)
+		if err == nil {
+			f.SortedBy = by
+			return nil
+		}
+		if !strings.Contains(err.Error(), "Out of Memory") {
+			return err
+		}
+		w.log.DebugContext(ctx, "too much to sort", "path", to)
+		if err := removeIfThere(to); err != nil {
+			return err
+		}
+	}
+	return w.exportInOrder(ctx, one, "", to, f)
+}
+
+func (w *Warehouse) exportInOrder(ctx context.Context, one share, order, to string, f *ManifestFile) error {
+	return w.db.QueryRowContext(ctx, fmt.Sprintf("COPY (FROM %s%s) TO %s (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE %d)",
+		one.from(), order, literal(to), one.rowGroup())).Scan(&f.Rows)
+}
+
 // rowGroup is how many rows DuckDB is to hold in memory until it writes them: as many as it would by
 // itself, but no more than some two million values, since it does that outside its memory limit.
 func (p part) rowGroup() int {
 	const whole, values = 122_880, 2_000_000
-	return min(whole, max(2048, values/max(p.columns, 1)))
+	return min(whole, max(2048, values/max(len(p.fields), 1)))
 }
 
 // discard removes what was written of a snapshot that will not be; should that fail, the next

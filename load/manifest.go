@@ -22,22 +22,36 @@ type Manifest struct {
 	WrittenAt time.Time `json:"written_at"`
 	// Previous is the folder of the snapshot that was current before this one. A folder that
 	// this chain does not reach was never current.
-	Previous string         `json:"previous,omitempty"`
-	Files    []ManifestFile `json:"files"`
+	Previous string `json:"previous,omitempty"`
+	// Partition is "year" when tables with a date have a file for each year of each scope.
+	Partition string         `json:"partition,omitempty"`
+	Files     []ManifestFile `json:"files"`
 }
 
-// ManifestFile is one Parquet file of a snapshot: the rows of one table in one scope.
+// ManifestFile is one Parquet file of a snapshot: the rows of one table in one scope, or those of one
+// year.
 type ManifestFile struct {
-	Path       string `json:"path"` // from the snapshot's folder, with slashes
-	Table      string `json:"table"`
-	Scope      string `json:"scope"`
-	Generation int64  `json:"generation"` // of the warehouse, when these rows last changed
-	Rows       int64  `json:"rows"`
-	Bytes      int64  `json:"bytes"`
-	SHA256     string `json:"sha256"`
+	Path  string `json:"path"` // from the snapshot's folder, with slashes
+	Table string `json:"table"`
+	Scope string `json:"scope"`
+	// Year is that of the rows, as in the folder's name; "": all.
+	Year string `json:"year,omitempty"`
+	// SortedBy are the columns by which the rows are sorted; none: they were too many.
+	SortedBy   []string `json:"sorted_by,omitempty"`
+	Generation int64    `json:"generation"` // of the warehouse, when these rows last changed
+	// Seen is the generation of the scope at which the file was last found to hold what it should.
+	Seen    int64  `json:"seen"`
+	Content string `json:"content,omitempty"` // a hash of all values of the rows of a year
+	Rows    int64  `json:"rows"`
+	Bytes   int64  `json:"bytes"`
+	SHA256  string `json:"sha256"`
 }
 
-const manifestName = "manifest.json"
+const (
+	manifestName = "manifest.json"
+	// lakeFormat counts how folders were named and files made. Files of another format are not used again.
+	lakeFormat = 2
+)
 
 // ReadManifest reads the manifest of the snapshot in folder. It fails with *[Foreign] when the
 // folder has none of ours.
@@ -55,16 +69,6 @@ func ReadManifest(folder string) (*Manifest, error) {
 		return nil, &Foreign{Path: path, Reason: "it does not carry our mark"}
 	}
 	return &m, nil
-}
-
-// find is the file of the rows of a table in a scope as of a generation.
-func (m *Manifest) find(table, scope string, generation int64) (ManifestFile, bool) {
-	for _, f := range m.Files {
-		if f.Table == table && f.Scope == scope && f.Generation == generation {
-			return f, true
-		}
-	}
-	return ManifestFile{}, false
 }
 
 // intact tells whether all files of the manifest lie in folder, in their sizes.

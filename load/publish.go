@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -14,12 +13,30 @@ import (
 type Target struct {
 	DuckDB  string // the published file; "": none
 	Parquet string // the folder of the Parquet lake; "": none
-	// Keep is how many snapshots the lake holds; at least two, so that the one a reader has
-	// resolved outlives the next publication.
-	Keep  int
-	RunID string // names the new snapshot of the lake
-	// Alone removes all older snapshots, whatever Keep says: see [Warehouse.Purge].
+	// Partition is [ByYear] or "": how finely the files of the lake divide the rows of a division.
+	Partition string
+	// Keep is how many older published files stay beside the file, and how many older snapshots in the
+	// lake; of those at least one, so that what a reader has resolved outlives the next publication.
+	Keep int
+	// Alone says that nothing older stays, because it holds what nobody is to find any more.
 	Alone bool
+	RunID string // names the new snapshot of the lake
+}
+
+// older is how many older files are to stay.
+func (t Target) older() int {
+	if t.Alone {
+		return 0
+	}
+	return max(t.Keep, 0)
+}
+
+// snapshots is how many snapshots the lake is to hold.
+func (t Target) snapshots() int {
+	if t.Alone {
+		return 1
+	}
+	return max(t.Keep, 1) + 1
 }
 
 // Published says what a publication did.
@@ -42,7 +59,7 @@ func (w *Warehouse) Publish(ctx context.Context, t Target) (p Published, err err
 	if err != nil {
 		return p, fmt.Errorf("publish: %w", fileError(w.path, err))
 	}
-	file, err := w.fileDue(ctx, t.DuckDB, id)
+	file, err := w.fileDue(ctx, t, id)
 	if err != nil {
 		return p, fmt.Errorf("publish %s: %w", t.DuckDB, err)
 	}
@@ -72,23 +89,49 @@ func (w *Warehouse) prepare(ctx context.Context, file *copied, next *snapshot) (
 	if err := w.settle(ctx); err != nil {
 		return c, fmt.Errorf("settle the working database: %w", fileError(w.path, err))
 	}
-	if next != nil {
-		if err := w.export(ctx, next); err != nil {
-			return c, fmt.Errorf("publish %s: %w", next.lake, fileError(next.lake, err))
+	if file != nil {
+		if err := w.begin(ctx, file); err != nil {
+			return c, fmt.Errorf("publish %s: %w", file.path, err)
 		}
 	}
-	if file != nil {
-		if err := w.copyFile(ctx, file); err != nil {
-			return c, fmt.Errorf("publish %s: %w", file.path, errors.Join(err, removeIfThere(file.temporary)))
+	if err := w.write(ctx, file, next); err != nil {
+		if file != nil {
+			err = errors.Join(err, removeIfThere(file.temporary))
 		}
+		return c, err
 	}
 	return c, nil
 }
 
+// write writes the snapshot and the copy, once there is room for both.
+func (w *Warehouse) write(ctx context.Context, file *copied, next *snapshot) error {
+	if next != nil {
+		if err := w.export(ctx, next, file.demand()); err != nil {
+			return fmt.Errorf("publish %s: %w", next.lake, fileError(next.lake, err))
+		}
+	}
+	if file != nil {
+		err := room(file.demand())
+		if err == nil {
+			err = w.copyFile(ctx, file)
+		}
+		if err != nil {
+			return fmt.Errorf("publish %s: %w", file.path, err)
+		}
+	}
+	return nil
+}
+
 // export writes the snapshot from the settled database. It is opened anew for that: the memory that
 // a DuckDB has used for large transactions is not given back, and writing Parquet needs as much.
-func (w *Warehouse) export(ctx context.Context, next *snapshot) (err error) {
+func (w *Warehouse) export(ctx context.Context, next *snapshot, other demand) (err error) {
 	if w.db, err = w.connect(ctx); err != nil {
+		return err
+	}
+	if err := w.planSnapshot(ctx, next); err != nil {
+		return err
+	}
+	if err := room(next.demand(), other); err != nil {
 		return err
 	}
 	if err := w.writeSnapshot(ctx, next); err != nil {
@@ -140,129 +183,6 @@ func (w *Warehouse) settle(ctx context.Context) error {
 	}
 	w.log.DebugContext(ctx, "closed working database", "path", w.path)
 	return nil
-}
-
-// copied is a published file on its way.
-type copied struct {
-	path      string // of the file itself, links resolved
-	temporary string
-	identity  identity
-	bytes     int64
-}
-
-// fileDue says what to publish to the file at path: nil when it already is what we have.
-func (w *Warehouse) fileDue(ctx context.Context, path string, id identity) (*copied, error) {
-	if path == "" {
-		return nil, nil
-	}
-	if _, err := databaseName(path); err != nil {
-		return nil, err
-	}
-	path, err := resolve(path)
-	if err != nil {
-		return nil, err
-	}
-	state, err := w.inspect(ctx, path)
-	if err != nil {
-		return nil, err
-	}
-	if state.known && state.identity.Warehouse != id.Warehouse {
-		return nil, &Foreign{Path: path, Reason: "another working database is published there"}
-	}
-	if state.untouched && state.identity == id {
-		return nil, nil
-	}
-	return &copied{
-		path: path, identity: id,
-		temporary: filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".publishing"),
-	}, nil
-}
-
-// copyFile copies the closed working database beside the published one. What an earlier, killed
-// publication left there is written over.
-func (w *Warehouse) copyFile(ctx context.Context, f *copied) (err error) {
-	if err := os.MkdirAll(filepath.Dir(f.path), 0o777); err != nil {
-		return err
-	}
-	w.log.DebugContext(ctx, "copying working database", "to", f.temporary)
-	if f.bytes, err = copyDurably(w.path, f.temporary, 0o444); err != nil {
-		return err
-	}
-	w.log.DebugContext(ctx, "copied working database", "to", f.temporary, "bytes", f.bytes)
-	return ctx.Err()
-}
-
-// replaceFile renames the copy over the published file. A WAL beside it can only come from someone
-// who wrote to the published file; DuckDB would replay it into the new one.
-func (w *Warehouse) replaceFile(ctx context.Context, f *copied) error {
-	wal := f.path + ".wal"
-	if _, err := os.Lstat(wal); err == nil {
-		w.log.WarnContext(ctx, "removing stray write-ahead log: someone wrote to the published file", "path", wal)
-		if err := os.Remove(wal); err != nil {
-			return err
-		}
-	}
-	w.log.DebugContext(ctx, "renaming published file", "path", f.path)
-	if err := os.Rename(f.temporary, f.path); err != nil {
-		return err
-	}
-	w.log.DebugContext(ctx, "renamed published file", "path", f.path)
-	if err := syncDir(filepath.Dir(f.path)); err != nil {
-		return err
-	}
-	return w.remember(ctx, f)
-}
-
-// copyDurably copies a file, and returns when the copy is on disk.
-func copyDurably(from, to string, mode os.FileMode) (n int64, err error) {
-	if err := removeIfThere(to); err != nil {
-		return 0, err
-	}
-	in, err := os.Open(from)
-	if err != nil {
-		return 0, err
-	}
-	defer in.Close()
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, out.Close()) }()
-	if n, err = io.Copy(out, in); err != nil {
-		return n, err
-	}
-	if err := out.Chmod(mode); err != nil {
-		return n, err
-	}
-	return n, out.Sync()
-}
-
-// syncDir makes the names in a folder durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
-func removeIfThere(path string) error {
-	if err := os.Remove(path); !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	return nil
-}
-
-// resolve follows the links of a path whose last element need not exist.
-func resolve(path string) (string, error) {
-	resolved, err := filepath.EvalSymlinks(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return filepath.Abs(path)
-	}
-	if err != nil {
-		return "", err
-	}
-	return filepath.Abs(resolved)
 }
 
 // identity is what tells one state of one warehouse from every other.

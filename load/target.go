@@ -162,7 +162,7 @@ func (w *Warehouse) setAside(ctx context.Context, wal string) error {
 func (w *Warehouse) adoptFile(ctx context.Context, path string) error {
 	copyPath := w.path + ".adopting"
 	w.log.DebugContext(ctx, "copying published file", "to", copyPath)
-	if _, err := copyDurably(path, copyPath, 0o600); err != nil {
+	if err := copyDurably(path, copyPath, 0o600); err != nil {
 		return errors.Join(err, removeIfThere(copyPath))
 	}
 	if err := removeIfThere(copyPath + ".wal"); err != nil {

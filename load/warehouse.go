@@ -66,6 +66,7 @@ type Warehouse struct {
 	writing sync.Mutex   // one transaction at a time
 	pages   pageFunction // how DuckDB reads spools
 	convert Convert
+	clone   func(from, to string) error
 }
 
 // Open locks and opens the working database of o.Target, and makes it when there is none: from the
@@ -96,7 +97,7 @@ func newWarehouse(o Options) (*Warehouse, error) {
 	}
 	w := &Warehouse{
 		clock: o.Clock, log: o.Log, target: o.Target, prefix: o.Prefix, zone: o.Zone, state: o.StateDir, convert: o.Convert,
-		path: filepath.Join(o.StateDir, name+".work.duckdb"), memory: o.Memory, threads: max(o.Threads, 1),
+		path: filepath.Join(o.StateDir, name+".work.duckdb"), memory: o.Memory, threads: max(o.Threads, 1), clone: cloneFile,
 	}
 	if _, err := databaseName(w.path); err != nil {
 		return nil, err

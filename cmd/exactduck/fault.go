@@ -84,6 +84,7 @@ var faults = []fault{
 	{as[*auth.StoreError], exitMachine, storeHint},
 	{as[*auth.BundleError], exitMachine, bundleHint},
 	{as[*listenError], exitMachine, listenHint},
+	{as[*load.NoRoom], exitMachine, roomHint},
 	{is(syscall.ENOSPC, syscall.EDQUOT), exitMachine, say("free some space and run again; nothing is lost")},
 	{is(fs.ErrPermission, syscall.EROFS), exitMachine, say("check who owns that folder and what may write to it")},
 	{as[*stateError], exitMachine, stateHint},
@@ -260,6 +261,12 @@ func contractHint(err error) string {
 	}
 	names := cmp.Or(strings.Join(streams, ","), "NAME")
 	return "nothing of it was applied; look: exactduck schema diff --streams " + names + "\nand take it over: exactduck schema accept " + names
+}
+
+func roomHint(err error) string {
+	e := find[*load.NoRoom](err)
+	return fmt.Sprintf("free at least %s more (%d bytes) on the disk of %s and run again; nothing is lost",
+		bytesInWords(e.Missing()), e.Missing(), e.Path)
 }
 
 func shrinkHint(err error) string {

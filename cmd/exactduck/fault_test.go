@@ -65,6 +65,7 @@ var expected = map[string]struct {
 
 	"load.Busy":       {&load.Busy{}, exitBusy},
 	"load.Damaged":    {&load.Damaged{}, exitMachine},
+	"load.NoRoom":     {&load.NoRoom{Path: "w.duckdb", Need: 10, Free: 3}, exitMachine},
 	"load.Newer":      {&load.Newer{}, exitMachine},
 	"load.Foreign":    {&load.Foreign{}, exitUsage},
 	"load.Unnameable": {&load.Unnameable{}, exitUsage},

@@ -140,12 +140,12 @@ func (b *books) conceal(ctx context.Context, w *load.Warehouse, p *config.Pipeli
 
 // everywhere is where the warehouse of a pipeline is published, by it and by others.
 func (b *books) everywhere(p *config.Pipeline, run string) []load.Target {
-	targets := []load.Target{{DuckDB: p.To.DuckDB, Parquet: p.To.Parquet, RunID: run}}
+	targets := []load.Target{target(p, run)}
 	for _, name := range b.config.PipelineNames() {
 		other := b.config.Pipelines[name]
 		known := slices.ContainsFunc(targets, func(t load.Target) bool { return t.Parquet == other.To.Parquet })
 		if other.To.DuckDB == p.To.DuckDB && !known && other.To.Parquet != "" {
-			targets = append(targets, load.Target{DuckDB: other.To.DuckDB, Parquet: other.To.Parquet, RunID: run})
+			targets = append(targets, target(other, run))
 		}
 	}
 	return targets

@@ -144,9 +144,9 @@ func (b *books) prepare(ctx context.Context, r *run, p *config.Pipeline, o syncO
 	return err
 }
 
-// target is where a pipeline publishes to.
+// target is where a pipeline publishes to, under the id of a run.
 func target(p *config.Pipeline, run string) load.Target {
-	return load.Target{DuckDB: p.To.DuckDB, Parquet: p.To.Parquet, Keep: 2, RunID: run}
+	return load.Target{DuckDB: p.To.DuckDB, Parquet: p.To.Parquet, Partition: p.To.Partition, Keep: p.To.Keep, RunID: run}
 }
 
 // named adds the streams with these names.

@@ -202,7 +202,7 @@ func sameContent(ctx context.Context, file, folder string, tables []string) (err
 		if matches, err := filepath.Glob(files); err == nil && len(matches) == 0 && rows == 0 {
 			continue
 		}
-		exported := "read_parquet('" + files + "', hive_partitioning = true)"
+		exported := "read_parquet('" + files + "', hive_partitioning = false)"
 		err := db.QueryRowContext(ctx, fmt.Sprintf(`SELECT count(*) FROM (
 			(SELECT * EXCLUDE _division, _division::INTEGER FROM %[1]s EXCEPT ALL SELECT * EXCLUDE _division, _division::INTEGER FROM %[2]s) UNION ALL
 			(SELECT * EXCLUDE _division, _division::INTEGER FROM %[2]s EXCEPT ALL SELECT * EXCLUDE _division, _division::INTEGER FROM %[1]s))`,

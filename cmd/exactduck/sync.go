@@ -200,6 +200,9 @@ func (s synced) print(out io.Writer, all bool) {
 		fmt.Fprintf(out, ", %d left today in division %s", least, scope)
 	}
 	fmt.Fprintf(out, "; %s\n", s.said())
+	if c := s.Published.Compacted; c != nil {
+		fmt.Fprintf(out, "the working database was compacted from %s to %s\n", bytesInWords(c.Before), bytesInWords(c.After))
+	}
 }
 
 // wellOrNot is 0 for a stream that did not end well, and 1 for the others.

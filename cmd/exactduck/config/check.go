@@ -285,6 +285,15 @@ func (k *checker) target(at path, p *Pipeline) {
 	if stem == "" {
 		k.report(at.to("duckdb"), "write a file name such as warehouse.duckdb", "has no name before the dot")
 	}
+	switch {
+	case p.To.Partition != "" && p.To.Partition != "year":
+		k.report(at.to("partition"), "write partition: year, or leave it out", "%q is not known", p.To.Partition)
+	case p.To.Partition != "" && p.To.Parquet == "":
+		k.report(at.to("partition"), "write parquet: lake/ too, or leave it out", "is of no use without parquet")
+	}
+	if p.To.Keep < 0 || p.To.Keep > mostKept {
+		k.report(at.to("keep"), "write how many older nights are to stay", "%d is not between 0 and %d", p.To.Keep, mostKept)
+	}
 	if p.To.Parquet != "" && p.To.Parquet == p.To.DuckDB {
 		k.report(at.to("parquet"), "write a directory such as lake/", "duckdb and parquet are the same path")
 	}
@@ -326,6 +335,7 @@ func (k *checker) warehouses() {
 	owner := make(map[string]string)  // of a stream in a warehouse: the pipeline
 	prefix := make(map[string]string) // of a warehouse: the connection of a prefix
 	file := make(map[string]string)   // of a name: the path
+	to := make(map[string]Target)     // of a warehouse: what its last pipeline says
 	for _, name := range k.config.PipelineNames() {
 		p := k.config.Pipelines[name]
 		at := path{"pipelines", name}
@@ -334,6 +344,12 @@ func (k *checker) warehouses() {
 				other, p.To.DuckDB)
 		}
 		file[stemOf(p.To.DuckDB)] = p.To.DuckDB
+		if other, shared := to[p.To.DuckDB]; shared && other.Keep != p.To.Keep {
+			k.report(at.to("to", "keep"), "write the same number in both", "another pipeline that writes %s keeps %d", filepath.Base(p.To.DuckDB), other.Keep)
+		} else if shared && other.Parquet == p.To.Parquet && other.Partition != p.To.Partition {
+			k.report(at.to("to", "partition"), "write the same in both", "another pipeline that writes %s says otherwise", filepath.Base(p.To.Parquet))
+		}
+		to[p.To.DuckDB] = p.To
 		schemas := k.config.Connections[p.From].SchemaPrefix
 		here := p.To.DuckDB + "\x00" + strings.ToLower(schemas)
 		if other, taken := prefix[here]; taken && other != p.From {

@@ -136,6 +136,15 @@ type Target struct {
 	DuckDB string `yaml:"duckdb"`
 	// Parquet is a directory that holds the same tables as Parquet files. Default: none.
 	Parquet string `yaml:"parquet"`
+	// Partition divides these files further: year gives tables with a date (Date, EntryDate,
+	// InvoiceDate, OrderDate, TransactionDate, DocumentDate or QuotationDate) a file for each year of
+	// each division, so that a change rewrites that of its year only. Default: one file a division.
+	// Another value writes all files anew with the next run.
+	Partition string `yaml:"partition"`
+	// Keep is how many older nights stay, 0 to 400: as files beside the published one, named after the
+	// moment in UTC at which they were published (warehouse_20261120_041500.duckdb), and as snapshots
+	// under parquet, where one older stays in any case. Default 0. Fewer: the oldest are removed.
+	Keep int `yaml:"keep"`
 }
 
 // The values of token_store.
@@ -151,6 +160,9 @@ const (
 	DefaultSweep    = 7 * 24 * time.Hour
 	DefaultAtOnce   = 8
 )
+
+// mostKept is more nights than anybody keeps on purpose: each is a file of the size of the warehouse.
+const mostKept = 400
 
 // Path is the file that was read, absolute.
 func (c *Config) Path() string { return c.path }
@@ -229,6 +241,6 @@ func (c *Config) complete() {
 		p.Deletes = cmp.Or(p.Deletes, "hard")
 		p.SweepEvery.Duration = cmp.Or(p.SweepEvery.Duration, DefaultSweep)
 		p.Timezone.orDefault()
-		p.To = Target{DuckDB: c.absolute(p.To.DuckDB), Parquet: c.absolute(p.To.Parquet)}
+		p.To.DuckDB, p.To.Parquet = c.absolute(p.To.DuckDB), c.absolute(p.To.Parquet)
 	}
 }

@@ -80,7 +80,7 @@ pipelines:
     streams:
       - bulk/crm/Accounts
       - {stream: financial/TransactionLines, since: 2020-01-01, exclude_columns: [notes]}
-    to: {duckdb: /data/warehouse.duckdb, parquet: lake/}
+    to: {duckdb: /data/warehouse.duckdb, parquet: lake/, partition: year, keep: 7}
     deletes: soft
     sweep_every: 36h
     schedule: "15 2 * * *"
@@ -94,7 +94,7 @@ pipelines:
 	got := []any{
 		conn.BaseURL, conn.RedirectURL, conn.Language, conn.ServerTimezone.String(), conn.Division, conn.SchemaPrefix,
 		p.Divisions, choices[0].Variant.Kind, choices[1].Since.Format(time.DateOnly), choices[1].Exclude, choices[1].Variant == nil,
-		p.To.DuckDB, filepath.Clean(p.To.Parquet), p.Soft(), p.SweepEvery.Duration, p.Schedule, p.Timezone.String(),
+		p.To.DuckDB, filepath.Clean(p.To.Parquet), p.To.Partition, p.To.Keep, p.Soft(), p.SweepEvery.Duration, p.Schedule, p.Timezone.String(),
 		c.State(), c.Logins(), len(c.Warnings()),
 	}
 	want := []any{
@@ -103,7 +103,7 @@ pipelines:
 		"bulk", "2020-01-01",
 		[]string{"Notes"},
 		true,
-		"/data/warehouse.duckdb", "/books/lake", true, 36 * time.Hour, "15 2 * * *", "Europe/London",
+		"/data/warehouse.duckdb", "/books/lake", "year", 7, true, 36 * time.Hour, "15 2 * * *", "Europe/London",
 		"/books/state", "/books/state/logins", 2,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
