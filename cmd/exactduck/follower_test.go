@@ -290,7 +290,8 @@ func (f *follower) follow() {
 	}
 }
 
-// emptied are the streams that somebody has to confirm: all their rows of a division are really gone.
+// emptied are the streams that somebody has to confirm: all the rows that they had of a division are
+// really gone.
 func (f *follower) emptied() (streams []string) {
 	f.t.Helper()
 	choices, err := f.pipeline().Choices(catalogue)
@@ -302,7 +303,8 @@ func (f *follower) emptied() (streams []string) {
 		}
 		if slices.ContainsFunc(f.sandbox.Divisions(), func(division int) bool {
 			k := ofStream{division, name}
-			return len(f.held[k]) > 0 && len(f.truth(k, c, "")) == 0
+			truth := f.truth(k, c, "")
+			return len(f.held[k]) > 0 && !slices.ContainsFunc(slices.Collect(maps.Keys(f.held[k])), func(key string) bool { return truth[key] != nil })
 		}) {
 			streams = append(streams, name)
 		}
