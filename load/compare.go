@@ -45,7 +45,7 @@ func (w *Warehouse) Compare(ctx context.Context, files []*spool.File) ([]Compare
 		h := f.Header()
 		results[i] = Compared{Stream: h.Stream, Scope: h.Scope, Read: f.Rows() - f.Marked(), Keys: map[string]string{}}
 		parts[i] = &portion{Part: Part{File: f}, header: h, result: &Applied{}, compared: &results[i]}
-		if err := comparable(f, parts[0].header.Table); err != nil {
+		if err := canCompare(f, parts[0].header.Table); err != nil {
 			return nil, fmt.Errorf("compare %s (%s): %w", h.Stream, h.Scope, err)
 		}
 	}
@@ -66,7 +66,7 @@ func (w *Warehouse) Compare(ctx context.Context, files []*spool.File) ([]Compare
 	return results, nil
 }
 
-func comparable(f *spool.File, t *schema.Table) error {
+func canCompare(f *spool.File, t *schema.Table) error {
 	h := f.Header()
 	switch {
 	case !f.Done():

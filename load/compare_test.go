@@ -105,8 +105,10 @@ func TestCompareWithDates(t *testing.T) {
 		"UPDATE logistics.Items SET Changed = '2024-05-01' WHERE Code = 'B'")
 	b.expectCompared([]string{"7 read 4 older 1: B 1 different 2: A 1, C 1"}, whole)
 	keys := items.Select(func(name string) bool { return name == "Changed" })
-	b.expectCompared([]string{"7 read 2 older 1: B 1 gone 1: A 1"}, read{table: keys, scope: "7", mode: spool.Keys, dated: "Changed",
-		rows: [][]any{{"B", 1, day("2024-05-02")}, {"C", 1, nil}}})
+	b.expectCompared([]string{"7 read 2 older 1: B 1 gone 1: A 1"}, read{
+		table: keys, scope: "7", mode: spool.Keys, dated: "Changed",
+		rows: [][]any{{"B", 1, day("2024-05-02")}, {"C", 1, nil}},
+	})
 }
 
 // Rows that are marked as deleted are missing when the source shows them, and not gone when it does not.

@@ -61,8 +61,14 @@ func flawQuery(kind string) string {
 	return string(text)
 }
 
-// reference says that a column of one stream names rows of another by a column of theirs; "": the key.
-type reference struct{ stream, column, other, key string }
+// Named says that a column of one stream names rows of another, by a column of theirs; "": the key.
+type Named struct{ Stream, Column, Other, Key string }
+
+// References are the names that [Warehouse.Flaws] follows.
+func References() []Named {
+	all, _ := references()
+	return all
+}
 
 // pairing says by which column header and lines of one stream belong together, and of which rows: those
 // with some values of another column; "": of all.
@@ -73,7 +79,7 @@ type pairing struct {
 
 // references are those of flaws/references.txt, and how header and lines are joined of the streams that
 // have both.
-func references() (all []reference, headed map[string]pairing) {
+func references() (all []Named, headed map[string]pairing) {
 	file, err := flawFiles.Open("flaws/references.txt")
 	if err != nil {
 		panic(err) // it is compiled in
@@ -86,7 +92,7 @@ func references() (all []reference, headed map[string]pairing) {
 		case words[0] == "headed":
 			headed[words[1]] = pairing{words[2], words[3], words[min(4, len(words)-1) : len(words)-1]}
 		default:
-			all = append(all, reference{words[0], words[1], words[2], words[3]})
+			all = append(all, Named{words[0], words[1], words[2], words[3]})
 		}
 	}
 	return all, headed
@@ -172,14 +178,14 @@ func (i *inspection) look(ctx context.Context, s *inspected) error {
 	}
 	all, headed := references()
 	for _, r := range all {
-		if r.stream == s.Stream {
+		if r.Stream == s.Stream {
 			if err := i.follow(ctx, s, r, Reference); err != nil {
 				return err
 			}
 		}
 	}
 	if s.Header != "" {
-		if err := i.follow(ctx, s, reference{s.Stream, s.HeaderKey, s.Header, ""}, Headless); err != nil {
+		if err := i.follow(ctx, s, Named{s.Stream, s.HeaderKey, s.Header, ""}, Headless); err != nil {
 			return err
 		}
 	}
@@ -219,16 +225,16 @@ func (s *inspected) whole() *inspected {
 }
 
 // follow looks for rows that are named and not there.
-func (i *inspection) follow(ctx context.Context, s *inspected, r reference, kind string) error {
-	other := i.streams[r.other]
-	if other == nil || !s.has(r.column) {
+func (i *inspection) follow(ctx context.Context, s *inspected, r Named, kind string) error {
+	other := i.streams[r.Other]
+	if other == nil || !s.has(r.Column) {
 		return nil
 	}
-	key := r.key
+	key := r.Key
 	if key == "" && len(other.Table.Key) == 1 {
 		key = other.Table.Key[0]
 	}
-	mine, _ := find(s.stored, r.column)
+	mine, _ := find(s.stored, r.Column)
 	theirs, _ := find(other.stored, key)
 	if key == "" || !other.has(key) || mine.kind != theirs.kind { // only one of them is hashed
 		return nil
@@ -248,10 +254,10 @@ func (i *inspection) follow(ctx context.Context, s *inspected, r reference, kind
 			identifier(tombstoneKey), tombstones, identifier(tombstoneEntity), other.Table.Entity)
 	}
 	query := i.fill(s, map[string]string{
-		"column": identifier(r.column), "other": i.name(other.Table), "otherscope": identifier(other.Table.Scope.Name),
+		"column": identifier(r.Column), "other": i.name(other.Table), "otherscope": identifier(other.Table.Scope.Name),
 		"otherkey": identifier(key), "buried": buried,
 	})
-	return i.run(ctx, Flaw{Kind: kind, Stream: s.Stream, Column: r.column, Other: r.other}, query, []any{scopes, reads}, s)
+	return i.run(ctx, Flaw{Kind: kind, Stream: s.Stream, Column: r.Column, Other: r.Other}, query, []any{scopes, reads}, s)
 }
 
 // fill says what stands for the words in braces of a query about a stream.

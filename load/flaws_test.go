@@ -17,18 +17,28 @@ var (
 	bookings = &schema.Table{
 		Service: "financial", Name: "TransactionLines", Scope: division, Key: []string{"ID"}, Version: "Timestamp", Entity: 1,
 		Columns: []schema.Column{
-			{Name: "Timestamp", Type: schema.BigInt}, {Name: "ID", Type: schema.UUID}, {Name: "EntryID", Type: schema.UUID},
-			{Name: "LineNumber", Type: schema.Integer}, {Name: "GLAccount", Type: schema.UUID}, {Name: "AmountDC", Type: schema.Decimal},
-			{Name: "FinancialYear", Type: schema.Integer}, {Name: "FinancialPeriod", Type: schema.Integer},
-			{Name: "Type", Type: schema.Integer}, {Name: "Status", Type: schema.Integer},
+			{Name: "Timestamp", Type: schema.BigInt},
+			{Name: "ID", Type: schema.UUID},
+			{Name: "EntryID", Type: schema.UUID},
+			{Name: "LineNumber", Type: schema.Integer},
+			{Name: "GLAccount", Type: schema.UUID},
+			{Name: "AmountDC", Type: schema.Decimal},
+			{Name: "FinancialYear", Type: schema.Integer},
+			{Name: "FinancialPeriod", Type: schema.Integer},
+			{Name: "Type", Type: schema.Integer},
+			{Name: "Status", Type: schema.Integer},
 		},
 	}
 	reports = &schema.Table{
 		Service: "financial", Name: "ReportingBalance", Scope: division,
 		Columns: []schema.Column{
-			{Name: "GLAccount", Type: schema.UUID}, {Name: "GLAccountCode", Type: schema.Varchar}, {Name: "Amount", Type: schema.Decimal},
-			{Name: "ReportingYear", Type: schema.Integer}, {Name: "ReportingPeriod", Type: schema.Integer},
-			{Name: "Type", Type: schema.Integer}, {Name: "Status", Type: schema.Integer},
+			{Name: "GLAccount", Type: schema.UUID},
+			{Name: "GLAccountCode", Type: schema.Varchar},
+			{Name: "Amount", Type: schema.Decimal},
+			{Name: "ReportingYear", Type: schema.Integer},
+			{Name: "ReportingPeriod", Type: schema.Integer},
+			{Name: "Type", Type: schema.Integer},
+			{Name: "Status", Type: schema.Integer},
 		},
 	}
 	glAccounts = &schema.Table{
@@ -49,8 +59,11 @@ func ledgerBooks(t *testing.T) *books {
 	}})
 	b.apply("r1", read{table: glAccounts, scope: "7", mode: spool.Replace, whole: true, rows: [][]any{{1, id(50), "1300"}, {2, id(51), "8000"}, {3, id(52), "1500"}}})
 	b.apply("r1", read{table: reports, scope: "7", mode: spool.Replace, whole: true, rows: [][]any{
-		{id(50), " 1300", 171000, 2026, 5, 20, 50}, {id(51), " 8000", -150000, 2026, 5, 20, 50},
-		{id(52), " 1500", -20000, 2026, 5, 20, 50}, {id(52), " 1500", -1000, 2026, 5, 20, 20}, {id(52), " 1500", 77, 2026, 5, 3000, 50},
+		{id(50), " 1300", 171000, 2026, 5, 20, 50},
+		{id(51), " 8000", -150000, 2026, 5, 20, 50},
+		{id(52), " 1500", -20000, 2026, 5, 20, 50},
+		{id(52), " 1500", -1000, 2026, 5, 20, 20},
+		{id(52), " 1500", 77, 2026, 5, 3000, 50},
 	}})
 	return b
 }
@@ -203,7 +216,7 @@ func TestSumsAgainstBalances(t *testing.T) {
 
 func TestReferencesAreRead(t *testing.T) {
 	all, headed := references()
-	if len(all) < 20 || headed[ledger].held() != `t."Type" IN (20, 21, 30, 31, 40)` || headed["salesinvoice/SalesInvoicesSync"].held() != "true" || all[0] != (reference{"crm/Contacts", "Account", "crm/Accounts", ""}) {
+	if len(all) < 20 || headed[ledger].held() != `t."Type" IN (20, 21, 30, 31, 40)` || headed["salesinvoice/SalesInvoicesSync"].held() != "true" || all[0] != (Named{"crm/Contacts", "Account", "crm/Accounts", ""}) {
 		t.Errorf("%v, %v", all, headed)
 	}
 }

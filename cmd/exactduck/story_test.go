@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -33,7 +34,7 @@ func TestStories(t *testing.T) {
 		Setup: func(env *testscript.Env) error { return furnish(t, env) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "sandbox": openSandbox, "fill": fill, "authorize": authorize, "ahead": ahead,
-			"steer": steer, "vary": vary, "mount": mount, "login-file": loginFile, "mangle": mangle,
+			"steer": steer, "vary": vary, "mount": mount, "login-file": loginFile, "mangle": mangle, "tamper": tamper,
 		},
 		Condition: func(name string) (bool, error) {
 			if name == "mount" {
@@ -254,6 +255,17 @@ func mangle(ts *testscript.TestScript, _ bool, files []string) {
 		_, err = f.WriteAt([]byte(strings.Repeat("mangled ", 2048)), 0)
 		ts.Check(errors.Join(err, f.Close()))
 	}
+}
+
+// tamper runs statements on the working database of warehouse.duckdb, which no run knows of.
+func tamper(ts *testscript.TestScript, _ bool, statements []string) {
+	db, err := sql.Open("duckdb", ts.MkAbs(filepath.Join(".exactduck", "warehouse.work.duckdb")))
+	ts.Check(err)
+	for _, s := range statements {
+		_, err := db.ExecContext(on(ts).ctx, s)
+		ts.Check(err)
+	}
+	ts.Check(db.Close())
 }
 
 // mount makes a folder a file system of its own with a size: "mount small 64k".

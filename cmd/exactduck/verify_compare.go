@@ -259,9 +259,9 @@ func (v *verification) judgeRows(tasks map[streamScope]*task, counted map[stream
 		if n == nil {
 			continue
 		}
-		f := finding{Check: v.stamp(at.stream, at.scope, load.Check{Kind: checkCount, Result: resultSame, Here: number(n.here)})}
+		f := finding{Check: v.stamp(at.stream, at.scope, load.Check{Kind: checkCount, Result: resultSame, Here: new(n.here)})}
 		if n.why == "" {
-			f.There = number(n.there)
+			f.There = new(n.there)
 		}
 		c, compared := v.compared[at]
 		switch {
@@ -293,7 +293,7 @@ func (v *verification) judgeRows(tasks map[streamScope]*task, counted map[stream
 func (v *verification) judgeCompared(f *finding, t *task, n *tally, c load.Compared) {
 	f.Kind = v.level[f.at()]
 	if n.why != "" {
-		f.There = number(c.Read)
+		f.There = new(c.Read)
 	}
 	told := t.table.Entity != 0 && v.heard(t.place.Scope)
 	switch {

@@ -57,8 +57,6 @@ func (f *finding) culprit() streamScope {
 	return f.at()
 }
 
-func number(n int64) *int64 { return &n }
-
 // The meanings of flaws, with the number and a sample.
 var meanings = map[string]func(load.Flaw) string{
 	load.Doubled: func(f load.Flaw) string { return counting(f.Count, "row", "there more than once") + sampled(f.Sample) },

@@ -129,7 +129,7 @@ func (v *verification) mended(again []finding) []finding {
 			f.Detail += "; it could not be read again"
 		default:
 			f.Result, f.Advice = resultMended, ""
-			f.Detail += "; " + repairedInWords(t)
+			f.Detail += "; " + repairedInWords(f.Kind, t)
 		}
 		all = append(all, f)
 	}
@@ -145,9 +145,13 @@ func kindOf(f finding) string {
 	return fmt.Sprintf("%q", []any{f.Stream, f.Scope, kind, f.about})
 }
 
-func repairedInWords(t *task) string {
+func repairedInWords(kind string, t *task) string {
+	var said []string
+	if kind == load.Doubled {
+		said = append(said, "one of each was left")
+	}
 	if t == nil {
-		return "one of each was left"
+		return said[0]
 	}
 	var parts []string
 	for _, p := range []struct {
@@ -158,5 +162,5 @@ func repairedInWords(t *task) string {
 			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))
 		}
 	}
-	return "read again: " + cmp.Or(strings.Join(parts, ", "), "nothing differed")
+	return strings.Join(append(said, "read again: "+cmp.Or(strings.Join(parts, ", "), "nothing differed")), "; ")
 }

@@ -9,51 +9,66 @@ import (
 	"exactduck/load"
 )
 
-// shown is what the table calls what was looked at.
-var shown = map[string]string{
+// kindShown is what the table calls what was looked at.
+var kindShown = map[string]string{
 	checkCount: "number of rows", checkKeys: "keys", checkContent: "content", checkStored: "rows stored", checkLoaded: "loaded", checkAge: "age",
 	checkLeft: "left over", checkWaiting: "waiting", load.Doubled: "doubled rows", load.Keyless: "rows without key", load.Misfit: "odd values",
 	load.Reference: "missing names", load.Headless: "missing headers", load.Unbalanced: "entries", load.Unequal: "sums",
 }
 
-// print is the result as a table: what is wrong first, and what is well summed up. What is to be said of
-// many divisions alike, and wrong in none, is said once.
-func (r *verified) print(out io.Writer, all bool) {
-	var shows []load.Check
-	divisions := map[load.Check]int{}
+// row is a line of the table.
+type row struct {
+	load.Check
+	divisions int // of which the same is to be said
+}
+
+// rows are what the table shows: of what is wrong every one; what is to be said of many divisions alike,
+// and is wrong in none, once; and with all what is well too.
+func (r *verified) rows(all bool) []*row {
+	var rows []*row
+	alike := map[load.Check]*row{}
 	for _, c := range r.Checks {
 		if !all && c.Result == resultSame {
 			continue
 		}
-		alike := load.Check{Result: c.Result, Kind: c.Kind, Stream: c.Stream, Detail: c.Detail}
-		if !all && slices.Contains([]string{resultNote, resultSkipped, resultSource}, c.Result) {
-			divisions[alike]++
-			if divisions[alike] > 1 {
-				continue
-			}
+		key := load.Check{Result: c.Result, Kind: c.Kind, Stream: c.Stream, Detail: c.Detail}
+		if known := alike[key]; known != nil && !all && slices.Contains([]string{resultNote, resultSkipped, resultSource}, c.Result) {
+			known.divisions++
+			continue
 		}
-		shows = append(shows, c)
+		alike[key] = &row{c, 1}
+		rows = append(rows, alike[key])
 	}
-	more := max(0, len(shows)-manyLines)
-	if all {
-		more = 0
+	return rows
+}
+
+// print is the result as a table, what is wrong first.
+func (r *verified) print(out io.Writer, all bool) {
+	rows := r.rows(all)
+	shown := len(rows)
+	if !all {
+		shown = min(shown, manyLines)
 	}
-	if len(shows) > 0 {
+	if shown > 0 {
 		t := newTable(out, "result", "check", "stream", "division", "here", "at Exact", "what it means", "what to type")
-		for _, c := range shows[:len(shows)-more] {
-			where, n := string(c.Scope), divisions[load.Check{Result: c.Result, Kind: c.Kind, Stream: c.Stream, Detail: c.Detail}]
-			if n > 1 {
-				where, c.Here, c.There = fmt.Sprintf("%d of them", n), nil, nil
-				c.Advice = strings.Replace(c.Advice, "--division "+string(c.Scope), "--division N", 1)
-			}
-			t.AppendRow([]any{c.Result, shown[c.Kind], c.Stream, where, orNothing(c.Here), orNothing(c.There), printable(c.Detail), c.Advice})
+		for _, n := range rows[:shown] {
+			t.AppendRow(n.cells())
 		}
 		t.Render()
 	}
-	if more > 0 {
+	if more := len(rows) - shown; more > 0 {
 		fmt.Fprintf(out, "and %d more; -v shows them all\n", more)
 	}
 	fmt.Fprintln(out, r.sum())
+}
+
+func (n *row) cells() []any {
+	where, here, there, advice := string(n.Scope), orNothing(n.Here), orNothing(n.There), n.Advice
+	if n.divisions > 1 {
+		where, here, there = fmt.Sprintf("%d of them", n.divisions), "", ""
+		advice = strings.Replace(advice, "--division "+string(n.Scope), "--division N", 1)
+	}
+	return []any{n.Result, kindShown[n.Kind], n.Stream, where, here, there, printable(n.Detail), advice}
 }
 
 func orNothing(n *int64) string {
@@ -69,13 +84,15 @@ func (r *verified) sum() string {
 	for _, c := range r.Checks {
 		n[c.Result]++
 	}
-	text := fmt.Sprintf("%s: %d checks found nothing, %d a difference", r.Pipeline, n[resultSame], n[resultDiffers]+n[resultSuspect])
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s: %d checks found nothing, %d a difference", r.Pipeline, n[resultSame], n[resultDiffers]+n[resultSuspect])
 	for _, part := range []struct{ result, what string }{
 		{resultMended, "mended"}, {resultSource, "as at Exact"}, {resultNote, "remarks"}, {resultSkipped, "left out"},
 	} {
 		if n[part.result] > 0 {
-			text += fmt.Sprintf(", %d %s", n[part.result], part.what)
+			fmt.Fprintf(&text, ", %d %s", n[part.result], part.what)
 		}
 	}
-	return text + fmt.Sprintf("; %d calls", r.Calls)
+	fmt.Fprintf(&text, "; %d calls", r.Calls)
+	return text.String()
 }

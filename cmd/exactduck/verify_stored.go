@@ -67,7 +67,7 @@ func (s *stored) inspected() []load.Inspected {
 // about it has changed.
 func (v *verification) judgeFlaws(flaws []load.Flaw) (all []finding) {
 	for _, n := range flaws {
-		f := finding{Check: v.stamp(n.Stream, n.Scope, load.Check{Kind: n.Kind, Detail: meanings[n.Kind](n), Here: number(n.Count)})}
+		f := finding{Check: v.stamp(n.Stream, n.Scope, load.Check{Kind: n.Kind, Detail: meanings[n.Kind](n), Here: new(n.Count)})}
 		if n.Other != "" && n.Kind != load.Unequal {
 			f.about = streamScope{n.Other, n.Scope}
 		}
@@ -131,7 +131,7 @@ func (s *stored) remarks(v *verification) (all []finding) {
 		case remark.Kind != "":
 			all = append(all, finding{Check: v.stamp(at.stream, at.scope, remark)})
 		case !said[at] && place[at.scope]:
-			all = append(all, finding{Check: v.stamp(at.stream, at.scope, load.Check{Kind: checkStored, Result: resultSame, Here: number(cursor.Rows)})})
+			all = append(all, finding{Check: v.stamp(at.stream, at.scope, load.Check{Kind: checkStored, Result: resultSame, Here: new(cursor.Rows)})})
 		}
 	}
 	return all
@@ -141,7 +141,7 @@ func (s *stored) remark(c *config.Choice, cursor load.Cursor, chosen bool, now t
 	switch age := now.Sub(cursor.ReadAt); {
 	case !chosen && !s.narrow && cursor.Rows > 0:
 		return load.Check{
-			Kind: checkLeft, Result: resultNote, Here: number(cursor.Rows), Detail: "the pipeline does not read this division any more; its rows stay",
+			Kind: checkLeft, Result: resultNote, Here: new(cursor.Rows), Detail: "the pipeline does not read this division any more; its rows stay",
 			Advice: "exactduck forget --division " + string(cursor.Scope),
 		}
 	case !chosen:
@@ -179,7 +179,7 @@ func (v *verification) waiting() ([]finding, error) {
 		ours := slices.ContainsFunc(v.choices, func(c *config.Choice) bool { return c.Stream.Name == h.Stream })
 		if age := v.clock().Sub(h.Began); ours && age > waitedFor {
 			all = append(all, finding{Check: v.stamp(h.Stream, h.Scope, load.Check{
-				Kind: checkWaiting, Result: resultNote, Here: number(int64(n)),
+				Kind: checkWaiting, Result: resultNote, Here: new(int64(n)),
 				Detail: fmt.Sprintf("a read of %s was begun %s and waits after %d pages", h.Variant, ago(h.Began, v.clock()), n),
 				Advice: "exactduck sync --streams " + h.Stream,
 			})})
