@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"time"
 
 	"exactduck/schema"
@@ -76,6 +77,9 @@ func (w *Warehouse) MeetDivisions(ctx context.Context, run string, now []Divisio
 		if len(before) == 0 {
 			newcomers = nil
 		}
+		if err := w.nameless(ctx, c, &m, before); err != nil {
+			return err
+		}
 		if m.changed {
 			if _, err := nextGeneration(ctx, c); err != nil {
 				return err
@@ -128,6 +132,29 @@ func meet(before, now []Division, at time.Time) (m meeting) {
 		m.all = append(m.all, d)
 	}
 	return m
+}
+
+// nameless keeps the names of divisions out that are forgotten.
+func (w *Warehouse) nameless(ctx context.Context, c *sql.Conn, m *meeting, before []Division) error {
+	all, err := marks(ctx, c, w.prefix)
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	for _, f := range all {
+		i := slices.IndexFunc(m.all, func(d Division) bool { return f.Stream == "" && d.Scope == f.Scope })
+		if i >= 0 {
+			m.all[i].Name = ""
+		}
+	}
+	was := slices.Clone(before) // what differs in nothing but the time is no change
+	for i := range was {
+		was[i].LastSeen = time.Time{}
+	}
+	m.changed = len(was) != len(m.all) || slices.ContainsFunc(m.all, func(d Division) bool {
+		d.LastSeen = time.Time{}
+		return !slices.Contains(was, d)
+	})
+	return nil
 }
 
 // putDivisions writes divisions, in the place of what was known of the same scopes.

@@ -11,7 +11,8 @@ type Known struct {
 	Divisions   []Division
 	Discoveries map[string]Discovery // by variant
 	Needs       []Need
-	Last        Run // the pipeline's; zero: there is none
+	Last        Run    // the pipeline's; zero: there is none
+	Marks       []Mark // what was forgotten
 }
 
 // Known returns what is known now.
@@ -41,6 +42,9 @@ func known(ctx context.Context, db *sql.DB, prefix, pipeline string) (k Known, e
 	if k.Divisions, err = divisions(ctx, db, "prefix = ?", prefix); err != nil {
 		return k, err
 	}
-	k.Discoveries, err = discoveries(ctx, db, "prefix = ?", prefix)
+	if k.Discoveries, err = discoveries(ctx, db, "prefix = ?", prefix); err != nil || format < 5 {
+		return k, err
+	}
+	k.Marks, err = marks(ctx, db, prefix)
 	return k, err
 }

@@ -69,6 +69,10 @@ ALTER TABLE _exactduck.checks ADD COLUMN advice VARCHAR;
 CREATE TABLE _exactduck.contracts (
 	prefix VARCHAR NOT NULL, stream VARCHAR NOT NULL, shape VARCHAR NOT NULL, accepted_at TIMESTAMPTZ NOT NULL,
 	broken VARCHAR, broken_at TIMESTAMPTZ);
+`, `
+CREATE TABLE _exactduck.forgotten (
+	prefix VARCHAR NOT NULL, scope VARCHAR NOT NULL, stream VARCHAR NOT NULL, key_hash VARCHAR NOT NULL,
+	forgotten_at TIMESTAMPTZ NOT NULL);
 `}
 
 // migrate brings the working database to the format of this program.

@@ -46,7 +46,7 @@ type call struct {
 func commands() []command {
 	return slices.Concat(
 		initCommands(), authCommands(), stateCommands(),
-		lookCommands(), []command{demoCommand(), planCommand(), syncCommand(), verifyCommand(), statusCommand(), compactCommand(), versionCommand()},
+		lookCommands(), []command{demoCommand(), planCommand(), syncCommand(), verifyCommand(), forgetCommand(), statusCommand(), compactCommand(), versionCommand()},
 	)
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -157,12 +156,11 @@ func (b *books) dropBareSpools(ctx context.Context, p *config.Pipeline, choices 
 	for _, c := range choices {
 		wanted[c.Stream.Name] = inquire(c.Stream.Variants[0], c)
 	}
-	paths, err := spool.List(b.spools(p))
-	aside, asideErr := spool.List(b.comparisons(p))
-	if err := errors.Join(err, asideErr); err != nil {
+	paths, err := b.allSpools(p)
+	if err != nil {
 		return err
 	}
-	for _, path := range append(paths, aside...) {
+	for _, path := range paths {
 		file, err := spool.Open(path)
 		if err != nil {
 			return err
@@ -181,13 +179,27 @@ func (b *books) dropBareSpools(ctx context.Context, p *config.Pipeline, choices 
 	return nil
 }
 
+// allSpools are the reads of a pipeline that have begun, those that are only compared among them.
+func (b *books) allSpools(p *config.Pipeline) ([]string, error) {
+	applied, err := spool.List(b.spools(p))
+	if err != nil {
+		return nil, err
+	}
+	aside, err := spool.List(b.comparisons(p))
+	return slices.Concat(applied, aside), err
+}
+
 // hide takes out of a page what is not to reach a disk.
 func (r *run) hide(t *task, page *schema.Page) (*schema.Page, error) {
 	m := r.masks[t.choice.Stream.Name]
 	if m == nil && len(t.choice.Mask) > 0 {
 		return nil, fmt.Errorf("read %s: its masks are not known", t.choice.Stream.Name)
 	}
-	return m.Page(page)
+	page, err := m.Page(page)
+	if err != nil {
+		return nil, err
+	}
+	return forgottenOf(t.choice.Stream, r.marks).Page(page), nil
 }
 
 // unhashed is the table to ask for so that its pages, masked, are of the table of a spool that is there.

@@ -56,9 +56,9 @@ func plant(t *testing.T, s *sandbox.Sandbox) {
 	}
 }
 
-// found are the files below a folder with a canary in them, as bytes or, where these are compressed,
+// found are the files below a folder with a canary, or one of the words, in them, as bytes or, where these are compressed,
 // as values.
-func found(t *testing.T, dir string) (all []string) {
+func found(t *testing.T, dir string, words ...string) (all []string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil || !e.Type().IsRegular() || strings.HasSuffix(path, ".yaml") {
@@ -74,7 +74,7 @@ func found(t *testing.T, dir string) (all []string) {
 		case ".parquet":
 			raw = append(raw, parquetText(t, path)...)
 		}
-		for _, canary := range canaries {
+		for _, canary := range slices.Concat(canaries, words) {
 			if bytes.Contains(raw, []byte(canary)) {
 				all = append(all, canary+" in "+strings.TrimPrefix(path, dir))
 			}

@@ -85,6 +85,10 @@ func (b *books) outlook(ctx context.Context, p *config.Pipeline, o syncOptions, 
 	for _, err := range vanished {
 		out.warn(err.Error())
 	}
+	chosen, forgotten := leaveForgotten(chosen, known.Marks)
+	for _, text := range forgotten {
+		out.warn(text)
+	}
 	r := &run{planner: b.planner(o, known.Cursors)}
 	tasks, held := holdBack(newcomers(p, chosen, known.unmet(all)), r.planner.reads(choices, chosen))
 	for _, place := range chosen {

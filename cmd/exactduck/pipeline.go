@@ -124,6 +124,10 @@ func (b *books) prepare(ctx context.Context, r *run, p *config.Pipeline, o syncO
 	r.source, r.calls, r.spent, r.callsLeft, r.budget, r.reset = c.source, c.calls, c.spent, c.callsLeft, c.budget, c.reset
 	r.pipeline, r.choices, r.only, r.atOnce = p, choices, o.divisions, p.AtOnce
 	r.planner, r.accept, r.forget = b.planner(o, cursors), map[string]bool{}, c.source.Caller().Forget
+	var err error
+	if r.marks, err = r.warehouse.Marks(ctx); err != nil {
+		return err
+	}
 	needs, err := r.warehouse.Needs(ctx, p.Name())
 	if err != nil {
 		return err

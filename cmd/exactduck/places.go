@@ -55,6 +55,11 @@ func (r *run) meet(ctx context.Context) (census, error) {
 	if c.chosen, c.vanished, err = choosePlaces(r.pipeline, r.only, all, known); err != nil {
 		return census{}, err
 	}
+	var forgotten []string
+	c.chosen, forgotten = leaveForgotten(c.chosen, r.marks)
+	for _, text := range forgotten {
+		r.warn(ctx, text)
+	}
 	c.new = newcomers(r.pipeline, c.chosen, newSince(known, last))
 	return c, nil
 }

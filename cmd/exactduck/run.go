@@ -28,6 +28,7 @@ type run struct {
 	pipeline  *config.Pipeline
 	choices   []*config.Choice
 	masks     masks
+	marks     []load.Mark                // what was forgotten
 	only      []string                   // of the divisions; empty: all of the pipeline
 	atOnce    int                        // divisions
 	spools    string                     // where they lie

@@ -1,0 +1,275 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/urfave/cli/v2"
+
+	"exactduck/cmd/exactduck/config"
+	"exactduck/cmd/exactduck/runs"
+	"exactduck/extract"
+	"exactduck/extract/mask"
+	"exactduck/load"
+	"exactduck/load/spool"
+	"exactduck/schema"
+)
+
+func forgetCommand() command {
+	return command{
+		name: "forget", usage: "erase a division or a row from every file, and keep it out", args: "[PIPELINE]",
+		help: `
+Erases a division, or one row and the lines that go with it when it is deleted, from the working database, what is
+half read, the published file and the lake, and removes older published files and snapshots, those
+that somebody reads from included. It is kept out from then on. Asks first, or takes --yes, and asks
+Exact nothing.
+
+   exactduck forget --division 123456
+   exactduck forget --stream crm/Contacts --key 5b1c2d3e-0000-4000-8000-0123456789ab
+   exactduck forget --undo --division 123456        have the next sync read it again
+
+The key is the row's, as the published file shows it; several columns are joined with commas. What
+stays: that it was forgotten, and when; of a division its number, its calls in the ledger of the day,
+and what tables of the login as a whole (division 0) say of it; of a row other rows that refer to it.
+Files that people have copied elsewhere are out of our reach.`,
+		flags: []cli.Flag{
+			&cli.StringFlag{Name: "division", Usage: "the `CODE` of the division; with --stream where the row is, default: wherever it is", EnvVars: env("division")},
+			&cli.StringFlag{Name: "stream", Usage: "the `STREAM` of the row", EnvVars: env("stream")},
+			&cli.StringFlag{Name: "key", Usage: "the `KEY` of the row", EnvVars: env("key")},
+			&cli.BoolFlag{Name: "undo", Usage: "let a division that was forgotten be read again", EnvVars: env("undo")},
+			&cli.BoolFlag{Name: "wait", Usage: "wait while a run holds the warehouse", EnvVars: env("wait")},
+			yesFlag("erase without asking"),
+		},
+		do: doForget,
+	}
+}
+
+func doForget(ctx context.Context, k *call) (*view, error) {
+	division, stream, key := k.String("division"), k.String("stream"), k.String("key")
+	switch {
+	case (stream == "") != (key == ""):
+		return nil, &usageError{"--stream and --key go together", "they name a row: exactduck forget --stream crm/Contacts --key …"}
+	case stream == "" && division == "":
+		return nil, &usageError{"nothing is named", "name a division with --division, or a row with --stream and --key"}
+	case k.Bool("undo") && stream != "":
+		return nil, &usageError{"a row that was forgotten stays so", "--undo is for --division alone"}
+	}
+	p, err := k.oneWarehouse()
+	if err != nil {
+		return nil, err
+	}
+	b, err := k.books()
+	if err != nil {
+		return nil, err
+	}
+	f := load.Forgetting{Scope: schema.Scope(division), Hash: mask.KeyHash}
+	if stream != "" {
+		if err := nameRow(&f, p, stream, key); err != nil {
+			return nil, err
+		}
+	}
+	what := "erase division " + division + " from every file and keep it out"
+	if stream != "" {
+		what = "erase the row of " + f.Stream + " and its lines from every file and keep them out"
+	}
+	if k.Bool("undo") {
+		return b.remember(ctx, p, f.Scope, k.Bool("wait"))
+	}
+	if err := k.confirm(ctx, what); err != nil {
+		return nil, err
+	}
+	gone, err := b.forget(ctx, p, f, k.Bool("wait"))
+	if err != nil {
+		return nil, err
+	}
+	return &view{data: gone, text: func(out io.Writer) {
+		for _, table := range slices.Sorted(maps.Keys(gone.Tables)) {
+			fmt.Fprintf(out, "%8d  %s\n", gone.Tables[table], table)
+		}
+		fmt.Fprintf(out, "%d rows are erased, and older files with them in them are removed\n", gone.Rows)
+	}}, nil
+}
+
+// nameRow finds the tables of a row and its lines.
+func nameRow(f *load.Forgetting, p *config.Pipeline, name, key string) error {
+	choices, err := p.Choices(catalogue)
+	if err != nil {
+		return err
+	}
+	if name, err = streamCalled(choices, name); err != nil {
+		return err
+	}
+	var of *extract.Stream
+	for _, c := range choices {
+		if c.Stream.Name == name {
+			of = c.Stream
+		}
+		if c.Stream.Header == name {
+			f.Lines = append(f.Lines, load.Lines{Stream: c.Stream.Name, HeaderKey: c.Stream.HeaderKey, Table: c.Stream.Variants[0].Table})
+		}
+	}
+	if of == nil {
+		return &usageError{"stream " + name + " is not in pipeline " + p.Name(), "name a stream of the pipeline"}
+	}
+	f.Stream, f.Table, f.Key = of.Name, of.Variants[0].Table, strings.Split(key, ",")
+	if len(f.Table.Key) == 0 {
+		return &usageError{name + " has no key by which a row could be kept out", "leave it out of the pipeline, or mask its columns"}
+	}
+	if len(f.Table.Key) == 1 {
+		f.Key = []string{key}
+	}
+	if len(f.Key) != len(f.Table.Key) {
+		return &usageError{"the key of " + name + " is " + strings.Join(f.Table.Key, ", "), "write its values in this order, with commas"}
+	}
+	for i, column := range f.Table.Key {
+		if f.Table.Columns[f.Table.Index(column)].Type != schema.UUID {
+			continue
+		}
+		id, err := uuid.Parse(f.Key[i])
+		if err != nil {
+			return &usageError{f.Key[i] + " is no " + column + " of " + name, "write it as the published file shows it"}
+		}
+		f.Key[i] = id.String()
+	}
+	return nil
+}
+
+// forget erases from all that this machine has.
+func (b *books) forget(ctx context.Context, p *config.Pipeline, f load.Forgetting, wait bool) (gone load.Forgotten, err error) {
+	w, err := b.open(ctx, p, wait)
+	if err != nil {
+		return gone, err
+	}
+	defer w.Close()
+	if err := b.forgetSpools(ctx, p, f); err != nil {
+		return gone, err
+	}
+	if f.Stream == "" {
+		if err := b.forgetNotes(ctx, w, f.Scope); err != nil {
+			return gone, err
+		}
+	}
+	if gone, err = w.Forget(ctx, f); err != nil {
+		return gone, err
+	}
+	if err := w.Purge(ctx, b.everywhere(p, runID(b.clock()))...); err != nil {
+		return gone, err
+	}
+	return gone, w.Close()
+}
+
+// forgetSpools removes what is half read of a division, or of the streams of a row.
+func (b *books) forgetSpools(ctx context.Context, p *config.Pipeline, f load.Forgetting) error {
+	concerned := func(h spool.Header) bool {
+		if f.Stream == "" {
+			return h.Scope == f.Scope
+		}
+		return h.Stream == f.Stream || slices.ContainsFunc(f.Lines, func(l load.Lines) bool { return l.Stream == h.Stream })
+	}
+	for _, name := range b.config.PipelineNames() {
+		other := b.config.Pipelines[name]
+		if other.From != p.From || other.To.DuckDB != p.To.DuckDB {
+			continue
+		}
+		paths, err := b.allSpools(other)
+		if err != nil {
+			return err
+		}
+		for _, path := range paths {
+			file, err := spool.Open(path)
+			if err != nil {
+				return err
+			}
+			if h := file.Header(); concerned(h) {
+				b.log.DebugContext(ctx, "removing spool", "stream", h.Stream, "scope", h.Scope)
+				err = file.Remove()
+			} else {
+				err = file.Close()
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// forgetNotes takes a division out of the records of runs and the counts.
+func (b *books) forgetNotes(ctx context.Context, w *load.Warehouse, s schema.Scope) error {
+	words := []string{string(s)}
+	known, err := w.Divisions(ctx)
+	if err != nil {
+		return err
+	}
+	for _, d := range known {
+		if d.Scope == s && d.Name != "" {
+			words = append(words, d.Name)
+			if quoted, err := json.Marshal(d.Name); err == nil {
+				words = append(words, strings.Trim(string(quoted), `"`))
+			}
+		}
+	}
+	if err := runs.Forget(b.records(), string(s), words...); err != nil {
+		return err
+	}
+	c, err := b.counts()
+	if err != nil {
+		return err
+	}
+	before := len(c.seen)
+	maps.DeleteFunc(c.seen, func(key string, _ counted) bool { return strings.Contains(key, "|"+string(s)+"|") })
+	if len(c.seen) == before {
+		return nil
+	}
+	return c.save()
+}
+
+// remember lets a division be read again.
+func (b *books) remember(ctx context.Context, p *config.Pipeline, s schema.Scope, wait bool) (*view, error) {
+	w, err := b.open(ctx, p, wait)
+	if err != nil {
+		return nil, err
+	}
+	defer w.Close()
+	was, err := w.Remember(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	if !was {
+		return nil, &usageError{fmt.Sprintf("division %s is not forgotten", s), "there is nothing to undo"}
+	}
+	return &view{data: map[string]any{"division": s}, text: func(out io.Writer) {
+		fmt.Fprintf(out, "division %s is read again by the next run that chooses it\n", s)
+	}}, w.Close()
+}
+
+// leaveForgotten takes out the divisions that are forgotten, and says so of each.
+func leaveForgotten(chosen []extract.Place, marks []load.Mark) (left []extract.Place, said []string) {
+	for _, place := range chosen {
+		at := slices.IndexFunc(marks, func(m load.Mark) bool { return m.Stream == "" && m.Scope == place.Scope })
+		if at < 0 {
+			left = append(left, place)
+			continue
+		}
+		said = append(said, fmt.Sprintf(`division %s was forgotten on %s and is not read; "exactduck forget --undo --division %s" has it read again`,
+			place.Scope, day(marks[at].At), place.Scope))
+	}
+	return left, said
+}
+
+// forgottenOf are the rows of a stream that are kept out.
+func forgottenOf(s *extract.Stream, marks []load.Mark) mask.Forgotten {
+	f := mask.Forgotten{Stream: s.Name, Header: s.Header, HeaderKey: s.HeaderKey, Keys: map[string]bool{}}
+	for _, m := range marks {
+		if m.Stream == s.Name || m.Stream != "" && m.Stream == s.Header {
+			f.Keys[m.Hash] = true
+		}
+	}
+	return f
+}
