@@ -188,8 +188,8 @@ func (k *checker) typed(at path, name, text string, choices []*Choice) {
 	}
 	for _, c := range choices {
 		if t := c.typeOf(name); t != 0 {
-			k.config.outgrown = append(k.config.outgrown, remark{at,
-				fmt.Sprintf("%s: the catalogue has %s of %s by now, as %s; the type here counts no more and can be removed", at, name, c.Stream.Name, t)})
+			text := fmt.Sprintf("%s: the catalogue has %s of %s by now, as %s; the type here counts no more and can be removed", at, name, c.Stream.Name, t)
+			k.config.outgrown = append(k.config.outgrown, remark{at, text})
 		}
 	}
 }
