@@ -37,6 +37,9 @@ const (
 `
 )
 
+// keeping has older files of both kinds kept.
+const keeping = "    to: {duckdb: books.duckdb, parquet: lake/, keep: 2}\n"
+
 // canaries are values that no file may hold once they are masked.
 var canaries = []string{"canary-mail@example.com", "canary-phone", "canary-extra"}
 
@@ -154,6 +157,8 @@ const mails = "SELECT string_agg(DISTINCT coalesce(Email, 'NULL'), ' ') FROM (SE
 // a hash is filled in by the next read, another key hashes anew, and without a mask all is as before.
 func TestMasksComeAndGo(t *testing.T) {
 	w := newWorld(t, t.TempDir(), bareStreams, sandbox.Options{Divisions: 1, Scale: 0.05})
+	w.pipelineLines = keeping
+	w.reconfigure(bareStreams)
 	plant(t, w.sandbox)
 	writeKey(t, w.dir, maskKey)
 	w.run(syncOptions{})
@@ -163,7 +168,7 @@ func TestMasksComeAndGo(t *testing.T) {
 	}
 	w.run(syncOptions{})
 	seen := strings.Join(found(t, w.dir), "\n")
-	for _, file := range []string{"books.work.duckdb", "/books.duckdb", ".parquet"} {
+	for _, file := range []string{"books.work.duckdb", "/books.duckdb", "/books_2026", ".parquet"} {
 		for _, canary := range canaries {
 			if !strings.Contains(seen, canary+" in ") || !strings.Contains(seen, file) {
 				t.Fatalf("without masks %s is not found in %s, so the search is of no use:\n%s", canary, file, seen)
@@ -172,7 +177,7 @@ func TestMasksComeAndGo(t *testing.T) {
 	}
 	credit := w.only("SELECT string_agg(CreditLinePurchase::VARCHAR, ' ' ORDER BY ID) FROM crm.Accounts WHERE CreditLinePurchase IS NOT NULL")
 
-	w.pipelineLines = withLake + maskLines
+	w.pipelineLines = keeping + maskLines
 	w.reconfigure(bareStreams)
 	reach := w.books.dial
 	w.books.dial = func(context.Context, string, schema.Scope) (*connection, error) { return nil, auth.ErrLoginRequired }
@@ -214,7 +219,7 @@ func TestMasksComeAndGo(t *testing.T) {
 	}
 
 	w.clock.advance(time.Hour)
-	w.pipelineLines = withLake
+	w.pipelineLines = keeping
 	w.reconfigure(bareStreams)
 	w.run(syncOptions{})
 	comparison{t, w.published(), w.pipeline(), w.sandbox}.equal()
