@@ -200,7 +200,7 @@ func TestMasksComeAndGo(t *testing.T) {
 		t.Errorf("a property without a column is %s", got)
 	}
 	var hashed []string
-	for _, text := range strings.FieldsSeq(credit) {
+	for text := range strings.FieldsSeq(credit) {
 		hashed = append(hashed, hashOf(maskKey, text))
 	}
 	if got := w.only("SELECT coalesce(string_agg(CreditLinePurchase, ' ' ORDER BY ID), '') FROM crm.Accounts WHERE CreditLinePurchase IS NOT NULL"); got != strings.Join(hashed, " ") {
