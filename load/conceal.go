@@ -54,6 +54,11 @@ func (a *application) conceal(ctx context.Context, n Concealment) error {
 	if err != nil {
 		return err
 	}
+	// What was found of rows tells some of what they held.
+	_, err = a.exec(ctx, "erase checks", "DELETE FROM _exactduck.checks WHERE coalesce(prefix, '') = ? AND scope = ?", a.prefix, string(n.Scope))
+	if err != nil {
+		return err
+	}
 	if _, err := nextGeneration(ctx, a.c); err != nil { // readers see cursors too
 		return err
 	}

@@ -145,6 +145,11 @@ func (o oblivion) row(ctx context.Context, f Forgetting) error {
 	if err := o.mark(ctx, f.Scope, f.Stream, f.Hash(f.Stream, f.Key...)); err != nil {
 		return err
 	}
+	// What was found of rows tells their keys.
+	_, err := o.exec(ctx, "erase checks", "DELETE FROM _exactduck.checks WHERE coalesce(prefix, '') = ? AND ? IN ('', scope)", o.prefix, string(f.Scope))
+	if err != nil {
+		return err
+	}
 	if err := o.rows(ctx, f, f.Stream, f.Table, f.Table.Key, f.Key); err != nil {
 		return err
 	}

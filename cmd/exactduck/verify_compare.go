@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -32,7 +31,7 @@ func (v *verification) suspects(tasks map[streamScope]*task, counted map[streamS
 	wanted := map[streamScope]bool{}
 	for at := range tasks {
 		n := counted[at]
-		wanted[at] = v.comparesAll() || n != nil && n.differs()
+		wanted[at] = v.comparesAll() || n != nil && n.differs() && !v.explained(at, n)
 	}
 	for _, f := range flaws {
 		if f.Other != "" && f.Kind != load.Unbalanced && !v.known(v.stamp(f.Stream, f.Scope, load.Check{Kind: f.Kind, Detail: meanings[f.Kind](f)})) {
@@ -275,6 +274,8 @@ func (v *verification) judgeRows(tasks map[streamScope]*task, counted map[stream
 			v.judgeCompared(&f, t, n, c)
 		case n.why != "":
 			f.Result, f.Detail = resultSkipped, n.why
+		case v.explained(at, n):
+			f.Kind, f.Result, f.Detail = checkKeys, resultSource, countsOtherwise
 		case n.differs():
 			f.Result = resultSuspect
 			f.Detail = counting(n.there-n.here, "row", "more at Exact, and nobody has seen which")
@@ -302,8 +303,22 @@ func (v *verification) judgeCompared(f *finding, t *task, n *tally, c load.Compa
 	case c.Gone > 0:
 		f.Result, f.Detail = resultNote, counting(c.Gone, "row", "gone at Exact since the last sweep, removed by the next")+sampled(c.Keys["gone"])
 	case n.differs():
-		f.Result, f.Detail = resultSource, fmt.Sprintf("every key is as Exact lists it, though it counts %d", n.there)
+		f.Result, f.Detail = resultSource, countsOtherwise
 	}
+}
+
+const countsOtherwise = "every key is as Exact lists them, though it counts otherwise"
+
+// explained tells that the source counted so many more or fewer before too, when its keys were
+// compared and found to be those that are stored.
+func (v *verification) explained(at streamScope, n *tally) bool {
+	for _, kind := range []string{checkKeys, checkContent} {
+		c := v.before[sameLook(load.Check{Stream: at.stream, Scope: at.scope, Kind: kind, Detail: countsOtherwise})]
+		if c.Result == resultSource && c.Here != nil && c.There != nil && *c.There-*c.Here == n.there-n.here {
+			return true
+		}
+	}
+	return false
 }
 
 // heard tells that this run has read what was deleted in a division.

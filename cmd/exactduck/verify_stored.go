@@ -24,10 +24,11 @@ type stored struct {
 	cursors map[streamScope]load.Cursor
 	places  []extract.Place
 	narrow  bool // only some divisions of the pipeline are looked at
+	marks   []load.Mark
 }
 
 func (v *verification) stored() *stored {
-	s := &stored{every: v.every, chosen: map[string]*config.Choice{}, cursors: v.planner.cursors, places: v.places, narrow: len(v.o.divisions) > 0}
+	s := &stored{every: v.every, chosen: map[string]*config.Choice{}, cursors: v.planner.cursors, places: v.places, narrow: len(v.o.divisions) > 0, marks: v.marks}
 	for _, c := range v.choices {
 		s.chosen[c.Stream.Name] = c
 	}
@@ -49,7 +50,7 @@ func (s *stored) inspected() []load.Inspected {
 				continue
 			}
 			i.Scopes[place.Scope] = time.Time{}
-			if cursor.Complete && cursor.HistoryFrom == "" && inquiryOf(cursor.Fingerprint).Filter == "" {
+			if s.whole(cursor) {
 				i.Scopes[place.Scope] = cursor.ReadAt
 			}
 			full, _ := ways(c, inquiryOf(cursor.Fingerprint).Variant)
@@ -60,6 +61,15 @@ func (s *stored) inspected() []load.Inspected {
 		}
 	}
 	return all
+}
+
+// whole tells that all rows are stored that there are at the source: none are older than the history
+// that is kept, left out by a filter, or forgotten.
+func (s *stored) whole(c load.Cursor) bool {
+	forgotten := slices.ContainsFunc(s.marks, func(m load.Mark) bool {
+		return m.Stream == c.Stream && (m.Scope == "" || m.Scope == c.Scope)
+	})
+	return c.Complete && c.HistoryFrom == "" && inquiryOf(c.Fingerprint).Filter == "" && !forgotten
 }
 
 // judgeFlaws says what flaws come to. One that the source explains is no difference: when all rows that
@@ -231,6 +241,10 @@ func (v *verification) inspect(ctx context.Context, b *books) error {
 	if v.places, _, err = choosePlaces(v.pipeline, v.o.divisions, placesOnce(known), known); err != nil {
 		return err
 	}
+	if v.marks, err = v.warehouse.Marks(ctx); err != nil {
+		return err
+	}
+	v.places, _ = leaveForgotten(v.places, v.marks)
 	if err := v.recall(ctx); err != nil {
 		return err
 	}

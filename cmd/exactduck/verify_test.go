@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"database/sql"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"exactduck/extract/exactonline"
+	"exactduck/extract/mask"
 	"exactduck/extract/sandbox"
 	"exactduck/load"
 	"exactduck/schema"
@@ -207,7 +209,7 @@ func TestVerifyGivesNoFalseAlarm(t *testing.T) {
 	w.pipelineLines = lakeless
 	w.reconfigure(changing)
 	w.run(syncOptions{})
-	for round := range rounds(10, 300) {
+	for round := range rounds(5, 300) {
 		w.clock.advance(time.Duration(dice.IntN(40)) * time.Hour)
 		for range dice.IntN(6) {
 			w.change(dice)
@@ -399,5 +401,69 @@ func TestReferencesAreOfTheCatalogue(t *testing.T) {
 		if a, b := kind(from, r.Column), kind(to, cmp.Or(r.Key, to.Key[0])); a != b || len(to.Key) != 1 {
 			t.Errorf("%+v: %s and %s", r, a, b)
 		}
+	}
+}
+
+// A row that was forgotten is missing here for good: that is no difference, costs keys once, and no
+// check tells its key.
+func TestVerifyAfterForgetting(t *testing.T) {
+	w := newBooksWorld(t)
+	reader, err := load.OpenReader(t.Context(), w.published())
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := reader.Query(t.Context(), "SELECT max(GLAccount)::VARCHAR FROM financial.TransactionLines")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := ""
+	for row, err := range answer.Rows() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		key = fmt.Sprint(row[0])
+	}
+	if err := errors.Join(answer.Close(), reader.Close()); err != nil {
+		t.Fatal(err)
+	}
+	stream, _, err := exactonline.Lookup("financial/GLAccounts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.tamper("INSERT INTO _exactduck.checks (prefix, stream, scope, table_name, kind, result, detail, checked_at) VALUES ('', 'crm/Contacts', '123456', '', 'keys', 'differs', '" + key + "', now())")
+	_, err = w.forget(t.Context(), w.pipeline(), load.Forgetting{
+		Stream: stream.Name, Table: stream.Variants[0].Table, Key: []string{key}, Hash: mask.KeyHash,
+	}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := w.verifies(0, verifyOptions{})
+	for _, c := range first.Checks {
+		if strings.Contains(c.Detail, key) {
+			t.Errorf("%s tells the key of what was forgotten: %s", c.Kind, c.Detail)
+		}
+	}
+	if d := gocmp.Diff([]string{"source keys financial/GLAccounts"}, toldOf(first, resultDiffers, resultSuspect, resultSource)); d != "" {
+		t.Errorf("findings (-want +got):\n%s", d)
+	}
+	second := w.verifies(0, verifyOptions{})
+	if d := gocmp.Diff(toldOf(first, resultSource), toldOf(second, resultSource)); d != "" || second.Calls >= first.Calls {
+		t.Errorf("%d calls after %d:\n%s", second.Calls, first.Calls, d)
+	}
+}
+
+// What is masked is compared as it is stored, and what is hashed is not added up.
+func TestVerifyWithMasks(t *testing.T) {
+	t.Setenv("EXACTDUCK_TEST_MASK_KEY", "a key that nobody guesses, long enough for a hash")
+	w := newWorld(t, t.TempDir(), booksOfAccount, sandbox.Options{Divisions: 1, Scale: 0.02, MinuteLimit: -1, DayLimit: -1})
+	w.pipelineLines = "    mask: {Account: hash, AmountDC: hash, Name: drop, Description: hash}\n    mask_key: ${EXACTDUCK_TEST_MASK_KEY}\n" + lakeless
+	w.reconfigure(booksOfAccount)
+	w.run(syncOptions{})
+	if said := toldOf(w.verifies(0, verifyOptions{deep: true}), resultDiffers, resultSuspect, resultSource); said != nil {
+		t.Errorf("a warehouse that is well: %v", said)
+	}
+	w.tamper("UPDATE crm.Contacts SET Account = 'changed' WHERE ID = (SELECT min(ID) FROM crm.Contacts)")
+	if d := gocmp.Diff([]string{"differs content crm/Contacts"}, toldOf(w.verifies(exitDifferent, verifyOptions{deep: true}), resultDiffers, resultSuspect)); d != "" {
+		t.Errorf("findings (-want +got):\n%s", d)
 	}
 }
