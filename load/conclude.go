@@ -102,12 +102,14 @@ func (a *application) storeCursors(ctx context.Context, parts []*portion, table 
 	return a.putCursors(ctx, a.c, all...)
 }
 
-// move is the cursor as the part leaves it, and whether it may be stored. A window leaves it alone,
-// and a sweep only notes that it has been.
+// move is the cursor as the part leaves it, and whether it may be stored. A window leaves it where it
+// is, but for a history that begins earlier now: a later reload has to bring those rows too. A sweep
+// only notes that it has been.
 func (p *portion) move(before Cursor) (after Cursor, moves bool) {
 	h := p.header
 	switch after = before; h.Mode {
 	case spool.Window:
+		after.HistoryFrom = min(before.HistoryFrom, h.HistoryFrom)
 		return after, before.Stream != ""
 	case spool.Sweep:
 		after.SweptAt, after.SweepSpool = h.Began, h.ID

@@ -129,7 +129,8 @@ func (p *planner) read(c *config.Choice, place extract.Place) *task {
 			t.since, t.historyFrom = p.since, moment(p.since)
 		}
 	case whySince:
-		t.mode, t.variant, t.since, t.historyFrom = spool.Window, more, later(p.since, c.Since), moment(p.since)
+		t.mode, t.variant, t.since = spool.Window, more, later(p.since, c.Since)
+		t.historyFrom = moment(t.since)
 	case whyNews:
 		t.mode, t.variant, t.from, t.historyFrom = spool.Merge, more, cursor.Position, cursor.HistoryFrom
 	default:

@@ -204,3 +204,23 @@ func (w *world) cursors() map[string]string {
 	}
 	return positions
 }
+
+// Who first loads from a date on and then reads from an earlier one has the history from there: a
+// later read of everything keeps it, and does not take for gone what it would not ask for.
+func TestSinceBeginsTheHistoryEarlier(t *testing.T) {
+	for _, d := range datedStreams {
+		t.Run(d.stream, func(t *testing.T) {
+			w := sinceWorld(t, d, false)
+			w.run(syncOptions{since: sinceDate.Add(time.Hour)})
+			w.run(syncOptions{since: sinceDate})
+			w.holdsLater(d)
+			w.run(syncOptions{since: sinceDate.Add(30 * time.Minute)}) // a later one takes nothing away
+			if err := w.sandbox.MoveDivision(0); err != nil {
+				t.Fatal(err)
+			}
+			w.clock.advance(day24)
+			w.run(syncOptions{})
+			w.holdsLater(d)
+		})
+	}
+}

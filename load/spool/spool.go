@@ -41,7 +41,7 @@ const (
 	Merge Mode = "merge"
 	// Replace is a read of everything: rows of the scope that it did not bring are removed.
 	Replace Mode = "replace"
-	// Window merges and leaves the cursor alone.
+	// Window merges and leaves the cursor alone, but for a history that begins earlier by it.
 	Window Mode = "window"
 	// Sweep is a read of keys: rows of the scope whose key did not come are removed.
 	Sweep Mode = "sweep"
