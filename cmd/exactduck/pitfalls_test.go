@@ -391,3 +391,29 @@ func TestShrinkHintNamesTheStreamThatShrank(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+// What was modified while the right to a stream was taken away without a word comes when it is back,
+// whatever nights lay between.
+func TestChangesWithoutTheRightComeLater(t *testing.T) {
+	for _, stream := range []string{"crm/Contacts", "standard/crm/Contacts", "crm/Opportunities"} {
+		t.Run(stream, func(t *testing.T) {
+			w := newWorld(t, t.TempDir(), streamLines(stream), sandbox.Options{Divisions: 1, Scale: 0.3})
+			w.run(syncOptions{})
+			if err := w.sandbox.Revoke(0, ""); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				w.clock.advance(day24)
+				w.edit(strings.TrimPrefix(stream, "standard/"), 3, 1)
+				w.clock.advance(time.Hour)
+				w.run(syncOptions{})
+			}
+			if err := w.sandbox.Restore(0, ""); err != nil {
+				t.Fatal(err)
+			}
+			w.clock.advance(day24)
+			w.run(syncOptions{})
+			w.equal()
+		})
+	}
+}

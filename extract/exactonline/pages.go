@@ -238,7 +238,18 @@ func (p *pass) position(page *schema.Page) {
 		page.Next = encode(resume{Version: positionVersion, Next: p.link, Since: p.since, Here: p.here, Began: p.began, seen: p.seen})
 		return
 	}
-	page.Next, page.Done = encode(p.from.advance(p.began, p.seen, p.since, p.source.zone)), true
+	after := p.from
+	if !p.silent() {
+		after = p.from.advance(p.began, p.seen, p.since, p.source.zone)
+	}
+	page.Next, page.Done = encode(after), true
+}
+
+// silent reports that a read of what was modified since a time brought nothing. It leaves the cursor
+// where it is, at no cost: to ask again from there brings no more, unless rights had been taken away,
+// which looks the same. Then all that was modified meanwhile comes once they are back.
+func (p *pass) silent() bool {
+	return p.read.Variant.Cursor == extract.Modified && p.from.Wall != "" && p.read.Resume == "" && p.decoder.record == 0
 }
 
 // fetch makes the next request. A first one is made again, in another way, as long as a refusal
