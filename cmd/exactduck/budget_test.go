@@ -117,3 +117,29 @@ func TestProcessesShareTheDay(t *testing.T) {
 	}
 	t.Error("the processes do not come to an end")
 }
+
+// A division without calls for the rest of the day does not keep the others from being read, though
+// the list of divisions is asked for at its cost.
+func TestSpentDivisionLeavesTheOthersTheirRuns(t *testing.T) {
+	w := newWorld(t, t.TempDir(), sizeable, sandbox.Options{Divisions: 2, Scale: 0.3, PageSize: 10, DayLimit: 45})
+	w.pipelineLines = lakeless
+	w.reconfigure(sizeable)
+	_, err := w.sync(t.Context(), w.pipeline(), syncOptions{})
+	if code := exitCode(err); code != exitQuota {
+		t.Fatalf("the day suffices: %v", err)
+	}
+	second := w.sandbox.Divisions()[1]
+	if err := w.sandbox.Change(sandbox.Change{Division: second, Entity: "crm/Accounts", Insert: 3}); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.advance(time.Hour)
+	from := w.wire.passed()
+	if _, err = w.sync(t.Context(), w.pipeline(), syncOptions{}); exitCode(err) != exitQuota {
+		t.Errorf("the second run ends with %v", err)
+	}
+	w.clean(w.wire.calls(from))
+	truth := fmt.Sprint(len(w.sandbox.Records(second, "crm/Accounts")))
+	if held := w.only(fmt.Sprintf("SELECT count(*) FROM crm.Accounts WHERE _division = %d", second)); held != truth {
+		t.Errorf("of %s accounts of the other division %s are here", truth, held)
+	}
+}

@@ -124,13 +124,8 @@ func (o *outlook) places(ctx context.Context, source extract.Source, k knowledge
 	if !as[*extract.QuotaError](err) || len(k.Divisions) == 0 {
 		return all, err
 	}
-	o.warn(o.Pipeline + ": there are no calls left to ask which divisions there are; these are those of the last run")
-	for _, d := range k.Divisions {
-		if d.GoneSince.IsZero() {
-			all = append(all, extract.Place{Scope: d.Scope, Code: d.Code, Name: d.Name, Epoch: d.Epoch, Active: d.Active})
-		}
-	}
-	return all, nil
+	o.warn(o.Pipeline + ": " + noCallToAsk)
+	return stillThere(k.Divisions), nil
 }
 
 // unmet are the divisions that no run has met.

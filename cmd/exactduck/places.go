@@ -36,6 +36,9 @@ type census struct {
 // meet asks once which divisions there are, and compares them with those of the last time.
 func (r *run) meet(ctx context.Context) (census, error) {
 	all, err := r.source.Places(ctx)
+	if as[*extract.QuotaError](err) {
+		return r.meetAgain(ctx, err)
+	}
 	if err != nil {
 		return census{}, err
 	}
@@ -62,6 +65,41 @@ func (r *run) meet(ctx context.Context) (census, error) {
 	}
 	c.new = newcomers(r.pipeline, c.chosen, newSince(known, last))
 	return c, nil
+}
+
+// meetAgain does with the divisions of the last time, when the one whose calls the question costs has
+// none left: the others may have. By that none is new or gone that was not before.
+func (r *run) meetAgain(ctx context.Context, quota error) (c census, err error) {
+	known, err := r.warehouse.Divisions(ctx)
+	if err != nil {
+		return census{}, err
+	}
+	all := stillThere(known)
+	if len(all) == 0 {
+		return census{}, quota
+	}
+	last, _, err := r.warehouse.LastRun(ctx, r.pipeline.Name())
+	if err != nil {
+		return census{}, err
+	}
+	r.warn(ctx, noCallToAsk)
+	if c.chosen, c.vanished, err = choosePlaces(r.pipeline, r.only, all, known); err != nil {
+		return census{}, err
+	}
+	c.new = newcomers(r.pipeline, c.chosen, newSince(known, last))
+	return c, nil
+}
+
+const noCallToAsk = "there are no calls left to ask which divisions there are; these are those of the last run"
+
+// stillThere are the divisions that were there the last time.
+func stillThere(known []load.Division) (all []extract.Place) {
+	for _, d := range known {
+		if d.GoneSince.IsZero() {
+			all = append(all, extract.Place{Scope: d.Scope, Code: d.Code, Name: d.Name, Epoch: d.Epoch, Active: d.Active})
+		}
+	}
+	return all
 }
 
 // newcomers are the chosen divisions that are new, and that the pipeline does not name by their code:
