@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -261,6 +262,9 @@ func (i inquiry) words() string {
 	}
 	if len(i.Without) > 0 {
 		parts = append(parts, "without "+strings.Join(i.Without, ", "))
+	}
+	for _, name := range slices.Sorted(maps.Keys(i.Types)) {
+		parts = append(parts, name+" as "+i.Types[name].String())
 	}
 	if i.Since != "" {
 		parts = append(parts, "modified since "+i.Since)
