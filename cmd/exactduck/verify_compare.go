@@ -345,8 +345,10 @@ func comparedInWords(c load.Compared) string {
 		n          int64
 		kind, what string
 	}{
-		{c.Missing, "missing", "missing here"}, {c.Older, "older", "out of date here"},
-		{c.Different, "different", "with other values here"}, {c.Gone, "gone", "gone at Exact"},
+		{c.Missing, "missing", "missing here"},
+		{c.Older, "older", "out of date here"},
+		{c.Different, "different", "with other values here"},
+		{c.Gone, "gone", "gone at Exact"},
 	} {
 		if part.n == 0 {
 			continue
