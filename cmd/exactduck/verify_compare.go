@@ -97,7 +97,7 @@ func (v *verification) consult(ctx context.Context, suspects []*task) error {
 		calls += max(t.expected, t.least)
 	}
 	if len(suspects) > 0 && !v.comparesAll() {
-		v.hint("%s: comparing the keys of %s takes about %d calls", v.pipeline.Name(), counting(int64(len(suspects)), "stream", "that may differ"), calls)
+		v.hint("%s: comparing the keys of %s takes about %s", v.pipeline.Name(), counting(int64(len(suspects)), "stream", "that may differ"), plural(calls, "call"))
 	}
 	whole, err := v.readAside(ctx, suspects)
 	if err != nil {

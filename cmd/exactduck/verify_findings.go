@@ -81,15 +81,18 @@ var meanings = map[string]func(load.Flaw) string{
 	},
 }
 
-// counting says how many there are: "1 entry", "2 entries".
-func counting(n int64, thing, what string) string {
-	if n != 1 {
-		thing = strings.TrimSuffix(thing+"s", "ys")
-		if !strings.HasSuffix(thing, "s") {
-			thing += "ies"
-		}
+// counting says how many there are: "1 entry without", "2 entries without".
+func counting(n int64, thing, what string) string { return plural(int(n), thing) + " " + what }
+
+func plural(n int, thing string) string {
+	switch stem, y := strings.CutSuffix(thing, "y"); {
+	case n == 1:
+	case y:
+		thing = stem + "ies"
+	default:
+		thing += "s"
 	}
-	return fmt.Sprintf("%d %s %s", n, thing, what)
+	return fmt.Sprintf("%d %s", n, thing)
 }
 
 func sampled(sample string) string {
@@ -120,7 +123,13 @@ func (e *different) Error() string {
 	return fmt.Sprintf("%s: %d of %d checks found a difference", e.pipeline, e.bad, e.of)
 }
 
-func differentHint(err error) string { return find[*different](err).next }
+func differentHint(err error) string {
+	e := find[*different](err)
+	if e.bad == 1 {
+		return e.next
+	}
+	return e.next + "\nor all of them at once: exactduck verify --repair"
+}
 
 // verdict is nil when nothing is wrong.
 func verdict(pipeline string, all []finding) error {

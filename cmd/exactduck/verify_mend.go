@@ -92,7 +92,7 @@ func (v *verification) reload(ctx context.Context, which map[streamScope]bool) e
 		calls += max(t.expected, t.least)
 	}
 	if len(reads) > 0 {
-		v.hint("%s: reading %s takes about %d calls", v.pipeline.Name(), counting(int64(len(reads)), "stream", "again"), calls)
+		v.hint("%s: reading %s takes about %s", v.pipeline.Name(), counting(int64(len(reads)), "stream", "again"), plural(calls, "call"))
 	}
 	if err := v.read(ctx, reads); err != nil {
 		return err

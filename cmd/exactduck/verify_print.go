@@ -85,7 +85,7 @@ func (r *verified) sum() string {
 		n[c.Result]++
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "%s: %d checks found nothing, %d a difference", r.Pipeline, n[resultSame], n[resultDiffers]+n[resultSuspect])
+	fmt.Fprintf(&text, "%s: %s found nothing, %d a difference", r.Pipeline, plural(n[resultSame], "check"), n[resultDiffers]+n[resultSuspect])
 	for _, part := range []struct{ result, what string }{
 		{resultMended, "mended"}, {resultSource, "as at Exact"}, {resultNote, "remarks"}, {resultSkipped, "left out"},
 	} {
@@ -93,6 +93,6 @@ func (r *verified) sum() string {
 			fmt.Fprintf(&text, ", %d %s", n[part.result], part.what)
 		}
 	}
-	fmt.Fprintf(&text, "; %d calls", r.Calls)
+	fmt.Fprintf(&text, "; %s", plural(r.Calls, "call"))
 	return text.String()
 }

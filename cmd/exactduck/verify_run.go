@@ -204,7 +204,7 @@ func (v *verification) foretell(tasks []*task) {
 			}
 		}
 	}
-	text := fmt.Sprintf("%s: at least %d calls, %d of them for counts", v.pipeline.Name(), least+counts, counts)
+	text := fmt.Sprintf("%s: at least %s, %d of them for counts", v.pipeline.Name(), plural(least+counts, "call"), counts)
 	if more > 0 {
 		text += fmt.Sprintf("; up to %d more where keys have to be compared", more)
 	}
