@@ -239,6 +239,27 @@ func TestA403IsRememberedForAWeek(t *testing.T) {
 	}
 }
 
+// The vendor dates its answers to the second. What is learnt of its clock later does not put a login
+// behind a refusal that came after it.
+func TestA403CameAfterTheLogin(t *testing.T) {
+	dir := t.TempDir()
+	bubble(t, func(t *testing.T) {
+		v := forbidding("")
+		pass(700 * time.Millisecond)
+		login := time.Now().Add(-10 * time.Millisecond)
+		o := func(o *Options) { o.LoggedIn = login }
+		_ = ask(t, v.process(t, dir, o), "123", "hrm/Costcenters")
+		pass(310 * time.Millisecond)
+		c := v.process(t, dir, o)
+		if err := ask(t, c, "123", "crm/Accounts"); err != nil {
+			t.Fatal(err)
+		}
+		if _ = ask(t, c, "123", "hrm/Costcenters"); v.calls("hrm/Costcenters") != 1 {
+			t.Errorf("asked %d times", v.calls("hrm/Costcenters"))
+		}
+	})
+}
+
 // An endpoint that answers again is forbidden no more.
 func TestAnAnswerLiftsA403(t *testing.T) {
 	dir := t.TempDir()

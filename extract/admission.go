@@ -82,11 +82,10 @@ func crowded(a *ledger.Account) bool {
 // forbidden is what the vendor said for good, unless somebody has logged in since.
 func (l *Limiter) forbidden(a *ledger.Account, to address) error {
 	f, known := a.Forbidden[to.endpoint]
-	at := f.At.Add(-l.server.ahead)
-	if !known || l.options.AskAgain || l.options.LoggedIn.After(at) {
+	if !known || l.options.AskAgain || l.options.LoggedIn.After(f.Heard) {
 		return nil
 	}
 	return &Refused{
-		Endpoint: to.endpoint, Scope: to.scope, Status: 403, Reason: f.Reason, Message: f.Message, Remembered: at,
+		Endpoint: to.endpoint, Scope: to.scope, Status: 403, Reason: f.Reason, Message: f.Message, Remembered: f.Heard,
 	}
 }

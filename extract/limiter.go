@@ -192,7 +192,7 @@ func (r Report) outcome() ledger.Outcome {
 		Refusals: r.Refusals, Throttled: r.Status == http.StatusTooManyRequests, Healthy: r.Status == http.StatusOK,
 	}
 	if r.Lasting != nil {
-		o.Forbidden = &ledger.Forbidden{Reason: r.Lasting.Reason, Message: r.Lasting.Message}
+		o.Forbidden = &ledger.Forbidden{Heard: r.Received, Reason: r.Lasting.Reason, Message: r.Lasting.Message}
 	}
 	return o
 }

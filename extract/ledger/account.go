@@ -57,7 +57,8 @@ type Call struct {
 
 // Forbidden is a refusal that lasts.
 type Forbidden struct {
-	At      time.Time `json:"at"`
+	At      time.Time `json:"at"`    // by the vendor's clock
+	Heard   time.Time `json:"heard"` // by this machine's, which also dates logins
 	Reason  string    `json:"reason,omitempty"`
 	Message string    `json:"message,omitempty"`
 }
