@@ -392,6 +392,28 @@ func TestShrinkHintNamesTheStreamThatShrank(t *testing.T) {
 	}
 }
 
+// What there was before the right to a stream was given comes when it is, however many nights found
+// nothing.
+func TestRightsThatComeAfterTheFirstLoad(t *testing.T) {
+	for _, stream := range []string{"standard/crm/Contacts", "crm/Opportunities", "salesinvoice/SalesInvoices"} {
+		t.Run(stream, func(t *testing.T) {
+			w := newWorld(t, t.TempDir(), streamLines(stream), sandbox.Options{Divisions: 1, Scale: 0.3})
+			if err := w.sandbox.Revoke(0, ""); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				w.run(syncOptions{})
+				w.clock.advance(day24)
+			}
+			if err := w.sandbox.Restore(0, ""); err != nil {
+				t.Fatal(err)
+			}
+			w.run(syncOptions{})
+			w.equal()
+		})
+	}
+}
+
 // What was modified while the right to a stream was taken away without a word comes when it is back,
 // whatever nights lay between.
 func TestChangesWithoutTheRightComeLater(t *testing.T) {

@@ -1,6 +1,7 @@
 package exactonline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -239,17 +240,20 @@ func (p *pass) position(page *schema.Page) {
 		return
 	}
 	after := p.from
-	if !p.silent() {
-		after = p.from.advance(p.began, p.seen, p.since, p.source.zone)
+	switch {
+	case !p.silent():
+		after = after.advance(p.began, p.seen, p.since, p.source.zone)
+	case after.Wall == "":
+		after.Wall = cmp.Or(p.since, longAgoWall)
 	}
 	page.Next, page.Done = encode(after), true
 }
 
-// silent reports that a read of what was modified since a time brought nothing. It leaves the cursor
-// where it is, at no cost: to ask again from there brings no more, unless rights had been taken away,
-// which looks the same. Then all that was modified meanwhile comes once they are back.
+// silent reports that a read by dates brought nothing. It leaves the cursor where it is, at no cost:
+// to ask again from there brings no more, unless rights had been taken away, which looks the same.
+// Then all that was modified meanwhile comes once they are back.
 func (p *pass) silent() bool {
-	return p.read.Variant.Cursor == extract.Modified && p.from.Wall != "" && p.read.Resume == "" && p.decoder.record == 0
+	return p.read.Variant.Cursor == extract.Modified && p.read.Resume == "" && p.decoder.record == 0
 }
 
 // fetch makes the next request. A first one is made again, in another way, as long as a refusal

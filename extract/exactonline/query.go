@@ -11,7 +11,10 @@ import (
 )
 
 // longAgo is before everything in the books.
-const longAgo = "datetime'1900-01-01T00:00:00'"
+const (
+	longAgo     = "datetime'" + longAgoWall + "'"
+	longAgoWall = "1900-01-01T00:00:00"
+)
 
 // query is the query of a first request.
 func (p *pass) query() (string, error) {
