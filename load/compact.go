@@ -3,10 +3,13 @@ package load
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"strings"
+
+	"github.com/google/renameio/v2"
 )
 
 // Compacted says what a compaction did to the working database.
@@ -16,12 +19,12 @@ type Compacted struct {
 }
 
 // fat is by how much a file may be larger than a fresh one would be until it is written anew. The
-// promise is 1.3; what lies between is for what [girth.fresh] does not see.
-const fat = 1.25
+// promise is 1.3; what lies between is for how DuckDB packs the same rows better one day than another.
+const fat = 1.2
 
 // idle is how many bytes too many are not worth the work, however small the file: so much a single night
 // leaves, since what changes is written before the room of what was there is free.
-const idle = 4 << 20
+const idle = 2 << 20
 
 // Compact writes the working database into a fresh file, without the room that removed rows have left
 // and without anything that can still be read there of them, and puts it in the place of the old one
@@ -55,6 +58,9 @@ func (w *Warehouse) Compact(ctx context.Context) (c Compacted, err error) {
 // it fails for any reason but a damaged file, the fat file is published, with a warning.
 func (w *Warehouse) slim(ctx context.Context) (*Compacted, error) {
 	g, err := w.girth(ctx)
+	if err == nil && g.lean.Values == 0 {
+		err = w.note(girth{size: g.used, live: g.live}) // after a first load
+	}
 	if err != nil || !g.fat() {
 		return nil, err
 	}
@@ -78,6 +84,34 @@ func (w *Warehouse) slim(ctx context.Context) (*Compacted, error) {
 type girth struct {
 	size, used int64 // bytes of the file, and of the blocks in it that hold something
 	live, held int64 // values of the rows that there are, and of all that these blocks hold
+	lean       leanness
+}
+
+// leanness is what the state directory remembers of the working database as it was when it was fresh.
+// Noted in the database itself it would make that less so.
+type leanness struct {
+	Bytes  int64 `json:"bytes"`
+	Values int64 `json:"values"`
+}
+
+func (w *Warehouse) leannessPath() string { return w.beside(".fresh.json") }
+
+// note remembers how large a fresh file is. Without the note the next file counts as fresh.
+func (w *Warehouse) note(g girth) error {
+	text, err := json.Marshal(leanness{Bytes: g.size, Values: g.live})
+	if err != nil {
+		return err
+	}
+	return renameio.WriteFile(w.leannessPath(), text, 0o600)
+}
+
+// noted is what note remembers; zero: nothing that can be read.
+func (w *Warehouse) noted() (l leanness) {
+	text, err := os.ReadFile(w.leannessPath())
+	if err != nil || json.Unmarshal(text, &l) != nil || l.Bytes < 0 || l.Values < 0 {
+		return leanness{}
+	}
+	return l
 }
 
 // girth measures the file once everything is in it. It reads no rows.
@@ -96,13 +130,13 @@ func (w *Warehouse) girth(ctx context.Context) (g girth, err error) {
 	if err != nil {
 		return g, fmt.Errorf("measure: %w", fileError(w.path, err))
 	}
-	var tables, counts []string
+	g.lean = w.noted()
+	var counts []string
 	err = w.eachTable(ctx, catalog, func(service, name string, columns, held int64) {
 		g.held += columns * held
-		tables = append(tables, name)
 		counts = append(counts, fmt.Sprintf("SELECT %d * count(*) AS n FROM %s.%s", columns, identifier(service), identifier(name)))
 	})
-	if err != nil || len(tables) == 0 {
+	if err != nil || len(counts) == 0 {
 		return g, err
 	}
 	err = w.db.QueryRowContext(ctx, "SELECT sum(n)::BIGINT FROM ("+strings.Join(counts, " UNION ALL ")+")").Scan(&g.live)
@@ -133,15 +167,23 @@ func (w *Warehouse) eachTable(ctx context.Context, database string, f func(servi
 }
 
 // fresh is about how large the file would be if it were written anew: removed rows take as much of the
-// used blocks as others, and go.
+// used blocks as others, and go; and a value takes as much as it did in the last fresh file, since what
+// many small changes have written is packed less well. That does not tell how small a smaller file is.
 func (g girth) fresh() int64 {
-	if g.held == 0 || g.live >= g.held {
-		return g.used
+	fresh := g.used
+	if g.live < g.held {
+		fresh = scale(g.used, g.live, g.held)
 	}
-	return int64(float64(g.used) * float64(g.live) / float64(g.held))
+	if l := g.lean; l.Values > 0 {
+		fresh = min(fresh, scale(l.Bytes, max(g.live, l.Values), l.Values))
+	}
+	return fresh
 }
 
-// fat cannot hold again soon after a compaction: then all blocks are used and all rows are there.
+func scale(n, by, of int64) int64 { return int64(float64(n) * float64(by) / float64(of)) }
+
+// fat does not hold again soon after a compaction, however wrong the estimates are: then all blocks are
+// used, all rows are there, and how large a fresh file is has just been noted.
 func (g girth) fat() bool {
 	fresh := g.fresh()
 	return g.size-fresh > idle && float64(g.size) > fat*float64(fresh)
@@ -183,7 +225,12 @@ func (w *Warehouse) rewrite(ctx context.Context, g girth, last func(context.Cont
 		return errors.Join(err, w.clearCompacting())
 	}
 	w.log.DebugContext(ctx, "renamed working database", "path", w.path)
-	return syncDir(w.state)
+	info, err := os.Stat(w.path)
+	if err != nil {
+		return err
+	}
+	g.size = info.Size()
+	return errors.Join(w.note(g), syncDir(w.state))
 }
 
 // sealFresh makes the fresh file durable. The WAL of the old one is empty, or it would not be settled.
@@ -210,6 +257,7 @@ const before = "_before"
 func (w *Warehouse) copyRows(ctx context.Context, last func(context.Context, *sql.Conn) error) (err error) {
 	fresh := &Warehouse{path: w.compacting(), state: w.state, log: w.log, memory: w.memory, threads: w.threads}
 	fresh.db, err = fresh.connectWith(ctx,
+		"SET GLOBAL checkpoint_threshold = '1TB'", // what is written in one go is packed best
 		"ATTACH "+literal(w.path)+" AS "+before+" (READ_ONLY)",
 		"ATTACH "+literal(fresh.path)+" AS "+catalog+" (STORAGE_VERSION "+literal(storageVersion)+")")
 	if err != nil {

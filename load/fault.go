@@ -35,7 +35,8 @@ func (d *Damaged) Error() string { return fmt.Sprintf("%s is damaged: %v", d.Pat
 // Unwrap is what DuckDB said.
 func (d *Damaged) Unwrap() error { return d.Err }
 
-// Newer is a file that a later version of this program has written.
+// Newer is a file that a later version of this program, or of the DuckDB in it, has written; the formats
+// are then those of DuckDB.
 type Newer struct {
 	Path          string
 	Format, Known int
@@ -77,6 +78,9 @@ var spoken = []struct {
 	{"Input/output error", syscall.EIO},
 }
 
+// younger is how DuckDB says that a later version of it has written a file.
+var younger = regexp.MustCompile(`database file with version number (\d+), but we can only read versions? (?:between \d+ and )?(\d+)`)
+
 var conflicting = regexp.MustCompile(`Conflicting lock is held in .*\(PID (\d+)\)`)
 
 // fileError gives an error of DuckDB, which is only text, the type that says what is wrong with
@@ -94,6 +98,11 @@ func fileError(path string, err error) error {
 	if m := conflicting.FindStringSubmatch(text); m != nil {
 		pid, _ := strconv.Atoi(m[1]) // digits by the pattern; an impossible number is no pid
 		return fmt.Errorf("%w: %w", &Busy{Path: path, Holder: pid}, err)
+	}
+	if m := younger.FindStringSubmatch(text); m != nil {
+		have, _ := strconv.Atoi(m[1]) // digits by the pattern
+		known, _ := strconv.Atoi(m[2])
+		return &Newer{Path: path, Format: have, Known: known}
 	}
 	if _, already := errors.AsType[*Damaged](err); !already && damage.MatchString(text) {
 		return &Damaged{Path: path, Err: err}

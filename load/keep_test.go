@@ -253,3 +253,24 @@ func TestMeddlerWhoWasKilledDoesNoHarm(t *testing.T) {
 		}
 	}
 }
+
+// TestOlderNightCanBePutBack: whoever wants the night before puts its file in the place of the published one
+// and removes the state directory.
+func TestOlderNightCanBePutBack(t *testing.T) {
+	dir := t.TempDir()
+	for n := 1; n <= 2; n++ {
+		dated(t, dir, n, func(to *Target) { to.Keep = 1 })
+	}
+	path := filepath.Join(dir, "warehouse.duckdb")
+	err := errors.Join(os.Rename(filepath.Join(dir, kept(t, dir)[0]), path), os.RemoveAll(filepath.Join(dir, "state")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := open(t, dir)
+	number(t, w, 3)
+	if p := publish(t, w, dir, "r3"); !p.DuckDB || !p.Parquet || p.Reused != 0 {
+		t.Errorf("%+v, want everything anew", p)
+	}
+	closeIt(t, w)
+	sees(t, dir, 3, 3)
+}

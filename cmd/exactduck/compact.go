@@ -17,7 +17,7 @@ func compactCommand() command {
 		help: `
 Copies the working database into a fresh file, puts that in its place in one step, and publishes it.
 Readers are not disturbed, no row changes, and the source is not asked. A run does so by itself when
-the file has grown to 1.3 times what a fresh one would be and by 4 MiB or more. It takes the room of a
+the file has grown to 1.3 times what a fresh one would be and by 2 MiB or more. It takes the room of a
 second file on the disk of the state directory while it works.
 
    exactduck compact

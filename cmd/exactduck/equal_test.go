@@ -41,6 +41,12 @@ func (w comparison) equal(except ...string) {
 		w.t.Fatal(err)
 	}
 	defer reader.Close()
+	w.compare(reader, func(table *schema.Table) map[string]map[string]any { return tableRows(w.t, reader, table) }, except...)
+}
+
+// compare holds the rows that held brings of each table against the truth.
+func (w comparison) compare(reader *load.Reader, held func(*schema.Table) map[string]map[string]any, except ...string) {
+	w.t.Helper()
 	choices, err := w.pipeline.Choices(catalogue)
 	if err != nil {
 		w.t.Fatal(err)
@@ -55,7 +61,7 @@ func (w comparison) equal(except ...string) {
 	}
 	for _, c := range choices {
 		table := identified(c.Stream.Variants[0])
-		stored := tableRows(w.t, reader, table)
+		stored := held(table)
 		for _, division := range w.divisions() {
 			scope := strconv.Itoa(division)
 			if c.Stream.Shared {
