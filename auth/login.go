@@ -214,7 +214,7 @@ func (t *Transport) trade(ctx context.Context, j *journal, code string) (answer,
 func (j *journal) first(a answer) error {
 	*j.state = State{
 		Host: j.state.Host, ClientID: j.state.ClientID, Calls: j.state.Calls,
-		Now: a.token, LoggedInAt: j.clock().UTC().Round(time.Second),
+		Now: a.token, LoggedInAt: j.clock().UTC().Round(0),
 	}
 	return j.slot.Save(*j.state)
 }
