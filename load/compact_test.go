@@ -125,6 +125,7 @@ func TestFatFileIsCompactedWhenPublished(t *testing.T) {
 
 // TestKillDuringCompaction kills a compaction at each of its steps.
 func TestKillDuringCompaction(t *testing.T) {
+	t.Parallel()
 	template := t.TempDir()
 	for n, run := range []string{"r1", "r2"} {
 		w := open(t, template)

@@ -141,7 +141,8 @@ func expected(kind schema.Type, v any) any {
 // TestEveryValueOfEveryType follows random and extreme values of every type from the page into the
 // published file, and into the lake as a library sees it that is not DuckDB.
 func TestEveryValueOfEveryType(t *testing.T) {
-	rounds, rows := 2, 300
+	t.Parallel()
+	rounds, rows := 2, 150
 	if os.Getenv("EXACTDUCK_LONG") != "" {
 		rounds, rows = 15, 1000
 	}

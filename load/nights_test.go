@@ -118,7 +118,8 @@ func (a *almanac) check(t *testing.T, n int) (size, fresh int64) {
 // TestNights plays many nights of changes: the file stays lean, the lake equal, and what did not change
 // is not touched.
 func TestNights(t *testing.T) {
-	nights, rows, every := 20, 12_000, 4 // night to be looked at
+	t.Parallel()
+	nights, rows, every := 20, 12_000, 10 // night to be looked at
 	if os.Getenv("EXACTDUCK_LONG") != "" {
 		nights, rows, every = 365, 120_000, 1
 	}
