@@ -16,15 +16,33 @@ import (
 	"time"
 )
 
+// Effort is where the time went, in milliseconds, and what went over the wire.
+type Effort struct {
+	Wait  int64 `json:"wait_ms"`  // until calls might be sent: for quota, for other reads, between attempts
+	Read  int64 `json:"read_ms"`  // for answers, and for making pages of them
+	Spool int64 `json:"spool_ms"` // for writing pages down
+	Apply int64 `json:"apply_ms"` // for putting rows into the warehouse; what reads share is shared out by rows
+	// Bytes are those of answers as they were read, Wire those that came over the network,
+	// compressed as a rule. Retries are the calls that were made again.
+	Bytes   int64 `json:"bytes"`
+	Wire    int64 `json:"wire_bytes"`
+	Retries int   `json:"retries"`
+}
+
 // Stream is what a run did with one stream in one scope.
 type Stream struct {
+	Effort
+	// Idle is for how long, in milliseconds, it stood still because others had their turn. With what
+	// Effort says it is all the time between Started and Ended.
+	Idle     int64     `json:"idle_ms"`
 	Stream   string    `json:"stream"`
 	Scope    string    `json:"scope"`
 	Variant  string    `json:"variant,omitempty"`
 	Mode     string    `json:"mode,omitempty"`
 	Why      string    `json:"why,omitempty"`
 	Status   string    `json:"status"` // reading, read, done, failed, forbidden, suspect_shrink, postponed
-	Pages    int       `json:"pages"`
+	Calls    int       `json:"calls"`  // of this run, repeated ones included
+	Pages    int       `json:"pages"`  // of the read, those of earlier runs included
 	Rows     int64     `json:"rows_read"`
 	Inserted int64     `json:"inserted"`
 	Updated  int64     `json:"updated"`
@@ -37,12 +55,17 @@ type Stream struct {
 
 // Record is a run as far as it is known.
 type Record struct {
+	// Of a run, Effort is time by the clock on the wall, although many streams are read at once: what
+	// they did meanwhile shares it out. With Prepare and Publish it is all the time of the run.
+	Effort
+	Prepare  int64     `json:"prepare_ms"` // for the login, the divisions, and the plan
+	Publish  int64     `json:"publish_ms"`
 	ID       string    `json:"run_id"`
 	Pipeline string    `json:"pipeline"`
 	PID      int       `json:"pid"`
 	Started  time.Time `json:"started_at"`
 	Ended    time.Time `json:"ended_at,omitzero"`
-	Status   string    `json:"status"` // running, done, partial, failed, interrupted
+	Status   string    `json:"status"` // running, done, partial, failed, interrupted, killed
 	ExitCode int       `json:"exit_code"`
 	Calls    int       `json:"calls"`
 	Message  string    `json:"message,omitempty"`
