@@ -56,9 +56,9 @@ type Stream struct {
 // Record is a run as far as it is known.
 type Record struct {
 	// Of a run, Effort is time by the clock on the wall, although many streams are read at once: what
-	// they did meanwhile shares it out. With Prepare and Publish it is all the time of the run.
+	// they did meanwhile shares it out. With Publish and Other it is all the time of the run.
 	Effort
-	Prepare  int64     `json:"prepare_ms"` // for the login, the divisions, and the plan
+	Other    int64     `json:"other_ms"` // for the login, the divisions, the plan, and comparing
 	Publish  int64     `json:"publish_ms"`
 	ID       string    `json:"run_id"`
 	Pipeline string    `json:"pipeline"`
