@@ -99,6 +99,7 @@ func (t *try) ready(ctx context.Context) (*Permit, error) {
 	if err := c.shutter(t.to); err != nil {
 		return nil, err
 	}
+	defer c.Waiting(ctx)()
 	if t.pause > 0 {
 		if err := c.options.Wait(ctx, t.pause); err != nil {
 			return nil, err
@@ -116,7 +117,7 @@ func (t *try) ready(ctx context.Context) (*Permit, error) {
 }
 
 // send makes the request and reads the answer whole.
-func (t *try) send(ctx context.Context, permit *Permit, report *Report) (*Answer, error) {
+func (t *try) send(ctx context.Context, permit *Permit, report *Report) (answer *Answer, err error) {
 	c := t.caller
 	ctx, cancel := context.WithTimeoutCause(ctx, c.options.Timeout, errSlow)
 	defer cancel()
@@ -125,6 +126,7 @@ func (t *try) send(ctx context.Context, permit *Permit, report *Report) (*Answer
 		requests, refusals := sent.sum(report.Status)
 		report.Refusals = refusals
 		c.count(t.to, requests)
+		t.metered(ctx, requests, answer, sent.came())
 	}()
 	ctx = sent.in(ctx)
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, t.url.String(), nil)
@@ -143,9 +145,21 @@ func (t *try) send(ctx context.Context, permit *Permit, report *Report) (*Answer
 	defer func() { _ = response.Body.Close() }() // read to its end or given up
 	report.Status, report.Rates = response.StatusCode, ReadRates(response.Header)
 	report.Date, _ = http.ParseTime(response.Header.Get("Date"))
-	answer := &Answer{Status: response.StatusCode, Header: response.Header, Date: report.Date}
+	answer = &Answer{Status: response.StatusCode, Header: response.Header, Date: report.Date}
 	answer.Body, err = readBody(response, c.options.MaxBody)
 	return answer, cause(ctx, err)
+}
+
+// metered counts what the attempt came to. Without a [Wire] nobody knows what came over the network.
+func (t *try) metered(ctx context.Context, requests int, a *Answer, wire int64) {
+	n := Metered{Calls: requests, Retries: requests, Wire: wire}
+	if t.number == 1 {
+		n.Retries--
+	}
+	if a != nil {
+		n.Bytes = int64(len(a.Body))
+	}
+	meterOf(ctx).add(n)
 }
 
 // cause prefers our own reason for an ended context to what the transport made of it.

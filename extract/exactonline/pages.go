@@ -284,7 +284,9 @@ func (p *pass) first(ctx context.Context) (*extract.Answer, error) {
 	if err := p.findFloor(ctx); err != nil {
 		return nil, err
 	}
+	waited := p.source.caller.Waiting(ctx)
 	report, err := p.source.scouts.enter(ctx, p.shape())
+	waited()
 	if err != nil {
 		return nil, err
 	}
