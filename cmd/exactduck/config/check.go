@@ -17,6 +17,7 @@ import (
 func check(c *Config, cat Catalogue) []Problem {
 	k := &checker{config: c, catalogue: cat}
 	k.top()
+	k.serve(path{"serve"}, c.Serve)
 	for name, conn := range c.Connections {
 		k.connection(name, conn)
 	}

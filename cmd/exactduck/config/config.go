@@ -25,6 +25,8 @@ type Config struct {
 	// beside the file for all but the logins, which are in $XDG_STATE_HOME/exactduck. Another
 	// directory starts from the published file, and without a login.
 	StateDir string `yaml:"state_dir"`
+	// Serve is the status page of "exactduck serve".
+	Serve Serve `yaml:"serve"`
 
 	path   string // of the file, absolute
 	source *source
@@ -213,6 +215,8 @@ func (c *Config) absolute(path string) string {
 
 // complete fills in what the file leaves to its defaults.
 func (c *Config) complete() {
+	c.Serve.Listen = cmp.Or(c.Serve.Listen, DefaultListen)
+	c.Serve.User = cmp.Or(c.Serve.User, DefaultUser)
 	for _, conn := range c.Connections {
 		if conn == nil {
 			continue // the check says so
