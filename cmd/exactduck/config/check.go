@@ -18,6 +18,7 @@ func check(c *Config, cat Catalogue) []Problem {
 	k := &checker{config: c, catalogue: cat}
 	k.top()
 	k.serve(path{"serve"}, c.Serve)
+	k.alerts(c.Alerts)
 	for name, conn := range c.Connections {
 		k.connection(name, conn)
 	}
@@ -387,6 +388,11 @@ func (c *Config) Warnings() []string {
 		if c.Connections[name].ClientSecret.literal() {
 			warn("connections.%s.client_secret is written into the file; ${VARIABLE} or file:PATH keeps it out",
 				[]any{name}, "connections", name, "client_secret")
+		}
+	}
+	for i, a := range c.Alerts {
+		if a.Webhook.bare() || a.Ping.bare() {
+			warn("alerts[%d]: an address that is a secret is written into the file; ${VARIABLE} or file:PATH keeps it out", []any{i + 1}, "alerts", i)
 		}
 	}
 	for _, name := range c.PipelineNames() {

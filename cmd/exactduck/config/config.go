@@ -27,6 +27,8 @@ type Config struct {
 	StateDir string `yaml:"state_dir"`
 	// Serve is the status page of "exactduck serve".
 	Serve Serve `yaml:"serve"`
+	// Alerts are who is told when something is wrong. Default: nobody.
+	Alerts []Alert `yaml:"alerts"`
 
 	path   string // of the file, absolute
 	source *source
