@@ -75,9 +75,11 @@ var errTurn = errors.New("another division has its turn")
 // fetch brings one read to its end, or, when its turn is over, to a page; then it returns false. At
 // a first load a variant that is refused gives way to the next.
 func (r *run) fetch(ctx context.Context, t *task, stop context.CancelCauseFunc, over func(*task) bool) (ended bool) {
+	now := r.clock()
 	if t.began.IsZero() {
-		t.began = r.clock()
+		t.began = now
 	}
+	t.watch.start(now)
 	if t.done = t.file != nil && t.file.Done(); t.done {
 		return true
 	}
@@ -123,8 +125,9 @@ func (r *run) spool(ctx context.Context, t *task, over func(*task) bool) error {
 		return err
 	}
 	defer func() { done() }()
-	for page, err := range r.source.Pages(ctx, t.read()) {
+	for page, err := range r.source.Pages(t.watch.meter.In(ctx), t.read()) {
 		done()
+		t.watch.answered(r.clock())
 		if err != nil {
 			return err
 		}
@@ -132,6 +135,7 @@ func (r *run) spool(ctx context.Context, t *task, over func(*task) bool) error {
 		if err := r.keep(ctx, t, page); err != nil {
 			return &unkept{err}
 		}
+		t.watch.lap(r.clock(), spooling)
 		r.say(t)
 		if t.file.Done() {
 			continue

@@ -22,6 +22,7 @@ func (r *run) recorded(ctx context.Context, outcome error) error {
 	if outcome != nil {
 		now.Message = outcome.Error()
 	}
+	r.timed(&now)
 	return r.store(ctx, now, r.spent())
 }
 
@@ -77,7 +78,7 @@ func (r *run) store(ctx context.Context, record runs.Record, spent []load.Calls)
 	for i, s := range record.Streams {
 		streams[i] = load.RunStream{
 			Stream: s.Stream, Scope: s.Scope, Variant: s.Variant, Mode: s.Mode, Status: s.Status, Pages: int64(s.Pages),
-			Calls: int64(s.Pages), Read: s.Rows, Inserted: s.Inserted, Updated: s.Updated, Deleted: s.Deleted,
+			Calls: int64(s.Calls), Read: s.Rows, Inserted: s.Inserted, Updated: s.Updated, Deleted: s.Deleted,
 			Missed: s.Missed, Error: s.Error, Started: s.Started, Ended: s.Ended,
 		}
 	}

@@ -33,6 +33,7 @@ func (r *run) narrow(ctx context.Context, tasks []*task) error {
 			return err
 		}
 		s.Ended = r.clock()
+		s.Apply = s.Ended.Sub(s.Started).Milliseconds()
 		if err := r.record.Stream(s); err != nil {
 			return err
 		}

@@ -72,7 +72,9 @@ func (b *books) pass(ctx context.Context, p *config.Pipeline, o syncOptions, do 
 	if err != nil {
 		return synced{}, err
 	}
-	r := &run{record: record, warehouse: warehouse, masks: masks, calls: func() int { return 0 }}
+	r := &run{record: record, warehouse: warehouse, masks: masks, clock: b.clock, calls: func() int { return 0 }}
+	r.watch.start(record.Record().Started)
+	ctx = r.watch.meter.In(ctx)
 	if err := b.conceal(ctx, warehouse, p, all, record.Record().ID); err != nil {
 		return b.conclude(ctx, r, err)
 	}
@@ -120,7 +122,7 @@ func (b *books) options(p *config.Pipeline) load.Options {
 
 // prepare puts a run together.
 func (b *books) prepare(ctx context.Context, r *run, p *config.Pipeline, o syncOptions, choices []*config.Choice, cursors []load.Cursor, c *connection) error {
-	r.id, r.clock, r.log, r.records, r.spools = r.record.Record().ID, b.clock, b.log, b.records(), b.spools(p)
+	r.id, r.log, r.records, r.spools = r.record.Record().ID, b.log, b.records(), b.spools(p)
 	r.source, r.calls, r.spent, r.callsLeft, r.budget, r.reset = c.source, c.calls, c.spent, c.callsLeft, c.budget, c.reset
 	r.pipeline, r.choices, r.only, r.atOnce = p, choices, o.divisions, p.AtOnce
 	r.planner, r.accept, r.forget = b.planner(o, cursors), map[string]bool{}, c.source.Caller().Forget
@@ -181,6 +183,8 @@ func (b *books) conclude(ctx context.Context, r *run, outcome error) (synced, er
 	if outcome != nil {
 		end.Message = outcome.Error()
 	}
+	end.Streams = r.record.Record().Streams
+	r.timed(&end)
 	record, err := r.record.End(end)
 	b.log.InfoContext(ctx, "run ended", "run_id", record.ID, "pipeline", record.Pipeline, "status", record.Status, "calls", record.Calls)
 	return synced{Record: record, Published: r.published}, errors.Join(outcome, err, r.warehouse.Close())

@@ -47,6 +47,7 @@ type run struct {
 
 	clock  func() time.Time
 	log    *slog.Logger
+	watch  stopwatch
 	record *runs.Writer
 	tell   func(progress) // called from several goroutines; may be nil
 
@@ -123,7 +124,10 @@ func (r *run) finish(ctx context.Context, tasks []*task) (err error) {
 	if err := r.recorded(ctx, outcome); err != nil {
 		return err
 	}
-	if r.published, err = r.warehouse.Publish(ctx, r.target); err != nil {
+	r.lap(idle)
+	r.published, err = r.warehouse.Publish(ctx, r.target)
+	r.lap(publishing)
+	if err != nil {
 		return err
 	}
 	return outcome
@@ -153,7 +157,9 @@ func (r *run) read(ctx context.Context, tasks []*task) error {
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
+	r.lap(idle)
 	for t := range r.fetchAll(ctx, tasks, stop) {
+		r.lap(reading)
 		b := batches[t.batch()]
 		b.waiting--
 		b.ready = append(b.ready, t)
@@ -163,8 +169,10 @@ func (r *run) read(ctx context.Context, tasks []*task) error {
 		if err := r.apply(ctx, b.ready); err != nil {
 			stop(err)
 		}
+		r.lap(applying)
 		b.ready = nil
 	}
+	r.lap(reading)
 	return context.Cause(ctx)
 }
 
@@ -197,6 +205,7 @@ func (r *run) apply(ctx context.Context, tasks []*task) error {
 	}
 	batch.Contract = r.contracts[whole[0].choice.Stream.Name]
 	var applied []load.Applied
+	began := r.clock()
 	err := r.keeps(whole)
 	if err == nil {
 		applied, err = r.warehouse.Apply(ctx, batch)
@@ -216,16 +225,18 @@ func (r *run) apply(ctx context.Context, tasks []*task) error {
 		return err
 	}
 	r.tellNews(ctx, applied[0].News)
+	shares := shareOut(r.clock().Sub(began), whole)
 	for i, t := range whole {
-		if err := r.settle(ctx, t, applied[i]); err != nil {
+		if err := r.settle(ctx, t, applied[i], shares[i]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// settle notes what became of one read and lets go of its spool.
-func (r *run) settle(ctx context.Context, t *task, a load.Applied) error {
+// settle notes what became of one read, of which so much time went into the warehouse, and lets go of
+// its spool.
+func (r *run) settle(ctx context.Context, t *task, a load.Applied, took time.Duration) error {
 	if a.Suspect != nil {
 		t.err = a.Suspect
 	}
@@ -233,8 +244,8 @@ func (r *run) settle(ctx context.Context, t *task, a load.Applied) error {
 	if err := t.file.Remove(); err != nil {
 		return err
 	}
-	s := r.line(t)
-	s.Status, s.Ended = "done", r.clock()
+	s := r.last(t, took)
+	s.Status = "done"
 	s.Inserted += a.Inserted
 	s.Updated += a.Updated
 	s.Deleted += a.Deleted
@@ -245,7 +256,8 @@ func (r *run) settle(ctx context.Context, t *task, a load.Applied) error {
 		r.failures = append(r.failures, &streamError{t.choice.Stream.Name, t.place.Scope, t.err})
 	}
 	r.log.InfoContext(ctx, "stream synced", "stream", s.Stream, "scope", s.Scope, "why", t.why, "status", s.Status,
-		"rows", s.Rows, "inserted", s.Inserted, "updated", s.Updated, "deleted", s.Deleted, "calls", t.calls)
+		"rows", s.Rows, "inserted", s.Inserted, "updated", s.Updated, "deleted", s.Deleted, "calls", s.Calls,
+		"wait_ms", s.Wait, "read_ms", s.Read, "spool_ms", s.Spool, "apply_ms", s.Apply, "idle_ms", s.Idle)
 	if a.Missed > 0 && t.knowsMisses() {
 		r.log.WarnContext(ctx, "sweep found rows that earlier reads had missed; the stream is read again at the next run",
 			"stream", s.Stream, "scope", s.Scope, "rows", a.Missed)
@@ -258,8 +270,8 @@ func (r *run) fail(ctx context.Context, t *task) {
 	if t.err == nil {
 		t.err = context.Cause(ctx)
 	}
-	s := r.line(t)
-	s.Status, s.Error, s.Ended = "failed", t.err.Error(), r.clock()
+	s := r.last(t, 0)
+	s.Status, s.Error = "failed", t.err.Error()
 	switch {
 	case postponed(t.err):
 		s.Status = "postponed"
@@ -287,7 +299,8 @@ func (r *run) fail(ctx context.Context, t *task) {
 func (r *run) line(t *task) runs.Stream {
 	s := runs.Stream{
 		Stream: t.choice.Stream.Name, Scope: string(t.place.Scope), Variant: t.variant.Name, Mode: string(t.mode),
-		Why: t.why, Status: "reading", Started: t.began,
+		Why: t.why, Status: "reading", Started: t.began, Calls: t.watch.meter.Sum().Calls,
+		Effort: t.watch.effort(), Idle: t.watch.spent[idle].Milliseconds(),
 	}
 	if t.file != nil {
 		s.Pages, s.Rows = t.file.Pages(), t.file.Rows()
@@ -295,6 +308,18 @@ func (r *run) line(t *task) runs.Stream {
 	if b := t.behind; b != nil && b.mode == t.mode { // they share a line
 		s.Pages, s.Rows = s.Pages+b.said.Pages, s.Rows+b.said.Rows
 		s.Inserted, s.Updated, s.Deleted = b.said.Inserted, b.said.Updated, b.said.Deleted
+		s.Calls, s.Idle = s.Calls+b.said.Calls, s.Idle+b.said.Idle
+		s.Effort = s.Effort.Plus(b.said.Effort)
 	}
+	return s
+}
+
+// last is the line of a task that is over, of which so much time went into the warehouse.
+func (r *run) last(t *task, applied time.Duration) runs.Stream {
+	now := r.clock()
+	t.watch.start(now)
+	t.watch.move(idle, applying, applied)
+	s := r.line(t)
+	s.Ended = now
 	return s
 }

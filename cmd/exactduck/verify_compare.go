@@ -162,13 +162,15 @@ func (v *verification) readAside(ctx context.Context, tasks []*task) (whole []*t
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	v.reads += len(tasks)
+	v.lap(idle)
 	for t := range v.fetchAll(ctx, tasks, stop) {
+		v.lap(reading)
 		if !t.done {
 			v.fail(ctx, t)
 			continue
 		}
-		line := v.line(t)
-		line.Status, line.Ended = "done", v.clock()
+		line := v.last(t, 0)
+		line.Status = "done"
 		if err := v.record.Stream(line); err != nil {
 			return nil, err
 		}
@@ -218,7 +220,7 @@ func (v *verification) catchUp(ctx context.Context, tasks []*task) error {
 	return err
 }
 
-// hold compares whole reads with what is stored, and throws them away.
+// hold compares whole reads with what is stored, and throws away those that mend nothing.
 func (v *verification) hold(ctx context.Context, whole []*task) error {
 	tables := map[string][]*task{}
 	for _, t := range whole {
@@ -234,21 +236,40 @@ func (v *verification) hold(ctx context.Context, whole []*task) error {
 			return err
 		}
 		for i, t := range tasks {
-			if at := placeOf(t); v.fresh[at] != nil {
-				v.compared[at], v.level[at] = results[i], checkKeys
-				if t.mode == spool.Rows {
-					v.level[at] = checkContent
-				}
+			v.conclude(t, results[i])
+			if v.kept[placeOf(t)] == t {
+				continue
 			}
 			if err := t.file.Remove(); err != nil {
 				return err
 			}
 		}
 	}
+	v.tidy(ctx)
+	return nil
+}
+
+// conclude notes what a comparison has shown, and keeps what was read for it when it can mend.
+func (v *verification) conclude(t *task, c load.Compared) {
+	at := placeOf(t)
+	if v.fresh[at] == nil {
+		return
+	}
+	v.compared[at], v.level[at] = c, checkKeys
+	if t.mode != spool.Rows {
+		return
+	}
+	v.level[at] = checkContent
+	if v.o.repair && !c.Same() {
+		v.kept[at] = t
+	}
+}
+
+// tidy removes the folder of what is only compared, if it is empty.
+func (v *verification) tidy(ctx context.Context) {
 	if err := os.Remove(v.compare); err != nil && !os.IsNotExist(err) {
 		v.log.DebugContext(ctx, "reads of this verification stay for the next", "path", v.compare)
 	}
-	return nil
 }
 
 // judgeRows says what counts and comparisons come to.

@@ -29,6 +29,17 @@ type Effort struct {
 	Retries int   `json:"retries"`
 }
 
+// Plus is the effort of both.
+func (e Effort) Plus(o Effort) Effort {
+	return Effort{
+		Wait: e.Wait + o.Wait, Read: e.Read + o.Read, Spool: e.Spool + o.Spool, Apply: e.Apply + o.Apply,
+		Bytes: e.Bytes + o.Bytes, Wire: e.Wire + o.Wire, Retries: e.Retries + o.Retries,
+	}
+}
+
+// Sum is all of the time, in milliseconds.
+func (e Effort) Sum() int64 { return e.Wait + e.Read + e.Spool + e.Apply }
+
 // Stream is what a run did with one stream in one scope.
 type Stream struct {
 	Effort
@@ -79,6 +90,8 @@ type Record struct {
 // Totals adds up what the streams of a run did.
 func (r *Record) Totals() (sum Stream) {
 	for _, s := range r.Streams {
+		sum.Effort, sum.Idle = sum.Effort.Plus(s.Effort), sum.Idle+s.Idle
+		sum.Calls += s.Calls
 		sum.Pages += s.Pages
 		sum.Rows += s.Rows
 		sum.Inserted += s.Inserted
@@ -141,6 +154,7 @@ func (w *Writer) End(end Record) (Record, error) {
 	defer w.mu.Unlock()
 	r := w.record
 	r.Status, r.ExitCode, r.Calls, r.Message, r.Left, r.Ended = end.Status, end.ExitCode, end.Calls, end.Message, end.Left, end.Ended
+	r.Effort, r.Other, r.Publish = end.Effort, end.Other, end.Publish
 	w.record = r
 	line := r
 	line.Streams, line.Warnings = nil, nil
