@@ -4,8 +4,10 @@ import (
 	"errors"
 	"path"
 	"strings"
+	"time"
 
 	"exactduck/cmd/exactduck/config"
+	"exactduck/cmd/exactduck/schedule"
 	"exactduck/extract"
 	"exactduck/extract/exactonline"
 )
@@ -14,7 +16,15 @@ import (
 var catalogue = config.Catalogue{
 	Lookup: exactonline.Lookup, Match: exactonline.Match, Streams: exactonline.Streams,
 	Call: callFunction, Define: defineStream, CheckFilter: checkFilter,
-	TypeNamed: exactonline.TypeNamed,
+	TypeNamed: exactonline.TypeNamed, Schedule: checkSchedule,
+}
+
+func checkSchedule(expr string, zone *time.Location) (warnings []string, reason, hint string) {
+	spec, err := schedule.Parse(expr, zone)
+	if bad, ok := errors.AsType[*schedule.Malformed](err); ok {
+		return nil, bad.Reason, bad.Hint
+	}
+	return spec.Warnings(), "", ""
 }
 
 func callFunction(name string, params map[string]any, as string) (*extract.Stream, error) {

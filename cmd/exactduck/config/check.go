@@ -94,7 +94,6 @@ var (
 	plainName  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 	language   = regexp.MustCompile(`^[A-Za-z]{2}(-[A-Za-z]{2})?$`)
 	identifier = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,31}$`)
-	cronField  = regexp.MustCompile(`^[0-9A-Za-z*?/,-]+$`)
 )
 
 func (k *checker) name(at path, name string) {
@@ -236,7 +235,7 @@ func (k *checker) pipeline(name string, p *Pipeline) {
 	if p.Timezone.problem != nil {
 		k.report(at.to("timezone"), "", "%v", p.Timezone.problem)
 	}
-	k.schedule(at.to("schedule"), p.Schedule)
+	k.schedule(at, p)
 }
 
 func (k *checker) divisions(at path, d Divisions) {
@@ -258,14 +257,23 @@ func (k *checker) divisions(at path, d Divisions) {
 	}
 }
 
-func (k *checker) schedule(at path, schedule string) {
-	fields := strings.Fields(schedule)
-	if schedule == "" {
+func (k *checker) schedule(at path, p *Pipeline) {
+	switch {
+	case p.Jitter.problem != nil:
+		k.report(at.to("jitter"), "", "%v", p.Jitter.problem)
+	case p.Jitter.Duration > longestJitter:
+		k.report(at.to("jitter"), "write 12h or less", "%v is too long", p.Jitter.Duration)
+	}
+	if p.Schedule == "" || p.Timezone.problem != nil || k.catalogue.Schedule == nil {
 		return
 	}
-	bad := slices.ContainsFunc(fields, func(f string) bool { return !cronField.MatchString(f) })
-	if len(fields) != 5 || bad {
-		k.report(at, `write five fields, minute hour day month weekday, like "15 4 * * *"`, "%q is no schedule", schedule)
+	warnings, reason, hint := k.catalogue.Schedule(p.Schedule, p.Timezone.Location)
+	if reason != "" {
+		k.report(at.to("schedule"), hint, "%q is no schedule: %s", p.Schedule, reason)
+	}
+	for _, w := range warnings {
+		where := at.to("schedule")
+		k.config.odd = append(k.config.odd, remark{where, where.String() + " " + w})
 	}
 }
 
@@ -395,13 +403,7 @@ func (c *Config) Warnings() []string {
 			warn("alerts[%d]: an address that is a secret is written into the file; ${VARIABLE} or file:PATH keeps it out", []any{i + 1}, "alerts", i)
 		}
 	}
-	for _, name := range c.PipelineNames() {
-		if fields := strings.Fields(c.Pipelines[name].Schedule); len(fields) == 5 && (fields[1] == "2" || fields[1] == "02") {
-			warn("pipelines.%s.schedule is between 02:00 and 02:59, which one night a year skips and one has twice",
-				[]any{name}, "pipelines", name, "schedule")
-		}
-	}
-	for _, r := range c.outgrown {
+	for _, r := range c.odd {
 		warn("%s", []any{r.text}, r.at...)
 	}
 	return warnings

@@ -32,8 +32,9 @@ type Config struct {
 
 	path   string // of the file, absolute
 	source *source
-	// outgrown are types of columns that the catalogue has too.
-	outgrown []remark
+	// odd is what a person should know: types of columns that the catalogue has too, and schedules in a
+	// night in which clocks change.
+	odd []remark
 }
 
 // Connection is one login at one vendor.
@@ -125,9 +126,14 @@ type Pipeline struct {
 	// SweepEvery is how often streams without a deletion feed are compared key by key with the
 	// source. Default 7d. Sweeps cost calls.
 	SweepEvery Duration `yaml:"sweep_every"`
-	// Schedule is when this pipeline is to run: five fields as in cron. It is checked and not acted
-	// on yet: let cron run "exactduck sync". Default: never.
+	// Schedule is when "exactduck serve" runs this pipeline: five fields as in cron, or @hourly @daily
+	// @weekly @monthly @yearly. What comes once a day comes once on the nights too in which the clocks
+	// change, a start that was missed is made up for once, and two runs of one warehouse never overlap.
+	// Default: never, and cron may run "exactduck sync" instead. It changes nothing that is loaded.
 	Schedule string `yaml:"schedule"`
+	// Jitter puts the start off by less than this, and by as much on one day as the pipeline's name and
+	// the date say, so that not everybody asks Exact at a quarter past four. Up to 12h. Default: none.
+	Jitter Duration `yaml:"jitter"`
 	// Timezone is the zone of the schedule. Default Europe/Amsterdam.
 	Timezone Zone `yaml:"timezone"`
 
@@ -164,6 +170,9 @@ const (
 	DefaultSweep    = 7 * 24 * time.Hour
 	DefaultAtOnce   = 8
 )
+
+// longestJitter leaves a daily run within its half of the day.
+const longestJitter = 12 * time.Hour
 
 // mostKept is more nights than anybody keeps on purpose: each is a file of the size of the warehouse.
 const mostKept = 400

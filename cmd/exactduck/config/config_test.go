@@ -11,12 +11,20 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"exactduck/cmd/exactduck/config"
+	"exactduck/cmd/exactduck/schedule"
 	"exactduck/extract"
 	"exactduck/extract/exactonline"
 )
 
 var catalogue = config.Catalogue{
 	Lookup: exactonline.Lookup, Match: exactonline.Match, Streams: exactonline.Streams,
+	Schedule: func(expr string, zone *time.Location) (warnings []string, reason, hint string) {
+		spec, err := schedule.Parse(expr, zone)
+		if bad, ok := errors.AsType[*schedule.Malformed](err); ok {
+			return nil, bad.Reason, bad.Hint
+		}
+		return spec.Warnings(), "", ""
+	},
 }
 
 const minimal = `version: 1
@@ -83,7 +91,8 @@ pipelines:
     to: {duckdb: /data/warehouse.duckdb, parquet: lake/, partition: year, keep: 7}
     deletes: soft
     sweep_every: 36h
-    schedule: "15 2 * * *"
+    schedule: "15 1 * * *"
+    jitter: 10m
     timezone: Europe/London
 `)
 	conn, p := c.Connections["uk"], c.Pipelines["nightly"]
@@ -94,7 +103,7 @@ pipelines:
 	got := []any{
 		conn.BaseURL, conn.RedirectURL, conn.Language, conn.ServerTimezone.String(), conn.Division, conn.SchemaPrefix,
 		p.Divisions, choices[0].Variant.Kind, choices[1].Since.Format(time.DateOnly), choices[1].Exclude, choices[1].Variant == nil,
-		p.To.DuckDB, filepath.Clean(p.To.Parquet), p.To.Partition, p.To.Keep, p.Soft(), p.SweepEvery.Duration, p.Schedule, p.Timezone.String(),
+		p.To.DuckDB, filepath.Clean(p.To.Parquet), p.To.Partition, p.To.Keep, p.Soft(), p.SweepEvery.Duration, p.Schedule, p.Jitter.Duration, p.Timezone.String(),
 		c.State(), c.Logins(), len(c.Warnings()),
 	}
 	want := []any{
@@ -103,7 +112,7 @@ pipelines:
 		"bulk", "2020-01-01",
 		[]string{"Notes"},
 		true,
-		"/data/warehouse.duckdb", "/books/lake", "year", 7, true, 36 * time.Hour, "15 2 * * *", "Europe/London",
+		"/data/warehouse.duckdb", "/books/lake", "year", 7, true, 36 * time.Hour, "15 1 * * *", 10 * time.Minute, "Europe/London",
 		"/books/state", "/books/state/logins", 2,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -66,6 +66,8 @@ func TestProblemsAreNamedWithTheirPlace(t *testing.T) {
 		{"bad duration", "    to:", "    sweep_every: often\n    to:", `11:18: pipelines.nightly.sweep_every: "often" is no duration`, ""},
 		{"bad deletes", "    to:", "    deletes: maybe\n    to:", `11:14: pipelines.nightly.deletes: "maybe" is not known`, ""},
 		{"bad schedule", "    to:", "    schedule: daily\n    to:", `11:15: pipelines.nightly.schedule: "daily" is no schedule`, ""},
+		{"schedule of six fields", "    to:", "    schedule: 0 15 4 * * *\n    to:", `11:15: pipelines.nightly.schedule: "0 15 4 * * *" is no schedule: it has 6 fields`, "write five fields"},
+		{"long jitter", "    to:", "    jitter: 13h\n    to:", `11:13: pipelines.nightly.jitter: 13h0m0s is too long`, "12h or less"},
 		{"bad zone", "    to:", "    timezone: Amsterdam\n    to:", `"Amsterdam" is no time zone`, ""},
 		{"empty division", "    to:", `    divisions: [""]` + "\n    to:", "11:17: pipelines.nightly.divisions[1]: an empty division", ""},
 		{"division zero", "    to:", "    divisions: 0\n    to:", "0 is no division code", ""},

@@ -189,7 +189,7 @@ func (k *checker) typed(at path, name, text string, choices []*Choice) {
 	for _, c := range choices {
 		if t := c.typeOf(name); t != 0 {
 			text := fmt.Sprintf("%s: the catalogue has %s of %s by now, as %s; the type here counts no more and can be removed", at, name, c.Stream.Name, t)
-			k.config.outgrown = append(k.config.outgrown, remark{at, text})
+			k.config.odd = append(k.config.odd, remark{at, text})
 		}
 	}
 }

@@ -29,6 +29,9 @@ type Catalogue struct {
 	TypeNamed func(name string) (schema.Type, bool)
 	// CheckFilter says what is wrong with a filter of a stream. Nil: there are no filters.
 	CheckFilter func(s *extract.Stream, filter string) error
+	// Schedule says what is odd about a schedule, or else why it is none and what to write instead.
+	// Nil: schedules are not looked at.
+	Schedule func(expr string, zone *time.Location) (warnings []string, reason, hint string)
 }
 
 // Choice is one stream of a pipeline, with what the file says about it.
