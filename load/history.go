@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -19,6 +20,16 @@ type Run struct {
 	Updated        int64
 	Deleted        int64
 	Message        string // what ended it, when it did not end well
+	Effort
+	Publish, Other time.Duration
+}
+
+// Effort is where the time of a run or of one of its reads went, and what came over the network. It is
+// zero for those of versions that did not measure it.
+type Effort struct {
+	Wait, Read, Spool, Apply time.Duration // kept in milliseconds
+	Bytes, Wire              int64         // of answers as they were read, and as they came, compressed
+	Retries                  int64
 }
 
 // RunStream is what a run did with one stream in one scope.
@@ -28,6 +39,8 @@ type RunStream struct {
 	Read, Inserted, Updated, Deleted, Missed int64
 	Error                                    string
 	Started, Ended                           time.Time
+	Effort
+	Idle time.Duration // others had their turn
 }
 
 // Calls counts the requests of a run to one endpoint in one scope.
@@ -41,6 +54,43 @@ type Change struct {
 	At                          time.Time
 	Run                         string // that met it
 	Table, Column, Kind, Detail string
+}
+
+// effortColumns are what runs and their streams share; the columns of a time are numbers of milliseconds.
+const effortColumns = "wait_ms, read_ms, spool_ms, apply_ms, bytes, wire_bytes, retries"
+
+func (e Effort) values() []any {
+	return []any{e.Wait.Milliseconds(), e.Read.Milliseconds(), e.Spool.Milliseconds(), e.Apply.Milliseconds(), e.Bytes, e.Wire, e.Retries}
+}
+
+// places are where the columns are scanned to.
+func (e *Effort) places() []any {
+	return []any{millis{&e.Wait}, millis{&e.Read}, millis{&e.Spool}, millis{&e.Apply}, orZero{&e.Bytes}, orZero{&e.Wire}, orZero{&e.Retries}}
+}
+
+// millis scans a number of milliseconds, or NULL as none.
+type millis struct{ to *time.Duration }
+
+func (m millis) Scan(v any) error {
+	var n int64
+	err := orZero{&n}.Scan(v)
+	*m.to = time.Duration(n) * time.Millisecond
+	return err
+}
+
+// orZero scans a number, or NULL as 0.
+type orZero struct{ to *int64 }
+
+func (z orZero) Scan(v any) error {
+	var n sql.NullInt64
+	err := n.Scan(v)
+	*z.to = n.Int64
+	return err
+}
+
+// marksFor are the question marks for so many values.
+func marksFor(values []any) string {
+	return strings.TrimSuffix(strings.Repeat("?, ", len(values)), ", ")
 }
 
 // Record writes what is known of a run, in the place of what was recorded of it before; so it may
@@ -79,19 +129,46 @@ const runColumns = `run_id, pipeline, started_at, ended_at, status, exit_code, c
 	deleted, message`
 
 func recordRun(ctx context.Context, c *sql.Conn, r Run) error {
-	_, err := c.ExecContext(ctx, "INSERT INTO _exactduck.runs ("+runColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	values := []any{
 		r.ID, r.Pipeline, orNull(r.Started), orNull(r.Ended), r.Status, r.ExitCode, r.Calls, r.Read, r.Inserted, r.Updated,
-		r.Deleted, r.Message)
+		r.Deleted, r.Message, r.Publish.Milliseconds(), r.Other.Milliseconds(),
+	}
+	values = append(values, r.values()...)
+	_, err := c.ExecContext(ctx, "INSERT INTO _exactduck.runs ("+runColumns+", publish_ms, other_ms, "+effortColumns+
+		") VALUES ("+marksFor(values)+")", values...)
 	return err
+}
+
+// Amend corrects what is recorded of a run by how it ended after that, when it was published. What it
+// did with each stream stays. A run that is not recorded stays so.
+func (w *Warehouse) Amend(ctx context.Context, r Run) error {
+	err := w.inTx(ctx, func(ctx context.Context, c *sql.Conn) error {
+		done, err := c.ExecContext(ctx, "DELETE FROM _exactduck.runs WHERE run_id = ?", r.ID)
+		if err != nil {
+			return err
+		}
+		if n, err := done.RowsAffected(); err != nil || n == 0 {
+			return err
+		}
+		return recordRun(ctx, c, r)
+	})
+	if err != nil {
+		return fmt.Errorf("amend run %s: %w", r.ID, err)
+	}
+	return nil
 }
 
 const streamColumns = `stream, scope, variant, mode, status, calls, pages, rows_read, inserted, updated, deleted, missed,
 	error, started_at, ended_at`
 
 func recordStream(ctx context.Context, c *sql.Conn, run string, s RunStream) error {
-	_, err := c.ExecContext(ctx, "INSERT INTO _exactduck.run_streams (run_id, "+streamColumns+
-		") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", run, s.Stream, s.Scope, s.Variant, s.Mode, s.Status,
-		s.Calls, s.Pages, s.Read, s.Inserted, s.Updated, s.Deleted, s.Missed, s.Error, orNull(s.Started), orNull(s.Ended))
+	values := []any{
+		run, s.Stream, s.Scope, s.Variant, s.Mode, s.Status, s.Calls, s.Pages, s.Read, s.Inserted, s.Updated, s.Deleted,
+		s.Missed, s.Error, orNull(s.Started), orNull(s.Ended), s.Idle.Milliseconds(),
+	}
+	values = append(values, s.values()...)
+	_, err := c.ExecContext(ctx, "INSERT INTO _exactduck.run_streams (run_id, "+streamColumns+", idle_ms, "+effortColumns+
+		") VALUES ("+marksFor(values)+")", values...)
 	return err
 }
 
@@ -149,8 +226,24 @@ func lastRun(ctx context.Context, db *sql.DB, pipeline string) (Run, bool, error
 	return found[0], true, nil
 }
 
+// timed adds columns of the times to others; of a file from before them they are NULL.
+func timed(ctx context.Context, db *sql.DB, columns, times string) (string, error) {
+	format, err := formatOf(ctx, db)
+	if err != nil {
+		return "", err
+	}
+	if format < timedFormat {
+		times = strings.TrimSuffix(strings.Repeat("NULL, ", strings.Count(times, ",")+1), ", ")
+	}
+	return columns + ", " + times, nil
+}
+
 func runs(ctx context.Context, db *sql.DB, pipeline string, limit int) ([]Run, error) {
-	rows, err := db.QueryContext(ctx, "SELECT "+runColumns+` FROM _exactduck.runs WHERE ? IN ('', pipeline)
+	columns, err := timed(ctx, db, runColumns, "publish_ms, other_ms, "+effortColumns)
+	if err != nil {
+		return nil, fmt.Errorf("read runs: %w", err)
+	}
+	rows, err := db.QueryContext(ctx, "SELECT "+columns+` FROM _exactduck.runs WHERE ? IN ('', pipeline)
 		ORDER BY started_at DESC, run_id DESC LIMIT ?`, pipeline, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read runs: %w", err)
@@ -160,8 +253,10 @@ func runs(ctx context.Context, db *sql.DB, pipeline string, limit int) ([]Run, e
 	for rows.Next() {
 		var r Run
 		var started, ended sql.NullTime
-		err := rows.Scan(&r.ID, &r.Pipeline, &started, &ended, &r.Status, &r.ExitCode, &r.Calls, &r.Read, &r.Inserted,
-			&r.Updated, &r.Deleted, &r.Message)
+		err := rows.Scan(append([]any{
+			&r.ID, &r.Pipeline, &started, &ended, &r.Status, &r.ExitCode, &r.Calls, &r.Read, &r.Inserted, &r.Updated,
+			&r.Deleted, &r.Message, millis{&r.Publish}, millis{&r.Other},
+		}, r.places()...)...)
 		if err != nil {
 			return nil, fmt.Errorf("read runs: %w", err)
 		}
@@ -172,7 +267,11 @@ func runs(ctx context.Context, db *sql.DB, pipeline string, limit int) ([]Run, e
 }
 
 func runStreams(ctx context.Context, db *sql.DB, run string) ([]RunStream, error) {
-	rows, err := db.QueryContext(ctx, "SELECT "+streamColumns+
+	columns, err := timed(ctx, db, streamColumns, "idle_ms, "+effortColumns)
+	if err != nil {
+		return nil, fmt.Errorf("read run %s: %w", run, err)
+	}
+	rows, err := db.QueryContext(ctx, "SELECT "+columns+
 		" FROM _exactduck.run_streams WHERE run_id = ? ORDER BY stream, scope", run)
 	if err != nil {
 		return nil, fmt.Errorf("read run %s: %w", run, err)
@@ -182,8 +281,10 @@ func runStreams(ctx context.Context, db *sql.DB, run string) ([]RunStream, error
 	for rows.Next() {
 		var s RunStream
 		var started, ended sql.NullTime
-		err := rows.Scan(&s.Stream, &s.Scope, &s.Variant, &s.Mode, &s.Status, &s.Calls, &s.Pages, &s.Read, &s.Inserted,
-			&s.Updated, &s.Deleted, &s.Missed, &s.Error, &started, &ended)
+		err := rows.Scan(append([]any{
+			&s.Stream, &s.Scope, &s.Variant, &s.Mode, &s.Status, &s.Calls, &s.Pages, &s.Read, &s.Inserted, &s.Updated,
+			&s.Deleted, &s.Missed, &s.Error, &started, &ended, millis{&s.Idle},
+		}, s.places()...)...)
 		if err != nil {
 			return nil, fmt.Errorf("read run %s: %w", run, err)
 		}

@@ -73,7 +73,31 @@ CREATE TABLE _exactduck.contracts (
 CREATE TABLE _exactduck.forgotten (
 	prefix VARCHAR NOT NULL, scope VARCHAR NOT NULL, stream VARCHAR NOT NULL, key_hash VARCHAR NOT NULL,
 	forgotten_at TIMESTAMPTZ NOT NULL);
+`, `
+ALTER TABLE _exactduck.runs ADD COLUMN wait_ms BIGINT;
+ALTER TABLE _exactduck.runs ADD COLUMN read_ms BIGINT;
+ALTER TABLE _exactduck.runs ADD COLUMN spool_ms BIGINT;
+ALTER TABLE _exactduck.runs ADD COLUMN apply_ms BIGINT;
+ALTER TABLE _exactduck.runs ADD COLUMN publish_ms BIGINT;
+ALTER TABLE _exactduck.runs ADD COLUMN other_ms BIGINT;
+ALTER TABLE _exactduck.runs ADD COLUMN bytes BIGINT;
+ALTER TABLE _exactduck.runs ADD COLUMN wire_bytes BIGINT;
+ALTER TABLE _exactduck.runs ADD COLUMN retries BIGINT;
+ALTER TABLE _exactduck.run_streams ADD COLUMN wait_ms BIGINT;
+ALTER TABLE _exactduck.run_streams ADD COLUMN read_ms BIGINT;
+ALTER TABLE _exactduck.run_streams ADD COLUMN spool_ms BIGINT;
+ALTER TABLE _exactduck.run_streams ADD COLUMN apply_ms BIGINT;
+ALTER TABLE _exactduck.run_streams ADD COLUMN idle_ms BIGINT;
+ALTER TABLE _exactduck.run_streams ADD COLUMN bytes BIGINT;
+ALTER TABLE _exactduck.run_streams ADD COLUMN wire_bytes BIGINT;
+ALTER TABLE _exactduck.run_streams ADD COLUMN retries BIGINT;
 `}
+
+// timedFormat is the first format in which runs say where their time went.
+const timedFormat = 6
+
+// Format is the format of warehouses that this program writes; it opens them and all before.
+func Format() int { return len(migrations) }
 
 // migrate brings the working database to the format of this program.
 func (w *Warehouse) migrate(ctx context.Context) error {
@@ -83,6 +107,11 @@ func (w *Warehouse) migrate(ctx context.Context) error {
 	}
 	if format > len(migrations) {
 		return &Newer{Path: w.path, Format: format, Known: len(migrations)}
+	}
+	if format > 0 && format < len(migrations) {
+		if err := w.keepOlder(ctx, format); err != nil {
+			return fmt.Errorf("keep the warehouse as it is before it is brought to format %d: %w", len(migrations), fileError(w.path, err))
+		}
 	}
 	for ; format < len(migrations); format++ {
 		err := w.inTx(ctx, func(ctx context.Context, c *sql.Conn) error { return w.migration(ctx, c, format) })

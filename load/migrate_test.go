@@ -3,6 +3,7 @@ package load
 import (
 	"errors"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"exactduck/load/spool"
@@ -55,7 +56,7 @@ func TestFileOfTheFirstFormat(t *testing.T) {
 	}
 
 	b := &books{t: t, dir: dir, Warehouse: open(t, dir)}
-	b.expect("format", "SELECT value FROM _exactduck.meta WHERE key = 'format'", "5")
+	b.expect("format", "SELECT value FROM _exactduck.meta WHERE key = 'format'", strconv.Itoa(Format()))
 	b.expect("rows", names, "0001|5|one", "0002|6|two")
 	b.expect("tables", "FROM _exactduck.tables", "crm|Accounts|_division|[ID]|Timestamp|2|-|-|-|-")
 	if d, err := b.Discovery(t.Context(), "sync/CRM/Accounts"); err != nil || len(d.Properties) != 1 || d.Refused != nil || d.Filtered || d.At.IsZero() {

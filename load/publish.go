@@ -53,7 +53,12 @@ type Published struct {
 // before either is switched, and killed at any point each is the old one or the new one. It fails
 // with *[Foreign], before anything is written, when a target is not ours.
 func (w *Warehouse) Publish(ctx context.Context, t Target) (p Published, err error) {
-	defer func() { err = errors.Join(err, w.closeDatabase()) }()
+	defer func() {
+		err = errors.Join(err, w.closeDatabase())
+		if err == nil {
+			err = w.letGoOfOlder(ctx)
+		}
+	}()
 	w.layOut(ctx)
 	id, err := readIdentity(ctx, w.db)
 	if err != nil {
