@@ -32,6 +32,9 @@ type Part struct {
 	ReloadMissed bool
 	// Follow says with what the rows go; zero: each goes by itself.
 	Follow Follow
+	// Compared says of a read in mode [spool.Rows], which was made to be compared, that it is to take the
+	// place of what is stored, as one in mode [spool.Replace] does.
+	Compared bool
 }
 
 // Applied says what became of a part.
@@ -121,6 +124,9 @@ func prepare(b Batch) ([]*portion, []Applied, error) {
 		h := p.File.Header()
 		if !p.File.Done() {
 			return nil, nil, fmt.Errorf("apply %s: the read of scope %s is not whole", h.Stream, h.Scope)
+		}
+		if p.Compared && h.Mode == spool.Rows {
+			h.Mode = spool.Replace
 		}
 		if h.Mode == spool.Keys || h.Mode == spool.Rows {
 			return nil, nil, fmt.Errorf("apply %s: the read of scope %s was made to be compared", h.Stream, h.Scope)

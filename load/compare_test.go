@@ -9,6 +9,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"exactduck/load/spool"
+	"exactduck/schema"
 )
 
 func (b *books) compare(reads ...read) []string {
@@ -132,5 +133,42 @@ func TestCompareRefuses(t *testing.T) {
 	}
 	if _, err := b.Apply(t.Context(), Batch{Run: "r1", Parts: []Part{{File: whole}}}); err == nil {
 		t.Error("what was read to be compared is applied")
+	}
+}
+
+// A read of everything that was compared can take the place of what it was compared with.
+func TestApplyWhatWasCompared(t *testing.T) {
+	b := newBooks(t)
+	b.apply("r1", read{table: accounts, scope: "7", mode: spool.Replace, rows: five()})
+	execute(t, b.Warehouse, "UPDATE crm.Accounts SET Amount = 9.99 WHERE ID = '"+uuidText(3)+"'", "DELETE FROM crm.Accounts WHERE ID = '"+uuidText(1)+"'",
+		"INSERT INTO crm.Accounts FROM crm.Accounts WHERE ID = '"+uuidText(2)+"'")
+	b.tick()
+	whole := b.spool(read{table: accounts, scope: "7", mode: spool.Rows, rows: five()})
+	applied, err := b.Apply(t.Context(), Batch{Run: "r2", Parts: []Part{{File: whole, Compared: true}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.expectResult(applied, "read 5 inserted 1 updated 2 deleted 0 missed 0")
+	b.tick()
+	b.expectCompared([]string{"7 read 5"}, read{table: accounts, scope: "7", mode: spool.Rows, rows: five()})
+	if n := b.query("SELECT count(*) FROM crm.Accounts"); n[0] != "5" {
+		t.Errorf("%v rows", n)
+	}
+}
+
+// A row that somebody has doubled is there once after a read of everything, which leaves the others as
+// they are.
+func TestReplaceLeavesNoDoubles(t *testing.T) {
+	unversioned := *accounts
+	unversioned.Version = ""
+	for _, table := range []*schema.Table{accounts, &unversioned} {
+		b := newBooks(t)
+		b.apply("r1", read{table: table, scope: "7", mode: spool.Replace, rows: five()})
+		execute(t, b.Warehouse, "INSERT INTO crm.Accounts FROM crm.Accounts WHERE ID = '"+uuidText(2)+"'")
+		b.tick()
+		b.expectResult(b.apply("r2", read{table: table, scope: "7", mode: spool.Replace, rows: five()}), "read 5 inserted 0 updated 1 deleted 0 missed 0")
+		if d := gocmp.Diff([]string{"r1 5 5"}, b.query("SELECT max(_run_id) || ' ' || count(*) || ' ' || count(DISTINCT ID) FROM crm.Accounts")); d != "" {
+			t.Errorf("rows (-want +got):\n%s", d)
+		}
 	}
 }

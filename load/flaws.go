@@ -62,7 +62,18 @@ func flawQuery(kind string) string {
 }
 
 // Named says that a column of one stream names rows of another, by a column of theirs; "": the key.
-type Named struct{ Stream, Column, Other, Key string }
+type Named struct {
+	Stream, Column, Other, Key string
+	// Header says that what is named is the header of a line.
+	Header bool
+}
+
+func (n Named) kind() string {
+	if n.Header {
+		return Headless
+	}
+	return Reference
+}
 
 // References are the names that [Warehouse.Flaws] follows.
 func References() []Named {
@@ -89,10 +100,12 @@ func references() (all []Named, headed map[string]pairing) {
 		text, _, _ := strings.Cut(lines.Text(), "#")
 		switch words := append(strings.Fields(text), ""); {
 		case len(words) < 4:
+		case words[0] == "lines":
+			all = append(all, Named{Stream: words[1], Column: words[2], Other: words[3], Header: true})
 		case words[0] == "headed":
 			headed[words[1]] = pairing{words[2], words[3], words[min(4, len(words)-1) : len(words)-1]}
 		default:
-			all = append(all, Named{words[0], words[1], words[2], words[3]})
+			all = append(all, Named{Stream: words[0], Column: words[1], Other: words[2], Key: words[3]})
 		}
 	}
 	return all, headed
@@ -179,13 +192,13 @@ func (i *inspection) look(ctx context.Context, s *inspected) error {
 	all, headed := references()
 	for _, r := range all {
 		if r.Stream == s.Stream {
-			if err := i.follow(ctx, s, r, Reference); err != nil {
+			if err := i.follow(ctx, s, r); err != nil {
 				return err
 			}
 		}
 	}
 	if s.Header != "" {
-		if err := i.follow(ctx, s, Named{s.Stream, s.HeaderKey, s.Header, ""}, Headless); err != nil {
+		if err := i.follow(ctx, s, Named{Stream: s.Stream, Column: s.HeaderKey, Other: s.Header, Header: true}); err != nil {
 			return err
 		}
 	}
@@ -225,7 +238,7 @@ func (s *inspected) whole() *inspected {
 }
 
 // follow looks for rows that are named and not there.
-func (i *inspection) follow(ctx context.Context, s *inspected, r Named, kind string) error {
+func (i *inspection) follow(ctx context.Context, s *inspected, r Named) error {
 	other := i.streams[r.Other]
 	if other == nil || !s.has(r.Column) {
 		return nil
@@ -257,7 +270,7 @@ func (i *inspection) follow(ctx context.Context, s *inspected, r Named, kind str
 		"column": identifier(r.Column), "other": i.name(other.Table), "otherscope": identifier(other.Table.Scope.Name),
 		"otherkey": identifier(key), "buried": buried,
 	})
-	return i.run(ctx, Flaw{Kind: kind, Stream: s.Stream, Column: r.Column, Other: r.Other}, query, []any{scopes, reads}, s)
+	return i.run(ctx, Flaw{Kind: r.kind(), Stream: s.Stream, Column: r.Column, Other: r.Other}, query, []any{scopes, reads}, s)
 }
 
 // fill says what stands for the words in braces of a query about a stream.

@@ -216,7 +216,7 @@ func TestSumsAgainstBalances(t *testing.T) {
 
 func TestReferencesAreRead(t *testing.T) {
 	all, headed := references()
-	if len(all) < 20 || headed[ledger].held() != `t."Type" IN (20, 21, 30, 31, 40)` || headed["salesinvoice/SalesInvoicesSync"].held() != "true" || all[0] != (Named{"crm/Contacts", "Account", "crm/Accounts", ""}) {
+	if len(all) < 20 || headed[ledger].held() != `t."Type" IN (20, 21, 30, 31, 40)` || headed["salesinvoice/SalesInvoicesSync"].held() != "true" || all[0] != (Named{Stream: "crm/Contacts", Column: "Account", Other: "crm/Accounts"}) {
 		t.Errorf("%v, %v", all, headed)
 	}
 }

@@ -15,6 +15,9 @@ func (a *application) merge(ctx context.Context, s shape, g []*portion, have map
 		return err
 	}
 	if s.mode == spool.Replace {
+		if _, err := a.exec(ctx, "leave out doubles", leaveDoubles); err != nil {
+			return err
+		}
 		if err := a.miss(ctx, s, g, have); err != nil {
 			return err
 		}

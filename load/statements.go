@@ -218,6 +218,11 @@ WHERE c.existing = met.existing AND c.content = met.content AND met.live`,
 	}
 }
 
+// leaveDoubles lets one stored row of each key stay. There should be no other: only somebody who wrote
+// into the table can have made them.
+const leaveDoubles = `UPDATE temp.met SET stays = false FROM (SELECT ordinal, min(existing) AS first FROM temp.met
+WHERE stays GROUP BY ordinal HAVING count(*) > 1) d WHERE d.ordinal = met.ordinal AND met.existing <> d.first`
+
 // createGone finds the stored rows that a complete read did not bring. A sweep leaves alone what
 // came after it had begun. Rows that were only marked as deleted go too, unless marks are wanted.
 func (s shape) createGone() string {

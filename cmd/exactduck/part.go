@@ -3,13 +3,14 @@ package main
 import (
 	"exactduck/extract/exactonline"
 	"exactduck/load"
+	"exactduck/load/spool"
 )
 
 // part is a whole read as the warehouse takes it.
 func (r *run) part(t *task) load.Part {
 	return load.Part{
 		File: t.file, Accept: r.accept[t.choice.Stream.Name] || t.narrowed,
-		ReloadMissed: t.knowsMisses(), Follow: t.follow(),
+		ReloadMissed: t.knowsMisses(), Follow: t.follow(), Compared: t.file.Header().Mode == spool.Rows,
 	}
 }
 

@@ -26,17 +26,27 @@ func (v *verification) mend(ctx context.Context) error {
 			}
 		}
 	}
-	if len(bad) == 0 {
-		return nil
+	if len(bad) > 0 {
+		if err := v.reload(ctx, reload); err != nil {
+			return err
+		}
+		again, err := v.look(ctx, v.reread)
+		if err != nil {
+			return err
+		}
+		v.found = v.mended(again)
 	}
-	if err := v.reload(ctx, reload); err != nil {
-		return err
+	return v.letGo(ctx)
+}
+
+// letGo removes what was kept and has mended nothing.
+func (v *verification) letGo(ctx context.Context) error {
+	for _, t := range v.kept {
+		if err := t.file.Remove(); err != nil {
+			return err
+		}
 	}
-	again, err := v.look(ctx, v.reread)
-	if err != nil {
-		return err
-	}
-	v.found = v.mended(again)
+	v.tidy(ctx)
 	return nil
 }
 
@@ -45,7 +55,7 @@ func (v *verification) dedupe(ctx context.Context) (unlike map[streamScope]bool,
 	unlike = map[streamScope]bool{}
 	for i := range v.found {
 		f := &v.found[i]
-		t := v.fresh[f.at()]
+		t := v.readable(f.at())
 		if f.Kind != load.Doubled || t == nil {
 			continue
 		}
@@ -61,11 +71,14 @@ func (v *verification) dedupe(ctx context.Context) (unlike map[streamScope]bool,
 	return unlike, nil
 }
 
+// readable is a read of a stream that can be made once more; nil: it is not for a verification to read.
+func (v *verification) readable(at streamScope) *task { return cmp.Or(v.fresh[at], v.whole[at]) }
+
 // reload reads streams from their beginning, in the place of what is stored.
 func (v *verification) reload(ctx context.Context, which map[streamScope]bool) error {
 	var firsts []*task
 	for at := range which {
-		t := v.fresh[at]
+		t := v.readable(at)
 		if t == nil { // it is not among those that this verification may read
 			continue
 		}
@@ -83,6 +96,10 @@ func (v *verification) reload(ctx context.Context, which map[streamScope]bool) e
 	for _, first := range firsts {
 		t := p.read(first.choice, first.place)
 		t.also = first.also
+		if kept := v.kept[placeOf(t)]; kept != nil && kept.fingerprint == t.fingerprint {
+			t.variant, t.file = kept.variant, kept.file
+			delete(v.kept, placeOf(t))
+		}
 		reads = append(reads, t)
 	}
 	slices.SortFunc(reads, inTurn)

@@ -42,11 +42,13 @@ type verification struct {
 	places  []extract.Place
 	before  map[string]load.Check // what the last verification found, by what is looked at
 	fresh   map[streamScope]*task // what was brought up to date
+	whole   map[streamScope]*task // what every run reads from its beginning, and this one only to mend it
 	compare string                // where reads lie that are only compared
 	found   []finding
 
 	compared map[streamScope]load.Compared
 	level    map[streamScope]string // by what it was compared: checkKeys or checkContent
+	kept     map[streamScope]*task  // whole reads that were compared and differ, to mend with
 	reread   map[streamScope]*task  // what was mended by reading it again
 	even     map[schema.Scope]bool  // whose ledger adds up to what the balances say
 	failing  sync.Mutex             // of run.failures
@@ -122,9 +124,9 @@ func (v *verification) do(ctx context.Context) error {
 
 // recall reads what the last verification found.
 func (v *verification) recall(ctx context.Context) error {
-	v.before, v.fresh = map[string]load.Check{}, map[streamScope]*task{}
+	v.before, v.fresh, v.whole = map[string]load.Check{}, map[streamScope]*task{}, map[streamScope]*task{}
 	v.compared, v.level = map[streamScope]load.Compared{}, map[streamScope]string{}
-	v.reread = map[streamScope]*task{}
+	v.kept, v.reread = map[streamScope]*task{}, map[streamScope]*task{}
 	all, err := v.warehouse.Checks(ctx)
 	for _, c := range all {
 		v.before[sameLook(c)] = c
@@ -151,7 +153,8 @@ func (v *verification) fit(tasks []*task) []*task {
 		case !cursor.Complete:
 			v.skip(t, "it is to be read from its beginning", "exactduck sync --streams "+t.choice.Stream.Name)
 		case t.why == whyWhole:
-			v.skip(t, "every run reads all of it, and makes it equal", "")
+			v.whole[placeOf(t)] = t
+			v.skip(t, "every sync reads all of it, and makes it equal", "exactduck sync --streams "+t.choice.Stream.Name)
 		case t.why != whyNews || t.becomes != same:
 			v.skip(t, "the next sync changes what is stored: "+t.why, "exactduck sync --streams "+t.choice.Stream.Name)
 		default:
