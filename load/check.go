@@ -110,6 +110,15 @@ func sameChecks(a, b []Check) bool {
 // Checks returns the newest result of each check of this connection, by stream, scope and kind.
 func (w *Warehouse) Checks(ctx context.Context) ([]Check, error) { return checks(ctx, w.db, w.prefix) }
 
+// Checks is what [Warehouse.Checks] is, as of the last publication.
+func (r *Reader) Checks(ctx context.Context, prefix string) ([]Check, error) {
+	format, err := formatOf(ctx, r.db)
+	if err != nil || format < 3 { // published by an earlier version
+		return nil, wrap("read checks", err)
+	}
+	return checks(ctx, r.db, prefix)
+}
+
 func checks(ctx context.Context, q querier, prefix string) ([]Check, error) {
 	rows, err := q.QueryContext(ctx, "SELECT stream, scope, table_name, kind, result, rows_here, rows_there, detail, advice, run_id, checked_at"+
 		" FROM _exactduck.checks WHERE prefix = ? ORDER BY stream, scope, kind", prefix)

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"exactduck/cmd/exactduck/config"
@@ -30,6 +31,11 @@ type books struct {
 	getenv func(string) (string, bool)
 	// watch is asked for something that follows a run, and for how to end that; nil: nobody watches.
 	watch func(left func() string) (tell func(progress), done func())
+	// logins finds where the login of a connection lives; nil: nobody asks.
+	logins func(connection string) (*login, error)
+
+	once  sync.Once
+	known *facts
 }
 
 // syncOptions are what the command line says about a run.

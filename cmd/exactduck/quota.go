@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"math"
 	"slices"
@@ -18,8 +19,10 @@ import (
 
 // ledger is where the calls of the login's app are accounted: beside the login, because they belong
 // to the app and the division and not to a configuration.
-func (l *login) ledger(k *call) *ledger.Ledger {
-	return ledger.New(strings.TrimSuffix(l.store.Path(), ".json")+".calls", k.log)
+func (l *login) ledger(k *call) *ledger.Ledger { return l.calls(k.log) }
+
+func (l *login) calls(log *slog.Logger) *ledger.Ledger {
+	return ledger.New(strings.TrimSuffix(l.store.Path(), ".json")+".calls", log)
 }
 
 // quotaStanding is what is known of the calls in one division, by all processes.
@@ -63,25 +66,58 @@ func (k *call) quotas() ([]quotaStanding, error) {
 		if err != nil {
 			return nil, err
 		}
-		book := l.ledger(k)
-		scopes, err := book.Scopes()
+		found, warnings, err := accounts{}.quotas(name, l.calls(k.log), k.cfg.Connections[name].Reserve, k.clock())
 		if err != nil {
 			return nil, err
 		}
-		for _, s := range scopes {
-			a, found, err := book.Read(s)
-			if err != nil {
-				k.warnings = append(k.warnings, err.Error())
-			}
-			if found {
-				all = append(all, quotaOf(name, s, a, k.cfg.Connections[name].Reserve, k.clock()))
-			}
+		all, k.warnings = append(all, found...), append(k.warnings, warnings...)
+	}
+	return all, nil
+}
+
+// accounts remember what was read of ledgers, by connection and scope.
+type accounts map[[2]string]knownAccount
+
+type knownAccount struct {
+	account       ledger.Account
+	written, read time.Time
+}
+
+// settling is how much older than a look at it a file must be for the clock of the disk to tell whether
+// it was written since.
+const settling = 2 * time.Second
+
+// quotas are the standings of one connection, of whose calls book keeps the accounts.
+func (k accounts) quotas(connection string, book *ledger.Ledger, r config.Reserve, now time.Time) (all []quotaStanding, warnings []string, err error) {
+	scopes, err := book.Scopes()
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, s := range scopes {
+		a, found, err := k.account(connection, book, s)
+		if err != nil {
+			warnings = append(warnings, err.Error())
+		}
+		if found {
+			all = append(all, quotaOf(connection, s, a, r, now))
 		}
 	}
-	slices.SortStableFunc(all, func(a, b quotaStanding) int {
-		return cmp.Or(strings.Compare(a.Connection, b.Connection), cmp.Compare(own(a), own(b)))
-	})
-	return all, nil
+	slices.SortStableFunc(all, func(a, b quotaStanding) int { return cmp.Compare(own(a), own(b)) })
+	return all, warnings, nil
+}
+
+// account is one account, which is the caller's to change.
+func (k accounts) account(connection string, book *ledger.Ledger, s schema.Scope) (ledger.Account, bool, error) {
+	at, key := book.Written(s), [2]string{connection, string(s)}
+	if known, ok := k[key]; ok && known.written.Equal(at) && known.read.Sub(at) > settling {
+		return known.account.Clone(), true, nil
+	}
+	read := time.Now() // the disk goes by no other clock
+	a, found, err := book.Read(s)
+	if err == nil && found {
+		k[key] = knownAccount{a, at, read}
+	}
+	return a.Clone(), found, err
 }
 
 func own(q quotaStanding) int {

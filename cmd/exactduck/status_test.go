@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"exactduck/cmd/exactduck/config"
 	"exactduck/extract/sandbox"
 )
 
@@ -13,16 +14,12 @@ func TestStatusCallsOldReadsStale(t *testing.T) {
 	w.run(syncOptions{})
 	look := func() map[string]bool {
 		t.Helper()
-		records, err := lastRecords(w.records())
-		if err != nil {
-			t.Fatal(err)
-		}
-		of, err := pipelineStatus(t.Context(), w.pipeline(), records, w.clock.time())
+		how, err := w.standing(t.Context(), []*config.Pipeline{w.pipeline()})
 		if err != nil {
 			t.Fatal(err)
 		}
 		stale := map[string]bool{}
-		for _, s := range of.Streams {
+		for _, s := range how.Pipelines[0].Streams {
 			stale[s.Stream] = s.Stale
 			if want := "done, stale"; s.Stale && s.Status == "done" && s.words() != want {
 				t.Errorf("%q, want %q", s.words(), want)

@@ -179,6 +179,20 @@ func (l *Ledger) Read(s schema.Scope) (Account, bool, error) {
 	return a, true, nil
 }
 
+// Written is when the account of a scope was last written, by the clock of the disk; zero: there is none
+// on a disk. Who remembers what [Ledger.Read] said then need not read again while this stays the same and
+// is some seconds old.
+func (l *Ledger) Written(s schema.Scope) time.Time {
+	if l.dir == "" {
+		return time.Time{}
+	}
+	file, err := os.Stat(l.path(s))
+	if err != nil {
+		return time.Time{}
+	}
+	return file.ModTime()
+}
+
 func (l *Ledger) remembered(s schema.Scope) (Account, bool, error) {
 	l.turn <- struct{}{}
 	defer func() { <-l.turn }()
