@@ -25,10 +25,11 @@ type app struct {
 	getenv   func(string) (string, bool)
 	// wrapLog is given the handler of every logger; the crash tests put themselves in between.
 	wrapLog func(slog.Handler) slog.Handler
+	adopted string // see adoptedBy
 }
 
 func newApp(in io.Reader, out, err io.Writer) *app {
-	return &app{in: in, out: out, err: err, clock: time.Now, getenv: os.LookupEnv}
+	return &app{in: in, out: out, err: err, clock: time.Now, getenv: os.LookupEnv, adopted: adoptedBy()}
 }
 
 // call is one command on its way.
@@ -46,7 +47,8 @@ type call struct {
 func commands() []command {
 	return slices.Concat(
 		initCommands(), authCommands(), stateCommands(),
-		lookCommands(), []command{demoCommand(), planCommand(), syncCommand(), verifyCommand(), forgetCommand(), statusCommand(), compactCommand(), versionCommand()},
+		lookCommands(), []command{demoCommand(), planCommand(), syncCommand(), verifyCommand(), forgetCommand(), statusCommand(), compactCommand(), serveCommand(), versionCommand()},
+		scheduleCommands(),
 	)
 }
 
@@ -108,7 +110,7 @@ func (a *app) tree(code *int) []*cli.Command {
 	return all
 }
 
-var familyUsage = map[string]string{"auth": "the login: get it, see it, refresh it, move it, forget it", "schema": "the shapes of tables: what changed, what is due, what is accepted", "state": "how far streams are read: see it, reset it, move it"}
+var familyUsage = map[string]string{"auth": "the login: get it, see it, refresh it, move it, forget it", "schedule": "when pipelines run by themselves: see it, pause it, run one now", "schema": "the shapes of tables: what changed, what is due, what is accepted", "state": "how far streams are read: see it, reset it, move it"}
 
 func onUsage(_ *cli.Context, err error, _ bool) error { return asUsage(err) }
 
@@ -177,6 +179,11 @@ func (a *app) logger(format string, quiet, verbose bool) *slog.Logger {
 	case verbose:
 		level = slog.LevelDebug
 	}
+	return a.logAt(format, level)
+}
+
+// logAt writes to standard error what is at a level or above.
+func (a *app) logAt(format string, level slog.Level) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level}
 	var handler slog.Handler = slog.NewTextHandler(a.err, options)
 	if format == "json" {
@@ -193,12 +200,25 @@ func (k *call) configuration() (*config.Config, error) {
 	if k.cfg != nil {
 		return k.cfg, nil
 	}
-	cfg, err := config.Load(k.String("config"), catalogue)
+	cfg, err := k.loadConfig()
 	if err != nil {
 		return nil, err
 	}
 	k.cfg, k.warnings = cfg, append(k.warnings, cfg.Warnings()...)
 	return cfg, nil
+}
+
+// loadConfig reads the file, or what serve tells its child to go by in its stead.
+func (k *call) loadConfig() (*config.Config, error) {
+	path := k.String("config")
+	if k.adopted == "" || k.name != "sync" {
+		return config.Load(path, catalogue)
+	}
+	text, err := os.ReadFile(k.adopted)
+	if err != nil {
+		return nil, &config.ReadError{Path: k.adopted, Err: err}
+	}
+	return config.Parse(text, path, catalogue)
 }
 
 func (a *app) unknown(c *cli.Context, family string, known []string) error {

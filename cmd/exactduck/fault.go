@@ -14,6 +14,7 @@ import (
 
 	"exactduck/auth"
 	"exactduck/cmd/exactduck/config"
+	"exactduck/cmd/exactduck/schedule"
 	"exactduck/extract"
 	"exactduck/extract/exactonline"
 	"exactduck/load"
@@ -60,6 +61,7 @@ var faults = []fault{
 	{as[*config.UnknownDivision], exitUsage, divisionHint},
 	{as[*exactonline.UnknownStream], exitUsage, say(`"exactduck endpoints" lists the streams`)},
 	{as[*exactonline.NotPullable], exitUsage, say(`"exactduck endpoints" lists the streams`)},
+	{as[*schedule.Malformed], exitUsage, func(err error) string { return find[*schedule.Malformed](err).Hint }},
 	{as[*exactonline.BadParameter], exitUsage, say("write params: and as: in pipelines.yaml as Exact's page of the function says")},
 	{as[*exactonline.BadFilter], exitUsage, say("a filter is OData: Type eq 20 and startswith(Name,'A') and Modified ge datetime'2024-01-31'")},
 	{as[*exactonline.BadDefinition], exitUsage, say("an endpoint of your own needs path: and types: in pipelines.yaml, and key: unless it is read whole")},
@@ -80,6 +82,7 @@ var faults = []fault{
 
 	{as[*load.Newer], exitMachine, say("install the newer exactduck that wrote it")},
 	{as[*load.Damaged], exitMachine, damagedHint},
+	{as[*schedule.Damaged], exitMachine, scheduleHint},
 	{as[*spool.Damaged], exitMachine, say("delete that file; its read is made again")},
 	{as[*auth.StoreError], exitMachine, storeHint},
 	{as[*auth.BundleError], exitMachine, bundleHint},
@@ -95,6 +98,7 @@ var faults = []fault{
 	{as[*fs.PathError], exitMachine, say("check that path")},
 	{as[*os.LinkError], exitMachine, say("check these paths")},
 
+	{as[*serving], exitBusy, say(`stop the other one first, or leave it: "exactduck schedule list" says what it does`)},
 	{as[*load.Busy], exitBusy, say("wait for the other run, or let this one wait with --wait")},
 
 	{as[*auth.UnavailableError], exitSource, say("the login is kept; run again later. Should Exact have renewed it and the answer be lost, the next run says so")},
@@ -247,6 +251,10 @@ func bundleHint(err error) string { return find[*auth.BundleError](err).Advice }
 func damagedHint(err error) string {
 	return fmt.Sprintf("move %s away and run again: the published file, if there is one, takes its place, else everything is loaded anew",
 		find[*load.Damaged](err).Path)
+}
+
+func scheduleHint(err error) string {
+	return "move " + find[*schedule.Damaged](err).Path + " away: schedules then begin anew, and nothing is paused"
 }
 
 // contractHint names the streams whose contracts are broken.

@@ -17,6 +17,7 @@ import (
 
 	"exactduck/auth"
 	"exactduck/cmd/exactduck/config"
+	"exactduck/cmd/exactduck/schedule"
 	"exactduck/extract"
 	"exactduck/extract/exactonline"
 	"exactduck/load"
@@ -42,6 +43,9 @@ var expected = map[string]struct {
 	"config.ReadError":       {&config.ReadError{Err: fs.ErrNotExist}, exitUsage},
 	"config.SecretError":     {&config.SecretError{Variable: "X"}, exitUsage},
 	"config.UnknownDivision": {&config.UnknownDivision{}, exitUsage},
+
+	"schedule.Malformed": {&schedule.Malformed{Hint: "write five fields"}, exitUsage},
+	"schedule.Damaged":   {&schedule.Damaged{Path: "book.json", Err: errors.New("cut")}, exitMachine},
 
 	"extract.ErrUnauthorized": {extract.ErrUnauthorized, exitLogin},
 	"extract.ErrBreaker":      {extract.ErrBreaker, exitPartial},
@@ -80,7 +84,7 @@ var expected = map[string]struct {
 // row fails.
 func TestEveryErrorHasARow(t *testing.T) {
 	var found []string
-	for _, room := range []string{"../../auth", "config", "../../extract", "../../extract/exactonline", "../../load", "../../load/spool"} {
+	for _, room := range []string{"../../auth", "config", "schedule", "../../extract", "../../extract/exactonline", "../../load", "../../load/spool"} {
 		found = append(found, exportedErrors(t, filepath.FromSlash(room))...)
 	}
 	for _, name := range found {

@@ -20,7 +20,9 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C kills
+	if impatient() {
+		context.AfterFunc(ctx, stop) // a second Ctrl-C kills
+	}
 	os.Exit(execute(ctx, newApp(os.Stdin, os.Stdout, os.Stderr), os.Args))
 }
 

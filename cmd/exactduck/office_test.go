@@ -38,7 +38,9 @@ func child() int {
 		return readAll()
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
+	if impatient() {
+		context.AfterFunc(ctx, stop)
+	}
 	a := newApp(os.Stdin, os.Stdout, os.Stderr)
 	if ahead, err := time.ParseDuration(os.Getenv(childTime)); err == nil {
 		a.clock = func() time.Time { return time.Now().Add(ahead) }

@@ -223,7 +223,7 @@ func (e *listenError) Unwrap() error { return e.err }
 
 func listenHint(err error) string {
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return "another program, perhaps another sandbox, listens there: stop it, or take another port with --listen 127.0.0.1:0"
+		return "another program, perhaps this one a second time, listens there: stop it, or take another port with --listen 127.0.0.1:0"
 	}
 	return "take another port with --listen 127.0.0.1:0"
 }

@@ -180,6 +180,9 @@ const mostKept = 400
 // Path is the file that was read, absolute.
 func (c *Config) Path() string { return c.path }
 
+// Text is the file as it was read.
+func (c *Config) Text() string { return strings.Join(c.source.lines, "\n") }
+
 // State is the directory of everything but the logins, absolute.
 func (c *Config) State() string {
 	return c.absolute(cmp.Or(c.StateDir, ".exactduck"))

@@ -162,10 +162,10 @@ func (b *Book) Begin(t Turn) error {
 	})
 }
 
-// End notes that the run which was begun has ended with an exit code of the program; see [Book.Due]
-// for what follows from it. Without a run that was begun it does nothing.
-func (b *Book) End(w Wanted, exit int) error {
-	return b.change("ended a turn", w.Pipeline, func(e *entry, now time.Time) { e.end(w, exit, now) })
+// End notes that the run which was begun ended at a time with an exit code of the program, -1 when a
+// signal ended it. Without a run that was begun it does nothing.
+func (b *Book) End(w Wanted, exit int, at time.Time) error {
+	return b.change("ended a turn", w.Pipeline, func(e *entry, _ time.Time) { e.end(w, exit, at.UTC().Round(0)) })
 }
 
 // Abandon notes that the run which was begun did not come to its end, because whoever started it

@@ -12,14 +12,16 @@ const (
 	exitBusy        = 9
 	exitMachine     = 10
 	exitInterrupted = 130
+	killed          = -1 // by a signal
 )
 
 const (
 	// mostTries is how often a run is tried again before it is left to the next occurrence: it outlasts
 	// an evening's outage. mostDays is the same for calls that are used up: for a first load.
 	mostTries, mostDays = 6, 31
-	// firstRetry is doubled with every try.
-	firstRetry = 10 * time.Minute
+	// The first of these waits, which double with every try, is for a source or a machine to recover;
+	// the second is for a run that was killed.
+	recovery, restart = 10 * time.Minute, time.Minute
 	// busyRetry is when a warehouse that somebody else holds is asked for again.
 	busyRetry = time.Minute
 	// pastMidnight is when the calls of a new day are there for certain: Exact's days begin at midnight, UTC.
@@ -38,9 +40,6 @@ func (e *entry) end(w Wanted, exit int, now time.Time) {
 		return
 	}
 	e.Last = &last{Started: run.At, Ended: now, Exit: exit, Caught: run.Caught}
-	if !e.Requested.After(run.Requested) {
-		e.Requested = time.Time{}
-	}
 	if run.Why == Scheduled {
 		e.Tries = 0
 	}
@@ -54,6 +53,13 @@ func (e *entry) end(w Wanted, exit int, now time.Time) {
 	e.RetryAt = e.retry(exit, now)
 	if e.Tries++; e.RetryAt.IsZero() {
 		e.Tries = 0
+	}
+	if again := !e.RetryAt.IsZero() && (exit == exitInterrupted || exit == killed); again && run.Why == Requested {
+		e.NotBefore, e.RetryAt = e.RetryAt, time.Time{} // it is still asked for, paused or not
+		return
+	}
+	if !e.Requested.After(run.Requested) {
+		e.Requested = time.Time{}
 	}
 }
 
@@ -82,9 +88,13 @@ func later(a, b time.Time) time.Time {
 // retry is when the run is tried again; never, if that would not help or was tried often enough.
 func (e *entry) retry(exit int, now time.Time) time.Time {
 	switch exit {
-	case exitSource, exitMachine, exitInterrupted, -1: // -1: a signal ended it
+	case exitSource, exitMachine:
 		if e.Tries < mostTries {
-			return now.Add(firstRetry << e.Tries)
+			return now.Add(recovery << e.Tries)
+		}
+	case exitInterrupted, killed:
+		if e.Tries < mostTries {
+			return now.Add(restart << e.Tries)
 		}
 	case exitQuota:
 		if e.Tries < mostDays {
