@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/gofrs/flock"
 )
 
 // Effort is where the time went, in milliseconds, and what went over the wire.
@@ -82,9 +84,33 @@ type Record struct {
 	Message  string    `json:"message,omitempty"`
 	// Left is how many calls of the day each scope had left when the run ended, as far as known.
 	Left map[string]int `json:"calls_left,omitempty"`
+	// Sums are what the streams come to, once the run has ended.
+	Sums Sums `json:"sums,omitzero"`
 	// Warnings are what a person should know though nothing failed.
 	Warnings []string `json:"warnings,omitempty"`
 	Streams  []Stream `json:"streams"`
+}
+
+// Sums are what the streams of a run come to.
+type Sums struct {
+	Streams  int   `json:"streams"`
+	Failed   int   `json:"streams_failed"` // that did not end well
+	Rows     int64 `json:"rows_read"`
+	Inserted int64 `json:"inserted"`
+	Updated  int64 `json:"updated"`
+	Deleted  int64 `json:"deleted"`
+}
+
+// Sum adds up the streams.
+func (r *Record) Sum() Sums {
+	t := r.Totals()
+	s := Sums{Streams: len(r.Streams), Rows: t.Rows, Inserted: t.Inserted, Updated: t.Updated, Deleted: t.Deleted}
+	for _, l := range r.Streams {
+		if l.Status != "done" {
+			s.Failed++
+		}
+	}
+	return s
 }
 
 // Totals adds up what the streams of a run did.
@@ -113,6 +139,7 @@ type event struct {
 type Writer struct {
 	mu     sync.Mutex
 	file   *os.File
+	lock   *flock.Flock // tells others that the run lives
 	record Record
 	places places
 }
@@ -122,14 +149,26 @@ func Create(dir string, r Record) (*Writer, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("create the folder of run records: %w", err)
 	}
-	file, err := os.OpenFile(filepath.Join(dir, r.ID+".ndjson"), os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o600)
+	path := filepath.Join(dir, r.ID+recordEnding)
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("create the run's record: %w", err)
 	}
 	r.Status, r.PID, r.Streams = "running", os.Getpid(), nil
-	w := &Writer{file: file, record: r, places: places{}}
-	return w, w.append(event{Run: &r})
+	w := &Writer{file: file, lock: lockOf(path), record: r, places: places{}}
+	err = w.lock.Lock()
+	if err == nil {
+		err = w.append(event{Run: &r})
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("create the run's record: %w", err), file.Close(), w.lock.Close())
+	}
+	return w, nil
 }
+
+// lockOf is the lock that a run holds on its record: unlike a process id it is given back by whoever
+// dies, and to nobody else.
+func lockOf(path string) *flock.Flock { return flock.New(path, flock.SetFlag(os.O_RDONLY)) }
 
 // Stream notes the state of one stream in one scope, replacing what was noted of it before.
 func (w *Writer) Stream(s Stream) error {
@@ -154,11 +193,11 @@ func (w *Writer) End(end Record) (Record, error) {
 	defer w.mu.Unlock()
 	r := w.record
 	r.Status, r.ExitCode, r.Calls, r.Message, r.Left, r.Ended = end.Status, end.ExitCode, end.Calls, end.Message, end.Left, end.Ended
-	r.Effort, r.Other, r.Publish = end.Effort, end.Other, end.Publish
+	r.Effort, r.Other, r.Publish, r.Sums = end.Effort, end.Other, end.Publish, r.Sum()
 	w.record = r
 	line := r
 	line.Streams, line.Warnings = nil, nil
-	return r, errors.Join(w.append(event{Run: &line}), w.file.Close())
+	return r, errors.Join(w.append(event{Run: &line}), w.file.Close(), w.lock.Close())
 }
 
 // Record is the run as noted so far.
@@ -196,8 +235,25 @@ func (p places) put(r *Record, s Stream) {
 }
 
 // Read folds one file into a record. A torn last line, of a run that is writing or was killed, is
-// left out.
+// left out. Who was killed cannot say so: Read does, with what the run had done until then.
 func Read(path string) (Record, error) {
+	r, err := read(path)
+	if err != nil || r.Status != "running" {
+		return r, err
+	}
+	lock := lockOf(path)
+	dead, err := lock.TryRLock()
+	if err != nil || !dead {
+		return r, nil //nolint:nilerr // where nothing can be locked everybody lives
+	}
+	defer func() { _ = lock.Close() }()             // nothing was written
+	if r, err = read(path); r.Status == "running" { // and it has not ended meanwhile
+		r.Status = "killed"
+	}
+	return r, err
+}
+
+func read(path string) (Record, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return Record{}, fmt.Errorf("read a run's record: %w", err)
@@ -238,7 +294,7 @@ func List(dir string) ([]string, error) {
 	}
 	var paths []string
 	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), ".ndjson") {
+		if strings.HasSuffix(e.Name(), recordEnding) {
 			paths = append(paths, filepath.Join(dir, e.Name()))
 		}
 	}
