@@ -19,6 +19,7 @@ type copied struct {
 	bytes     int64
 	cloned    bool // temporary is there already, and took no room
 	at        time.Time
+	writer    int32 // the process that has the published file open to write; 0: none is known
 }
 
 // fileDue says what to publish to the file: nil when it already is what we have.
@@ -34,6 +35,9 @@ func (w *Warehouse) fileDue(ctx context.Context, t Target, id identity) (*copied
 		return nil, err
 	}
 	state, err := w.inspect(ctx, path)
+	if _, held := errors.AsType[*Busy](err); held {
+		state, err = w.inspectHeld(ctx, path, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -101,6 +105,10 @@ func (w *Warehouse) copyFile(ctx context.Context, f *copied) (err error) {
 
 // replaceFile renames the copy over the published file, which stays under another name if that is wanted.
 func (w *Warehouse) replaceFile(ctx context.Context, f *copied) error {
+	if f.writer = writerOf(f.path); f.writer > 0 {
+		w.log.WarnContext(ctx, "someone has the published file open to write; end that process, or readers may see what it writes until the next run",
+			"path", f.path, "process", f.writer)
+	}
 	if err := w.removeStray(ctx, f); err != nil {
 		return err
 	}

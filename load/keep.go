@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -50,7 +52,7 @@ func (w *Warehouse) keepOld(ctx context.Context, f *copied) error {
 		}
 		if errors.Is(err, fs.ErrNotExist) {
 			w.log.DebugContext(ctx, "keeping published file", "as", name)
-			err = f.keepAs(name)
+			err = w.keepAs(f, name)
 			w.log.DebugContext(ctx, "kept published file", "as", name)
 			return err
 		}
@@ -60,12 +62,33 @@ func (w *Warehouse) keepOld(ctx context.Context, f *copied) error {
 	}
 }
 
-// keepAs copies the file where the file system has no hard links.
-func (f *copied) keepAs(name string) error {
-	if os.Link(f.path, name) == nil {
+// keepAs gives the file a second name. Where the file system has no hard links it is copied, and also
+// when somebody has it open to write, whose next checkpoint would change the night that is kept.
+func (w *Warehouse) keepAs(f *copied, name string) error {
+	if f.writer == 0 && os.Link(f.path, name) == nil {
 		return nil
 	}
-	return f.copyAs(name)
+	if err := f.copyAs(name); err != nil {
+		return err
+	}
+	if _, untouched := w.recognise(f.path); !untouched { // changed while it was copied
+		return os.Remove(name)
+	}
+	return nil
+}
+
+// writerOf is the process that has a database open to write, as its lock tells; 0: none is known.
+func writerOf(path string) int32 {
+	file, err := os.Open(path)
+	if err != nil {
+		return 0
+	}
+	defer file.Close()
+	lock := syscall.Flock_t{Type: syscall.F_RDLCK, Whence: io.SeekStart}
+	if syscall.FcntlFlock(file.Fd(), syscall.F_GETLK, &lock) != nil || lock.Type == syscall.F_UNLCK {
+		return 0
+	}
+	return lock.Pid
 }
 
 func (f *copied) copyAs(name string) error {

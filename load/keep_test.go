@@ -213,8 +213,17 @@ func meddleInChild() error {
 		}
 	}
 	fmt.Fprintln(os.Stdout, "meddled")
-	_, err = io.Copy(io.Discard, os.Stdin)
-	return err
+	if _, err = io.Copy(io.Discard, os.Stdin); err != nil {
+		return err
+	}
+	if _, err = db.ExecContext(context.Background(), "UPDATE crm.Accounts SET N = 97"); err != nil {
+		return err
+	}
+	fmt.Fprintln(os.Stdout, "meddled again")
+	if os.Getenv("EXACTDUCK_STAYS") != "" {
+		select {} // until it is killed
+	}
+	return db.Close()
 }
 
 // TestMeddlerWhoWasKilledDoesNoHarm: somebody, root for example, opened the published file to write and was
@@ -251,6 +260,53 @@ func TestMeddlerWhoWasKilledDoesNoHarm(t *testing.T) {
 				tidy(t, dir)
 			})
 		}
+	}
+}
+
+// TestMeddlerWhoIsStillThere has the published file open to write while the next night is published: that is
+// published nevertheless, and nothing that the meddler does then reaches the night that was kept, nor
+// readers once exactduck has run again.
+func TestMeddlerWhoIsStillThere(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, statements, stays string }{
+		{"wrote to the log", "UPDATE crm.Accounts SET N = 99", ""},
+		{"wrote to the file", "UPDATE crm.Accounts SET N = 98;CHECKPOINT;UPDATE crm.Accounts SET N = 99", "until killed"},
+		{"only opened it", "SELECT 1", ""},
+		{"only opened it and is killed", "SELECT 1", "until killed"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			dated(t, dir, 1, func(*Target) {})
+			meddler := spawn(t, "meddle", "EXACTDUCK_DIR="+dir, "EXACTDUCK_SQL="+c.statements, "EXACTDUCK_STAYS="+c.stays)
+			lines, end := talk(t, meddler)
+			if line := <-lines; line != "meddled" {
+				t.Fatalf("the meddler says %q", line)
+			}
+			dated(t, dir, 2, func(to *Target) { to.Keep = 1 })
+			sees(t, dir, 2, 2)
+			end()
+			if line := <-lines; line != "meddled again" {
+				t.Fatalf("the meddler says %q", line)
+			}
+			if c.stays != "" {
+				if err := meddler.Process.Kill(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := meddler.Wait(); err != nil && !killed(err) {
+				t.Fatal(err)
+			}
+			for _, name := range kept(t, dir) {
+				if got := answer(t, filepath.Join(dir, name), "SELECT N FROM crm.Accounts"); got != "1\n" {
+					t.Errorf("%s holds %q", name, got)
+				}
+			}
+			w := open(t, dir)
+			publish(t, w, dir, "r3") // nothing new
+			closeIt(t, w)
+			sees(t, dir, 2, 2)
+			tidy(t, dir)
+		})
 	}
 }
 

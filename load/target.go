@@ -82,6 +82,21 @@ func (w *Warehouse) inspect(ctx context.Context, path string) (published, error)
 	return published{known: err == nil, identity: id}, err
 }
 
+// inspectHeld looks at a copy of a file that somebody writes to, which DuckDB does not open. A copy that does
+// not show that the file is ours may be torn: then it stays at what inspect said.
+func (w *Warehouse) inspectHeld(ctx context.Context, path string, busy error) (_ published, err error) {
+	look := w.beside(".inspecting")
+	defer func() { err = errors.Join(err, removeIfThere(look)) }()
+	if err := copyDurably(path, look, 0o600); err != nil {
+		return published{}, errors.Join(busy, err)
+	}
+	id, err := inspectFile(ctx, look, w.spill())
+	if err != nil {
+		return published{}, busy
+	}
+	return published{known: true, identity: id}, nil
+}
+
 // recognise tells whether the file at path is the one that we put there last.
 func (w *Warehouse) recognise(path string) (identity, bool) {
 	text, err := os.ReadFile(w.imprintPath())
