@@ -166,7 +166,7 @@ func (of *pipelineJournal) put(run string, l *runs.Stream) {
 		s = &streamStanding{Stream: l.Stream, Scope: l.Scope}
 		of.known[at] = s
 	}
-	s.Status, s.Error, s.run = l.Status, l.Error, run
+	s.Status, s.Error, s.Cause, s.run = l.Status, l.Error, l.Cause, run
 	if l.Status == "done" {
 		s.ReadAt = l.Started
 	}

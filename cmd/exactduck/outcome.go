@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"sync"
 
 	"exactduck/extract"
+	"exactduck/load"
 	"exactduck/schema"
 )
 
@@ -125,4 +128,40 @@ func (r *run) affordable(sweeps []*task) []*task {
 		left, known := r.budget(t.place.Scope)
 		return r.exhausted(t.place.Scope) != nil || known && left <= 0
 	})
+}
+
+// causes are the words for what stops a stream, the most telling first: many failures of one kind are
+// told as one.
+var causes = []struct {
+	is   func(error) bool
+	word string
+}{
+	{is(context.Canceled, context.DeadlineExceeded), causeInterrupted},
+	{postponed, "calls"},
+	{as[*load.Shrink], "shrink"},
+	{as[*load.Broken], "contract"},
+	{as[*load.TypeChange], "key_type"},
+	{is(extract.ErrUnauthorized), "unauthorized"},
+	{func(err error) bool {
+		e := find[*extract.Refused](err)
+		return e != nil && e.Status == http.StatusForbidden
+	}, "forbidden"},
+	{as[*extract.Refused], "refused"},
+	{as[*extract.Blocked], "blocked"},
+	{is(extract.ErrBreaker), "blocked"},
+	{as[*extract.Unreachable], "unreachable"},
+	{as[*extract.Malformed], "malformed"},
+}
+
+// causeInterrupted is no failure: the next run goes on from there.
+const causeInterrupted = "interrupted"
+
+// causeOf is the word for what stopped a stream.
+func causeOf(err error) string {
+	for _, c := range causes {
+		if c.is(err) {
+			return c.word
+		}
+	}
+	return "other"
 }

@@ -252,7 +252,7 @@ func (r *run) settle(ctx context.Context, t *task, a load.Applied, took time.Dur
 	s.Missed += a.Missed
 	t.said = s
 	if t.err != nil {
-		s.Status, s.Error = "suspect_shrink", t.err.Error()
+		s.Status, s.Error, s.Cause = "suspect_shrink", t.err.Error(), causeOf(t.err)
 		r.failures = append(r.failures, &streamError{t.choice.Stream.Name, t.place.Scope, t.err})
 	}
 	r.log.InfoContext(ctx, "stream synced", "stream", s.Stream, "scope", s.Scope, "why", t.why, "status", s.Status,
@@ -287,6 +287,7 @@ func (r *run) fail(ctx context.Context, t *task) {
 		if postponed(t.err) { // the outcome tells, once for all of them
 			level = slog.LevelInfo
 		}
+		s.Cause = causeOf(t.err)
 		r.log.Log(ctx, level, "stream not read", "stream", s.Stream, "scope", s.Scope, "error", t.err)
 		r.failures = append(r.failures, &streamError{t.choice.Stream.Name, t.place.Scope, t.err})
 	}

@@ -59,7 +59,8 @@ type streamStanding struct {
 	ReadAt      time.Time `json:"read_at,omitzero"` // the last read that was applied
 	Status      string    `json:"status"`           // of the last run that had it
 	Error       string    `json:"error,omitempty"`
-	Stale       bool      `json:"stale"` // the last read is older than max_age allows
+	Cause       string    `json:"cause,omitempty"` // of Error, in a word
+	Stale       bool      `json:"stale"`           // the last read is older than max_age allows
 	// MaxAge is how old it may be, in seconds; absent: of any age.
 	MaxAge int64 `json:"max_age_seconds,omitempty"`
 

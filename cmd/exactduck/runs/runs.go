@@ -47,23 +47,26 @@ type Stream struct {
 	Effort
 	// Idle is for how long, in milliseconds, it stood still because others had their turn. With what
 	// Effort says it is all the time between Started and Ended.
-	Idle     int64     `json:"idle_ms"`
-	Stream   string    `json:"stream"`
-	Scope    string    `json:"scope"`
-	Variant  string    `json:"variant,omitempty"`
-	Mode     string    `json:"mode,omitempty"`
-	Why      string    `json:"why,omitempty"`
-	Status   string    `json:"status"` // reading, read, done, failed, forbidden, suspect_shrink, postponed
-	Calls    int       `json:"calls"`  // of this run, repeated ones included
-	Pages    int       `json:"pages"`  // of the read, those of earlier runs included
-	Rows     int64     `json:"rows_read"`
-	Inserted int64     `json:"inserted"`
-	Updated  int64     `json:"updated"`
-	Deleted  int64     `json:"deleted"`
-	Missed   int64     `json:"missed,omitempty"`
-	Error    string    `json:"error,omitempty"`
-	Started  time.Time `json:"started_at,omitzero"`
-	Ended    time.Time `json:"ended_at,omitzero"`
+	Idle     int64  `json:"idle_ms"`
+	Stream   string `json:"stream"`
+	Scope    string `json:"scope"`
+	Variant  string `json:"variant,omitempty"`
+	Mode     string `json:"mode,omitempty"`
+	Why      string `json:"why,omitempty"`
+	Status   string `json:"status"` // reading, read, done, failed, forbidden, suspect_shrink, postponed
+	Calls    int    `json:"calls"`  // of this run, repeated ones included
+	Pages    int    `json:"pages"`  // of the read, those of earlier runs included
+	Rows     int64  `json:"rows_read"`
+	Inserted int64  `json:"inserted"`
+	Updated  int64  `json:"updated"`
+	Deleted  int64  `json:"deleted"`
+	Missed   int64  `json:"missed,omitempty"`
+	Error    string `json:"error,omitempty"`
+	// Cause is the kind of Error in a word, so that many of one kind can be counted; "" for one that
+	// nobody need be told of.
+	Cause   string    `json:"cause,omitempty"`
+	Started time.Time `json:"started_at,omitzero"`
+	Ended   time.Time `json:"ended_at,omitzero"`
 }
 
 // Record is a run as far as it is known.
