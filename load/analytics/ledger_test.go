@@ -29,7 +29,7 @@ type ledger struct {
 const own = `CREATE SCHEMA _exactduck;
 CREATE TABLE _exactduck.meta (key VARCHAR, value VARCHAR);
 CREATE TABLE _exactduck.tables (service VARCHAR, name VARCHAR, key VARCHAR[]);
-CREATE TABLE _exactduck.divisions (prefix VARCHAR, scope VARCHAR, name VARCHAR);
+CREATE TABLE _exactduck.divisions (prefix VARCHAR, scope VARCHAR, name VARCHAR, currency VARCHAR);
 CREATE TABLE _exactduck.cursors (prefix VARCHAR, stream VARCHAR, scope VARCHAR, table_name VARCHAR, variant VARCHAR,
 	fingerprint VARCHAR, complete BOOLEAN, history_from VARCHAR, read_at TIMESTAMPTZ, rows BIGINT);`
 

@@ -3,6 +3,7 @@ package analytics
 import (
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -54,12 +55,21 @@ func (l Layer) possible(v *view, have stored, made map[string]bool) bool {
 			return false
 		}
 		for _, c := range s.columns {
-			if c.needed && t.columns[strings.ToLower(c.name)] == nil {
+			if c.needed && !t.holds(c.name) && (l.fixed(s, c, have) == "") {
 				return false
 			}
 		}
 	}
 	return true
+}
+
+// fixed is the value that a column has in all rows, where the table that is taken instead does not
+// have it; "": none.
+func (l Layer) fixed(s *source, c column, have stored) string {
+	if s.instead == "" || l.chosen(s, have) != strings.ToLower(l.Prefix+s.instead) {
+		return ""
+	}
+	return s.fixed[c.name]
 }
 
 // chosen is the name of the stored table that a source is read from, in lower case.
@@ -84,6 +94,8 @@ func (l Layer) render(v *view, have stored) string {
 			return fmt.Sprintf("timezone('UTC', timezone(%s, %s))", literal(l.zone()), rest)
 		case word == "stream":
 			return literal(l.stream(v.source(rest), have))
+		case word == "missing":
+			return strconv.FormatBool(have[l.chosen(v.source(rest), have)] == nil)
 		case strings.HasPrefix(word, schemaName+"."):
 			return identifier(l.schema()) + "." + identifier(strings.TrimPrefix(word, schemaName+"."))
 		}
@@ -109,6 +121,10 @@ func (l Layer) rows(s *source, have stored) string {
 		columns[0] = "_division"
 	}
 	for _, c := range s.columns {
+		if value := l.fixed(s, c, have); value != "" {
+			columns = append(columns, fmt.Sprintf("CAST(%s AS %s) AS %s", value, c.kind, identifier(c.name)))
+			continue
+		}
 		columns = append(columns, t.shown(c))
 	}
 	list := strings.Join(columns, ", ")
@@ -119,7 +135,7 @@ func (l Layer) rows(s *source, have stored) string {
 }
 
 // shown is a column in the type that views count on. What a mask or the configuration has turned
-// into text and is no such value any more is NULL.
+// into another type and is no such value any more is NULL: one of them must not fail a whole view.
 func (t *table) shown(c column) string {
 	name := identifier(c.name)
 	var have *field
@@ -131,10 +147,8 @@ func (t *table) shown(c column) string {
 		return fmt.Sprintf("CAST(NULL AS %s) AS %s", c.kind, name)
 	case have.kind == c.kind:
 		return name
-	case have.kind == "VARCHAR":
-		return fmt.Sprintf("TRY_CAST(%s AS %s) AS %s", name, c.kind, name)
 	}
-	return fmt.Sprintf("CAST(%s AS %s) AS %s", name, c.kind, name)
+	return fmt.Sprintf("TRY_CAST(%s AS %s) AS %s", name, c.kind, name)
 }
 
 // identifier quotes the name of a schema, table or column.

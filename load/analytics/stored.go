@@ -3,6 +3,7 @@ package analytics
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,6 +26,36 @@ type table struct {
 	prefix    string
 	endpoints []string
 	key       []string
+	asked     []inquiry
+}
+
+// inquiry is what the configuration says of the columns of a stream, as its cursors keep it. A column
+// that was left out or masked later is still there, and says nothing.
+type inquiry struct {
+	Columns []string          `json:"columns"` // the only ones beside the key; none: all
+	Without []string          `json:"without"`
+	Mask    map[string]string `json:"mask"`
+}
+
+func (i inquiry) hides(name string) bool {
+	is := func(other string) bool { return strings.EqualFold(name, other) }
+	for masked := range i.Mask {
+		if is(masked) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(i.Without, is) || len(i.Columns) > 0 && !slices.ContainsFunc(i.Columns, is)
+}
+
+// holds says whether a column is there and has the values of the source, for one division at least.
+func (t *table) holds(name string) bool {
+	if t.columns[strings.ToLower(name)] == nil {
+		return false
+	}
+	if slices.ContainsFunc(t.key, func(k string) bool { return strings.EqualFold(k, name) }) {
+		return true
+	}
+	return len(t.asked) == 0 || slices.ContainsFunc(t.asked, func(i inquiry) bool { return !i.hides(name) })
 }
 
 type field struct{ name, kind, comment string }
@@ -97,13 +128,22 @@ func (s stored) readKeys(ctx context.Context, q Querier) error {
 
 func (s stored) readEndpoints(ctx context.Context, q Querier) error {
 	// The variant that read everything: the one that reads what changed may take turns with it.
-	return each(ctx, q, `SELECT DISTINCT prefix, table_name, coalesce(TRY_CAST(fingerprint AS JSON) ->> '$.variant', variant)
+	return each(ctx, q, `SELECT DISTINCT prefix, table_name, coalesce(TRY_CAST(fingerprint AS JSON) ->> '$.variant', variant), fingerprint
 		FROM _exactduck.cursors ORDER BY ALL`, func(rows *sql.Rows) error {
-		var prefix, name, variant string
-		err := rows.Scan(&prefix, &name, &variant)
-		if t := s[strings.ToLower(name)]; t != nil && !slices.Contains(t.endpoints, variant) {
+		var prefix, name, variant, fingerprint string
+		err := rows.Scan(&prefix, &name, &variant, &fingerprint)
+		t := s[strings.ToLower(name)]
+		if t == nil || err != nil {
+			return err
+		}
+		if !slices.Contains(t.endpoints, variant) {
 			t.prefix, t.endpoints = prefix, append(t.endpoints, variant)
 		}
-		return err
+		var asked inquiry
+		if json.Unmarshal([]byte(fingerprint), &asked) != nil {
+			asked = inquiry{} // of another kind of source: it hides nothing
+		}
+		t.asked = append(t.asked, asked)
+		return nil
 	})
 }

@@ -30,6 +30,9 @@ type view struct {
 type source struct {
 	table   string // financial.GLAccounts
 	instead string // the table to take when there is no such table; "": none
+	// fixed are columns that the other table does not have, with the value that says the same of each
+	// of its rows.
+	fixed   map[string]string
 	needed  bool
 	columns []column
 }
@@ -111,7 +114,7 @@ func parseView(name, text string) (*view, error) {
 }
 
 // direct takes in one directive: "supports", "needs analytics.x", "needs T: columns", "wants T:
-// columns" or "instead T: U".
+// columns" or "instead T: U, fixed columns".
 func (v *view) direct(text string) error {
 	word, rest, _ := strings.Cut(text, " ")
 	name, list, _ := strings.Cut(rest, ":")
@@ -129,7 +132,13 @@ func (v *view) direct(text string) error {
 		v.sources = append(v.sources, s)
 	}
 	if word == "instead" {
-		s.instead = strings.TrimSpace(list)
+		other, fixed, _ := strings.Cut(list, ",")
+		s.instead, s.fixed = strings.TrimSpace(other), map[string]string{}
+		for item := range strings.SplitSeq(fixed, ",") {
+			if name, value, ok := strings.Cut(strings.TrimSpace(item), " "); ok {
+				s.fixed[name] = value
+			}
+		}
 		return nil
 	}
 	columns, err := parseColumns(list, word == "needs")

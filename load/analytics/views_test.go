@@ -377,7 +377,7 @@ func TestCurrenciesAreKeptApart(t *testing.T) {
 		if slices.Contains([]string{"labels", "completeness", "calendar"}, v) {
 			continue
 		}
-		l.expect(v+" says whose it is", fmt.Sprintf("SELECT count(*) FROM duckdb_columns() WHERE table_name = '%s' AND column_name IN ('division_code', 'division_name', 'currency')", v), "3")
+		l.expect(v+" says whose it is", fmt.Sprintf("SELECT count(*) FROM duckdb_columns() WHERE schema_name = 'analytics' AND table_name = '%s' AND column_name IN ('division_code', 'division_name', 'currency')", v), "3")
 	}
 }
 

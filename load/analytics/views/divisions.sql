@@ -16,16 +16,23 @@ WITH lists AS (
     UNION ALL
     SELECT 4, TRY_CAST(scope AS INTEGER), name, NULL, NULL, NULL, NULL FROM _exactduck.divisions WHERE prefix = {prefix}
 ), named AS (
-    SELECT DISTINCT ON (Code) * FROM lists ORDER BY Code, place, Description
+    SELECT Code,
+           arg_min(nullif(Description, ''), place) AS name,
+           arg_min(nullif(trim(Currency), ''), place) AS currency,
+           arg_min(nullif(trim(Country), ''), place) AS country,
+           arg_min(VATNumber, place) AS vat_number,
+           arg_min(Status, place) AS status
+    FROM lists
+    GROUP BY Code
 )
 SELECT c.division_code,
-       n.Description AS division_name,
-       trim(n.Currency) AS currency,
-       trim(n.Country) AS country,
-       n.VATNumber AS vat_number,
-       n.Status AS status,
+       n.name AS division_name,
+       n.currency,
+       n.country,
+       n.vat_number,
+       n.status,
        s.english AS status_en,
        s.dutch AS status_nl
 FROM (SELECT DISTINCT division_code FROM {analytics.completeness} WHERE division_code <> 0) c
 LEFT JOIN named n ON n.Code = c.division_code
-LEFT JOIN {analytics.labels} s ON s.kind = 'division status' AND s.code = n.Status
+LEFT JOIN {analytics.labels} s ON s.kind = 'division status' AND s.code = n.status

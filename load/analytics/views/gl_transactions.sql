@@ -78,11 +78,12 @@ SELECT l._division AS division_code,
        {utc l.Created} AS created_utc,
        l.Modified AS modified,
        {utc l.Modified} AS modified_utc,
-       coalesce(c.history_complete, false) AS history_complete
+       coalesce(c.history_complete, false) AND coalesce(k.history_complete, {missing financial.GLAccounts}) AS history_complete
 FROM {financial.TransactionLines} l
 LEFT JOIN {analytics.divisions} d ON d.division_code = l._division
 LEFT JOIN {financial.GLAccounts} g ON g._division = l._division AND g.ID = l.GLAccount
 LEFT JOIN {analytics.completeness} c ON c.division_code = l._division AND c.stream = 'financial/TransactionLines'
+LEFT JOIN {analytics.completeness} k ON k.division_code = l._division AND k.stream = 'financial/GLAccounts'
 LEFT JOIN {analytics.labels} t ON t.kind = 'entry type' AND t.code = l.Type
 LEFT JOIN {analytics.labels} s ON s.kind = 'entry status' AND s.code = l.Status
 LEFT JOIN {analytics.labels} a ON a.kind = 'gl account type' AND a.code = g.Type

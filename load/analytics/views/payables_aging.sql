@@ -8,24 +8,28 @@
 -- needs analytics.divisions
 -- needs analytics.completeness
 -- needs analytics.labels
--- needs cashflow.Payments: ID UUID, Account UUID, AmountDC DECIMAL(18,4), Status INTEGER, DueDate TIMESTAMP, InvoiceDate TIMESTAMP,
+-- needs cashflow.Payments: ID UUID, AmountDC DECIMAL(18,4), Status INTEGER, DueDate TIMESTAMP, InvoiceDate TIMESTAMP,
 --   TransactionType INTEGER
--- wants cashflow.Payments: AccountCode VARCHAR, AccountName VARCHAR, AmountFC DECIMAL(18,4), Currency VARCHAR, EndDate TIMESTAMP,
---   EntryNumber INTEGER, InvoiceNumber INTEGER, YourRef VARCHAR, Description VARCHAR, PaymentCondition VARCHAR,
+-- wants cashflow.Payments: Account UUID, AccountCode VARCHAR, AccountName VARCHAR, AmountFC DECIMAL(18,4), Currency VARCHAR,
+--   EndDate TIMESTAMP, LastPaymentDate TIMESTAMP, EntryDate TIMESTAMP, EntryNumber INTEGER, InvoiceNumber INTEGER, YourRef VARCHAR, Description VARCHAR, PaymentCondition VARCHAR,
 --   PaymentConditionDescription VARCHAR, GLAccount UUID, GLAccountCode VARCHAR, TransactionEntryID UUID, Journal VARCHAR
-WITH items AS (
-    SELECT r.*,
+WITH direction AS (
+    SELECT coalesce(nullif(sign(sum(sign(AmountDC))), 0), 1) AS sign FROM {cashflow.Payments} WHERE TransactionType = 30
+), items AS (
+    SELECT r.*, direction.sign,
            coalesce(CAST(getvariable('as_of') AS DATE), current_date) AS as_of,
-           coalesce(sign(sum(r.AmountDC) FILTER (WHERE r.TransactionType = 30) OVER (PARTITION BY r._division)), 1) AS sign
+           CAST(coalesce(r.InvoiceDate, r.EntryDate) AS DATE) AS begins,
+           CAST(coalesce(r.EndDate, r.LastPaymentDate) AS DATE) AS ends
     FROM {cashflow.Payments} r
+    CROSS JOIN direction
 ), aged AS (
     SELECT *,
            sign * AmountDC AS amount,
            sign * AmountFC AS amount_fc,
-           greatest(as_of - CAST(coalesce(DueDate, InvoiceDate) AS DATE), 0) AS days_overdue
+           greatest(as_of - coalesce(CAST(DueDate AS DATE), begins), 0) AS days_overdue
     FROM items
     WHERE CASE WHEN getvariable('as_of') IS NULL THEN coalesce(Status, 20) < 50
-               ELSE CAST(InvoiceDate AS DATE) <= as_of AND (coalesce(Status, 20) < 50 OR CAST(EndDate AS DATE) > as_of) END
+               ELSE begins <= as_of AND (coalesce(Status, 20) < 50 OR ends > as_of) END
 )
 SELECT i._division AS division_code,
        d.division_name,

@@ -4,14 +4,14 @@
 -- needs analytics.divisions
 -- needs analytics.completeness
 -- needs analytics.labels
--- needs purchaseorder.PurchaseOrdersSync: PurchaseOrderID UUID, OrderNumber INTEGER, AmountDC DECIMAL(18,4)
--- wants purchaseorder.PurchaseOrdersSync: LineNumber INTEGER, OrderDate TIMESTAMP, ReceiptDate TIMESTAMP, OrderStatus INTEGER,
+-- needs purchaseorder.PurchaseOrdersSync: PurchaseOrderID UUID, LineNumber INTEGER, OrderNumber INTEGER, AmountDC DECIMAL(18,4)
+-- wants purchaseorder.PurchaseOrdersSync: OrderDate TIMESTAMP, ReceiptDate TIMESTAMP, OrderStatus INTEGER,
 --   ReceiptStatus INTEGER, InvoiceStatus INTEGER, ApprovalStatus INTEGER, Supplier UUID, SupplierCode VARCHAR,
 --   SupplierName VARCHAR, Currency VARCHAR, ExchangeRate DOUBLE, AmountFC DECIMAL(18,4), AmountFCExclVat DECIMAL(18,4),
 --   VATAmount DECIMAL(18,4), WarehouseCode VARCHAR, WarehouseDescription VARCHAR, PurchaseAgentFullName VARCHAR,
 --   PaymentCondition VARCHAR, PaymentConditionDescription VARCHAR, DropShipment BOOLEAN, SalesOrderNumber INTEGER, Source INTEGER,
 --   Description VARCHAR, YourRef VARCHAR, Created TIMESTAMP, Modified TIMESTAMP
--- instead purchaseorder.PurchaseOrdersSync: purchaseorder.PurchaseOrders
+-- instead purchaseorder.PurchaseOrdersSync: purchaseorder.PurchaseOrders, LineNumber 0
 SELECT h._division AS division_code,
        d.division_name,
        d.currency,
@@ -63,4 +63,4 @@ LEFT JOIN {analytics.labels} o ON o.kind = 'order status' AND o.code = h.OrderSt
 LEFT JOIN {analytics.labels} r ON r.kind = 'order status' AND r.code = h.ReceiptStatus
 LEFT JOIN {analytics.labels} i ON i.kind = 'order status' AND i.code = h.InvoiceStatus
 LEFT JOIN {analytics.labels} s ON s.kind = 'order source' AND s.code = h.Source
-WHERE coalesce(h.LineNumber, 0) = 0
+WHERE h.LineNumber = 0

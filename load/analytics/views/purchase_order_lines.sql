@@ -1,5 +1,6 @@
 -- The lines of purchase orders, without the headers that Exact's sync feed mixes in with them; what is said of the whole
--- order comes from purchase_order_headers. open_quantity is what was ordered and has not come yet.
+-- order comes from purchase_order_headers. open_quantity is what was ordered
+-- and is still to come: nothing of an order that is complete or cancelled, or of which the receipt is.
 --
 -- needs analytics.purchase_order_headers
 -- needs analytics.completeness
@@ -32,7 +33,9 @@ SELECT l._division AS division_code,
        l.Quantity AS quantity,
        l.ReceivedQuantity AS received_quantity,
        l.InvoicedQuantity AS invoiced_quantity,
-       l.Quantity - coalesce(l.ReceivedQuantity, 0) AS open_quantity,
+       CASE WHEN h.order_status IN (30, 40) OR h.receipt_status IN (30, 40) THEN 0
+            WHEN l.Quantity < 0 THEN least(l.Quantity - coalesce(l.ReceivedQuantity, 0), 0)
+            ELSE greatest(l.Quantity - coalesce(l.ReceivedQuantity, 0), 0) END AS open_quantity,
        trim(l.Unit) AS unit,
        l.UnitDescription AS unit_description,
        l.UnitPrice AS unit_price,

@@ -6,19 +6,19 @@
 -- needs analytics.divisions
 -- needs analytics.completeness
 -- needs analytics.labels
--- needs salesinvoice.SalesInvoicesSync: InvoiceID UUID, AmountDC DECIMAL(18,4), Type INTEGER, Status INTEGER
--- wants salesinvoice.SalesInvoicesSync: LineNumber INTEGER, InvoiceNumber INTEGER, InvoiceDate TIMESTAMP, OrderDate TIMESTAMP,
+-- needs salesinvoice.SalesInvoicesSync: InvoiceID UUID, LineNumber INTEGER, AmountDC DECIMAL(18,4), Type INTEGER, Status INTEGER
+-- wants salesinvoice.SalesInvoicesSync: InvoiceNumber INTEGER, InvoiceDate TIMESTAMP, OrderDate TIMESTAMP,
 --   DueDate TIMESTAMP, OrderNumber INTEGER, Currency VARCHAR, AmountFC DECIMAL(18,4), AmountFCExclVat DECIMAL(18,4),
 --   VATAmountDC DECIMAL(18,4), VATAmountFC DECIMAL(18,4), AmountDiscount DECIMAL(18,4), InvoiceTo UUID, InvoiceToName VARCHAR,
 --   OrderedBy UUID, OrderedByName VARCHAR, DeliverTo UUID, DeliverToName VARCHAR, Journal VARCHAR, JournalDescription VARCHAR,
 --   PaymentCondition VARCHAR, PaymentConditionDescription VARCHAR, PaymentReference VARCHAR, Salesperson UUID,
 --   SalespersonFullName VARCHAR, Description VARCHAR, YourRef VARCHAR, Created TIMESTAMP, Modified TIMESTAMP
--- instead salesinvoice.SalesInvoicesSync: salesinvoice.SalesInvoices
+-- instead salesinvoice.SalesInvoicesSync: salesinvoice.SalesInvoices, LineNumber 0
 -- wants crm.Accounts: ID UUID, Code VARCHAR
-WITH headers AS (
-    SELECT *, coalesce(sign(sum(AmountDC) FILTER (WHERE Type IN (8020, 8023)) OVER (PARTITION BY _division)), 1) AS sign
+WITH direction AS (
+    SELECT coalesce(nullif(sign(sum(sign(AmountDC))), 0), 1) AS sign
     FROM {salesinvoice.SalesInvoicesSync}
-    WHERE coalesce(LineNumber, 0) = 0
+    WHERE LineNumber = 0 AND Type IN (8020, 8023)
 )
 SELECT h._division AS division_code,
        d.division_name,
@@ -52,21 +52,23 @@ SELECT h._division AS division_code,
        h.SalespersonFullName AS salesperson_name,
        h.Description AS description,
        h.YourRef AS your_ref,
-       h.sign * h.AmountDC AS amount,
-       h.sign * h.VATAmountDC AS vat_amount,
+       direction.sign * h.AmountDC AS amount,
+       direction.sign * h.VATAmountDC AS vat_amount,
        trim(h.Currency) AS currency_fc,
-       h.sign * h.AmountFC AS amount_fc,
-       h.sign * h.AmountFCExclVat AS amount_fc_excl_vat,
-       h.sign * h.VATAmountFC AS vat_amount_fc,
-       h.sign * h.AmountDiscount AS discount_amount,
+       direction.sign * h.AmountFC AS amount_fc,
+       direction.sign * h.AmountFCExclVat AS amount_fc_excl_vat,
+       direction.sign * h.VATAmountFC AS vat_amount_fc,
+       direction.sign * h.AmountDiscount AS discount_amount,
        h.Created AS created,
        {utc h.Created} AS created_utc,
        h.Modified AS modified,
        {utc h.Modified} AS modified_utc,
        coalesce(c.history_complete, false) AS history_complete
-FROM headers h
+FROM {salesinvoice.SalesInvoicesSync} h
+CROSS JOIN direction
 LEFT JOIN {analytics.divisions} d ON d.division_code = h._division
 LEFT JOIN {analytics.completeness} c ON c.division_code = h._division AND c.stream = {stream salesinvoice.SalesInvoicesSync}
 LEFT JOIN {crm.Accounts} a ON a._division = h._division AND a.ID = h.InvoiceTo
 LEFT JOIN {analytics.labels} t ON t.kind = 'invoice type' AND t.code = h.Type
 LEFT JOIN {analytics.labels} s ON s.kind = 'invoice status' AND s.code = h.Status
+WHERE h.LineNumber = 0

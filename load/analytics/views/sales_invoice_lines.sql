@@ -12,30 +12,27 @@
 --   SalesOrder UUID, SalesOrderNumber INTEGER, DeliveryDate TIMESTAMP
 -- instead salesinvoice.SalesInvoicesSync: salesinvoice.SalesInvoiceLines
 -- wants financial.GLAccounts: ID UUID, Code VARCHAR
-WITH lines AS (
-    SELECT l.*, h.*,
-           coalesce(sign(sum(l.AmountDC) FILTER (WHERE h.type IN (8020, 8023)) OVER (PARTITION BY l._division)), 1) AS sign
+WITH direction AS (
+    SELECT coalesce(nullif(sign(sum(sign(l.AmountDC))), 0), 1) AS sign
     FROM {salesinvoice.SalesInvoicesSync} l
-    LEFT JOIN (SELECT division_code, division_name, currency, invoice_id, invoice_number, invoice_date, type, type_en, type_nl,
-                      status, status_en, status_nl, customer_id, customer_code, customer_name, currency_fc
-               FROM {analytics.sales_invoice_headers}) h ON h.division_code = l._division AND h.invoice_id = l.InvoiceID
-    WHERE l.LineNumber IS DISTINCT FROM 0
+    JOIN {analytics.sales_invoice_headers} h ON h.division_code = l._division AND h.invoice_id = l.InvoiceID
+    WHERE l.LineNumber IS DISTINCT FROM 0 AND h.type IN (8020, 8023)
 )
 SELECT l._division AS division_code,
-       l.division_name,
-       l.currency,
+       h.division_name,
+       h.currency,
        l.InvoiceID AS invoice_id,
-       l.invoice_number,
-       l.invoice_date,
-       l.type,
-       l.type_en,
-       l.type_nl,
-       l.status,
-       l.status_en,
-       l.status_nl,
-       l.customer_id,
-       l.customer_code,
-       l.customer_name,
+       h.invoice_number,
+       h.invoice_date,
+       h.type,
+       h.type_en,
+       h.type_nl,
+       h.status,
+       h.status_en,
+       h.status_nl,
+       h.customer_id,
+       h.customer_code,
+       h.customer_name,
        l.ID AS line_id,
        l.LineNumber AS line_number,
        l.Item AS item_id,
@@ -48,11 +45,11 @@ SELECT l._division AS division_code,
        l.UnitPrice AS unit_price,
        l.NetPrice AS net_price,
        l.Discount AS discount,
-       l.sign * l.AmountDC AS amount,
-       l.sign * l.VATAmountDC AS vat_amount,
-       l.currency_fc,
-       l.sign * l.AmountFC AS amount_fc,
-       l.sign * l.VATAmountFC AS vat_amount_fc,
+       direction.sign * l.AmountDC AS amount,
+       direction.sign * l.VATAmountDC AS vat_amount,
+       h.currency_fc,
+       direction.sign * l.AmountFC AS amount_fc,
+       direction.sign * l.VATAmountFC AS vat_amount_fc,
        trim(l.VATCode) AS vat_code,
        l.VATCode AS vat_code_padded,
        l.VATCodeDescription AS vat_description,
@@ -68,6 +65,9 @@ SELECT l._division AS division_code,
        l.SalesOrderNumber AS sales_order_number,
        CAST(l.DeliveryDate AS DATE) AS delivery_date,
        coalesce(c.history_complete, false) AS history_complete
-FROM lines l
+FROM {salesinvoice.SalesInvoicesSync} l
+CROSS JOIN direction
+LEFT JOIN {analytics.sales_invoice_headers} h ON h.division_code = l._division AND h.invoice_id = l.InvoiceID
 LEFT JOIN {analytics.completeness} c ON c.division_code = l._division AND c.stream = {stream salesinvoice.SalesInvoicesSync}
 LEFT JOIN {financial.GLAccounts} g ON g._division = l._division AND g.ID = l.GLAccount
+WHERE l.LineNumber IS DISTINCT FROM 0
