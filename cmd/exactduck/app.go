@@ -15,6 +15,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"exactduck/cmd/exactduck/config"
+	"exactduck/cmd/exactduck/runs"
 )
 
 // app is the program as one person uses it: where it reads and writes, and what time it is.
@@ -38,6 +39,7 @@ type call struct {
 	*cli.Context
 	name     string
 	log      *slog.Logger
+	journal  *runs.Journal // of the run that this command makes, if it does
 	warnings []string
 	cfg      *config.Config
 	dialled  []*connection
@@ -152,7 +154,9 @@ func (a *app) perform(context *cli.Context, c command) int {
 	if err := k.check(c); err != nil {
 		return a.fail(err)
 	}
-	k.log = a.logger(context.String("log-format"), context.Bool("q"), context.Bool("v"))
+	shown := a.logger(context.String("log-format"), context.Bool("q"), context.Bool("v"))
+	k.journal = new(runs.Journal)
+	k.log = slog.New(k.journal.Handler(shown.Handler()))
 	v, err := c.do(context.Context, k)
 	return k.show(v, err)
 }

@@ -129,7 +129,7 @@ func (k *call) books() (*books, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &books{config: cfg, dial: k.dial, clock: k.clock, log: k.log, getenv: k.getenv, logins: k.login}
+	b := &books{config: cfg, dial: k.dial, clock: k.clock, log: k.log, journal: k.journal, verbose: k.Bool("v"), getenv: k.getenv, logins: k.login}
 	if terminal(k.err) && !k.Bool("q") && !k.Bool("v") {
 		b.watch = func(left func() string) (func(progress), func()) {
 			m := newMeter(k.err, left)

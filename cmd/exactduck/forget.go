@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -151,9 +152,12 @@ func (b *books) forget(ctx context.Context, p *config.Pipeline, f load.Forgettin
 		return gone, err
 	}
 	if f.Stream == "" {
-		if err := b.forgetNotes(ctx, w, f.Scope); err != nil {
-			return gone, err
-		}
+		err = b.forgetNotes(ctx, w, f.Scope)
+	} else {
+		err = runs.ForgetLogs(b.logs(), telling(f.Key)...)
+	}
+	if err != nil {
+		return gone, err
 	}
 	if gone, err = w.Forget(ctx, f); err != nil {
 		return gone, err
@@ -162,6 +166,11 @@ func (b *books) forget(ctx context.Context, p *config.Pipeline, f load.Forgettin
 		return gone, err
 	}
 	return gone, w.Close()
+}
+
+// telling are the values of a key that are no word by chance, as a GUID is none.
+func telling(key []string) []string {
+	return slices.DeleteFunc(slices.Clone(key), func(value string) bool { return len(value) < 8 })
 }
 
 // forgetSpools removes what is half read of a division, or of the streams of a row.
@@ -215,7 +224,7 @@ func (b *books) forgetNotes(ctx context.Context, w *load.Warehouse, s schema.Sco
 			}
 		}
 	}
-	if err := runs.Forget(b.records(), string(s), words...); err != nil {
+	if err := errors.Join(runs.Forget(b.records(), string(s), words...), runs.ForgetLogs(b.logs(), words...)); err != nil {
 		return err
 	}
 	c, err := b.counts()

@@ -27,6 +27,9 @@ type books struct {
 	dial  func(ctx context.Context, connection string, division schema.Scope) (*connection, error)
 	clock func() time.Time
 	log   *slog.Logger
+	// journal writes the log of each run, with verbose every step; nil: there are none.
+	journal *runs.Journal
+	verbose bool
 	// getenv finds a variable of the environment; nil: os.LookupEnv.
 	getenv func(string) (string, bool)
 	// watch is asked for something that follows a run, and for how to end that; nil: nobody watches.
@@ -78,6 +81,7 @@ func (b *books) pass(ctx context.Context, p *config.Pipeline, o syncOptions, do 
 	if err != nil {
 		return synced{}, err
 	}
+	b.beginLog(ctx, record.Record())
 	r := &run{record: record, warehouse: warehouse, masks: masks, clock: b.clock, calls: func() int { return 0 }}
 	r.watch.start(record.Record().Started)
 	ctx = r.watch.meter.In(ctx)
@@ -192,7 +196,7 @@ func (b *books) conclude(ctx context.Context, r *run, outcome error) (synced, er
 	end.Streams = r.record.Record().Streams
 	r.timed(&end)
 	record, err := r.record.End(end)
-	b.log.InfoContext(ctx, "run ended", "run_id", record.ID, "pipeline", record.Pipeline, "status", record.Status, "calls", record.Calls)
+	b.endLog(ctx, record)
 	return synced{Record: record, Published: r.published}, errors.Join(outcome, err, r.warehouse.Close())
 }
 
@@ -264,6 +268,8 @@ func streamsOf(p *config.Pipeline) (func(string) bool, error) {
 
 // The folders of the state directory.
 func (b *books) records() string { return filepath.Join(b.config.State(), "runs") }
+
+func (b *books) logs() string { return filepath.Join(b.config.State(), "logs") }
 
 func (b *books) spools(p *config.Pipeline) string {
 	return filepath.Join(b.config.State(), "spool", p.Name())

@@ -30,7 +30,7 @@ func TestTimeIsAccountedFor(t *testing.T) {
 	if minutes := int64(l.Pages/3-1) * 60_000; l.Wait < minutes-10_000 {
 		t.Errorf("waited %d ms for three calls a minute, want about %d", l.Wait, minutes)
 	}
-	if wall := l.Ended.Sub(l.Started); !within(l.Sum()+l.Idle, wall) {
+	if wall := l.Ended.Sub(l.Started); !within(l.Time()+l.Idle, wall) {
 		t.Errorf("the phases of the read are %+v, idle %d, of %v", l.Effort, l.Idle, wall)
 	}
 	accounted(t, result)
@@ -42,11 +42,11 @@ func TestTimeIsAccountedFor(t *testing.T) {
 // accounted fails the test when the phases of a run or of one of its reads do not add up.
 func accounted(t *testing.T, result synced) {
 	t.Helper()
-	if wall := result.Ended.Sub(result.Started); !within(result.Sum()+result.Other+result.Publish, wall) {
+	if wall := result.Ended.Sub(result.Started); !within(result.Time()+result.Other+result.Publish, wall) {
 		t.Errorf("the phases of the run are %+v, other %d, publish %d, of %v", result.Effort, result.Other, result.Publish, wall)
 	}
 	for _, l := range result.Streams {
-		if wall := l.Ended.Sub(l.Started); !within(l.Sum()+l.Idle, wall) {
+		if wall := l.Ended.Sub(l.Started); !within(l.Time()+l.Idle, wall) {
 			t.Errorf("%s (%s): the phases are %+v, idle %d, of %v", l.Stream, l.Scope, l.Effort, l.Idle, wall)
 		}
 	}

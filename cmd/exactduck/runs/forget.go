@@ -37,6 +37,33 @@ func Forget(dir, scope string, words ...string) error {
 	return nil
 }
 
+// ForgetLogs takes out of all logs in dir the lines in which one of the words is. No run may be writing.
+func ForgetLogs(dir string, words ...string) error {
+	logs, _, err := pasts(dir, logEnding)
+	if err != nil {
+		return fmt.Errorf("list logs: %w", err)
+	}
+	for _, log := range logs {
+		text, err := os.ReadFile(log.path)
+		if err != nil {
+			return fmt.Errorf("read the log of a run: %w", err)
+		}
+		var left []byte
+		for line := range bytes.Lines(text) {
+			if !slices.ContainsFunc(words, func(w string) bool { return w != "" && bytes.Contains(line, []byte(w)) }) {
+				left = append(left, line...)
+			}
+		}
+		if len(left) == len(text) {
+			continue
+		}
+		if err := renameio.WriteFile(log.path, left, 0o600); err != nil {
+			return fmt.Errorf("rewrite the log of a run: %w", err)
+		}
+	}
+	return nil
+}
+
 func forget(text []byte, scope string, words []string) ([]byte, error) {
 	var left bytes.Buffer
 	tells := func(text string) bool {

@@ -39,8 +39,8 @@ func (e Effort) Plus(o Effort) Effort {
 	}
 }
 
-// Sum is all of the time, in milliseconds.
-func (e Effort) Sum() int64 { return e.Wait + e.Read + e.Spool + e.Apply }
+// Time is all of it, in milliseconds.
+func (e Effort) Time() int64 { return e.Wait + e.Read + e.Spool + e.Apply }
 
 // Stream is what a run did with one stream in one scope.
 type Stream struct {
