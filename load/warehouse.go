@@ -78,7 +78,7 @@ func Open(ctx context.Context, o Options) (*Warehouse, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := makeStateDir(w.state); err != nil {
+	if err := MakeStateDir(w.state); err != nil {
 		return nil, err
 	}
 	if w.lock, err = acquire(ctx, w.beside(".lock"), o); err != nil {
@@ -274,8 +274,8 @@ func rollback(ctx context.Context, c *sql.Conn) {
 	}
 }
 
-// makeStateDir makes the state directory, closed to others and invisible to git.
-func makeStateDir(dir string) error {
+// MakeStateDir makes the state directory, closed to others and invisible to git.
+func MakeStateDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make state directory: %w", err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"exactduck/cmd/exactduck/config"
 	"exactduck/cmd/exactduck/schedule"
+	"exactduck/load"
 )
 
 func scheduleCommands() []command {
@@ -218,6 +219,9 @@ func eachPipeline(done string, do func(*schedule.Book, string) error) func(conte
 	return func(_ context.Context, k *call) (*view, error) {
 		cfg, wanted, err := k.schedules()
 		if err != nil {
+			return nil, err
+		}
+		if err := load.MakeStateDir(cfg.State()); err != nil {
 			return nil, err
 		}
 		book := openBook(cfg, k)

@@ -13,6 +13,7 @@ import (
 
 	"exactduck/cmd/exactduck/config"
 	"exactduck/cmd/exactduck/schedule"
+	"exactduck/load"
 )
 
 func serveCommand() command {
@@ -78,6 +79,9 @@ func doServe(ctx context.Context, k *call) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := load.MakeStateDir(cfg.State()); err != nil {
+		return nil, err
+	}
 	book := openBook(cfg, k)
 	lock, err := lockService(ctx, scheduleDir(cfg))
 	if err != nil {
@@ -134,9 +138,7 @@ func (s *service) wanted() []schedule.Wanted {
 
 // under is the call as if it had been made with another configuration.
 func (s *service) under(cfg *config.Config) *call {
-	k := *s.call
-	k.cfg, k.dialled, k.warnings = cfg, nil, nil
-	return &k
+	return &call{app: s.app, Context: s.Context, name: s.name, log: s.log, cfg: cfg}
 }
 
 // scheduled is what a configuration says about schedules.

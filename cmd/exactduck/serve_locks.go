@@ -17,6 +17,9 @@ import (
 // lockService makes this process the only one that serves from a folder. The error is *[serving] when
 // another is.
 func lockService(ctx context.Context, dir string) (*flock.Flock, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the folder of schedules: %w", err)
+	}
 	lock, err := takeService(ctx, dir, (*flock.Flock).TryLockContext)
 	if err != nil {
 		return nil, err
@@ -34,9 +37,6 @@ func lookAtService(ctx context.Context, dir string) (*flock.Flock, error) {
 
 // takeService waits a moment, because who looks holds the lock too.
 func takeService(ctx context.Context, dir string, take func(*flock.Flock, context.Context, time.Duration) (bool, error)) (*flock.Flock, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the folder of schedules: %w", err)
-	}
 	lock := flock.New(filepath.Join(dir, "serve.lock"), flock.SetPermissions(0o600))
 	moment, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
 	defer cancel()

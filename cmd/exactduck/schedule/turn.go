@@ -162,6 +162,9 @@ func (e *entry) standing(w Wanted, now time.Time) Standing {
 		s.LastStarted, s.LastEnded, s.LastExit, s.Caught = e.Last.Started, e.Last.Ended, &e.Last.Exit, e.Last.Caught
 	}
 	if e.Began != nil {
+		if !e.Requested.After(e.Began.Requested) {
+			s.Requested = time.Time{} // it is being answered
+		}
 		s.LastStarted, s.LastEnded, s.LastExit, s.Caught = e.Began.At, time.Time{}, nil, e.Began.Caught
 	}
 	return s
