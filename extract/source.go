@@ -75,6 +75,13 @@ type Variant struct {
 	// Dated names the column that says when a row was modified, so that a read can begin at a
 	// date; "": none does.
 	Dated string
+	// Searchable says that Discover can look for properties that Table lacks.
+	Searchable bool
+	// Countable says that Count may know how many rows there are.
+	Countable bool
+	// Indexed says of a Versioned variant that the source tells from which row version on rows were
+	// modified since a date, unless the versions of the scope were given anew.
+	Indexed bool
 	// Query is what every request carries beside what a read adds: the parameters of a function,
 	// escaped. "": nothing.
 	Query string

@@ -162,7 +162,7 @@ func (r *run) behind(ctx context.Context, tasks []*task) []*task {
 		r.failures = append(r.failures, err)
 		return nil
 	}
-	p := newPlanner(r.planner.now, cursors, r.planner.feed)
+	p := newPlanner(r.planner.now, cursors, r.planner.vendor)
 	var reads, cuts []*task
 	for _, t := range tasks {
 		next := p.deletionRead(t.place)

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"exactduck/extract"
-	"exactduck/extract/exactonline"
 	"exactduck/load/spool"
 	"exactduck/schema"
 )
@@ -155,7 +154,7 @@ func (o *outlook) inLedger() []int {
 		order[i] = i
 	}
 	late := func(i int) int {
-		if o.Reads[i].Mode == modePlaces || o.Reads[i].Stream == exactonline.Deletions().Name {
+		if o.Reads[i].Mode == modePlaces || isFeed(o.Reads[i].Stream) {
 			return 0
 		}
 		return 1

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"path"
 	"strings"
@@ -9,15 +10,7 @@ import (
 	"exactduck/cmd/exactduck/config"
 	"exactduck/cmd/exactduck/schedule"
 	"exactduck/extract"
-	"exactduck/extract/exactonline"
 )
-
-// catalogue is what the configuration is checked against.
-var catalogue = config.Catalogue{
-	Lookup: exactonline.Lookup, Match: exactonline.Match, Streams: exactonline.Streams,
-	Call: callFunction, Define: defineStream, CheckFilter: checkFilter,
-	TypeNamed: exactonline.TypeNamed, Schedule: checkSchedule,
-}
 
 func checkSchedule(expr string, zone *time.Location) (warnings []string, reason, hint string) {
 	spec, err := schedule.Parse(expr, zone)
@@ -27,36 +20,28 @@ func checkSchedule(expr string, zone *time.Location) (warnings []string, reason,
 	return spec.Warnings(), "", ""
 }
 
-func callFunction(name string, params map[string]any, as string) (*extract.Stream, error) {
-	s, err := exactonline.Call(name, params, as)
-	bad, ok := errors.AsType[*exactonline.BadParameter](err)
-	if !ok {
-		return s, err
+// lookup finds a stream by its name in any catalogue; the error is that of the first.
+func lookup(name string) (stream *extract.Stream, forced *extract.Variant, err error) {
+	for _, v := range everyVendor() {
+		s, forced, problem := v.catalogue().Lookup(name)
+		if problem == nil {
+			return s, forced, nil
+		}
+		err = cmp.Or(err, problem)
 	}
-	at := []string{"params", bad.Parameter}
-	switch bad.Parameter {
-	case "as":
-		at = at[1:]
-	case "any":
-		at = at[:1]
-	}
-	return nil, config.Misplaced(errors.New(bad.Problem), 0, at...)
+	return nil, nil, err
 }
 
-func defineStream(d config.Definition) (*extract.Stream, error) {
-	s, err := exactonline.Define(exactonline.Definition(d))
-	if bad, ok := errors.AsType[*exactonline.BadDefinition](err); ok {
-		return nil, config.Misplaced(errors.New(bad.Problem), 0, bad.Field)
+// match finds the streams that a pattern selects, of all catalogues.
+func match(pattern string) (streams []*extract.Stream, err error) {
+	for _, v := range everyVendor() {
+		found, problem := v.catalogue().Match(pattern)
+		streams, err = append(streams, found...), cmp.Or(err, problem)
 	}
-	return s, err
-}
-
-func checkFilter(s *extract.Stream, filter string) error {
-	err := exactonline.CheckFilter(s, filter)
-	if bad, ok := errors.AsType[*exactonline.BadFilter](err); ok {
-		return config.Misplaced(errors.New(bad.Problem), bad.At)
+	if len(streams) > 0 {
+		err = nil
 	}
-	return err
+	return streams, err
 }
 
 // streamCalled is the name of the stream that a word of the command line names. A pipeline has some
@@ -67,7 +52,7 @@ func streamCalled(choices []*config.Choice, word string) (string, error) {
 			return c.Stream.Name, nil
 		}
 	}
-	stream, _, err := exactonline.Lookup(word)
+	stream, _, err := lookup(word)
 	if err != nil {
 		return "", err
 	}
@@ -79,11 +64,11 @@ func streamsCalled(choices []*config.Choice, word string) ([]string, error) {
 	var names []string
 	for _, c := range choices {
 		own, _ := path.Match(strings.ToLower(word), strings.ToLower(c.Stream.Name))
-		if _, _, err := exactonline.Lookup(c.Stream.Name); own && err != nil {
+		if _, _, err := lookup(c.Stream.Name); own && err != nil {
 			names = append(names, c.Stream.Name)
 		}
 	}
-	streams, err := exactonline.Match(word)
+	streams, err := match(word)
 	if err != nil && len(names) == 0 {
 		return nil, err
 	}

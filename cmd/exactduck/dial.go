@@ -3,20 +3,17 @@ package main
 import (
 	"context"
 	"fmt"
-	"log/slog"
-	"strconv"
 	"strings"
 
 	"exactduck/auth"
 	"exactduck/cmd/exactduck/config"
 	"exactduck/extract"
-	"exactduck/extract/exactonline"
 	"exactduck/schema"
 )
 
 // connection is a source with a login.
 type connection struct {
-	source *exactonline.Source
+	source source
 }
 
 // login is where the login of a connection lives, and what it is of.
@@ -80,47 +77,15 @@ func (l *login) options(k *call) auth.Options {
 	}
 }
 
-// dial makes the source of a connection and sees to it that its token is fresh; see books.dial.
-func (k *call) dial(ctx context.Context, name string, division schema.Scope) (*connection, error) {
-	l, err := k.login(name)
+// dial makes the source of a connection; see books.dial.
+func (k *call) dial(ctx context.Context, name string, known schema.Scope) (*connection, error) {
+	source, err := vendors[k.cfg.Connections[name].Type].dial(ctx, k, name, known)
 	if err != nil {
 		return nil, err
-	}
-	transport, err := auth.New(l.options(k))
-	if err != nil {
-		return nil, err
-	}
-	before, err := auth.ReadStatus(ctx, l.store, k.clock())
-	if err != nil {
-		return nil, err
-	}
-	if err := transport.Fresh(ctx); err != nil {
-		if warning := loginWarning(before); warning != "" {
-			k.warnings = append(k.warnings, warning)
-		}
-		return nil, err
-	}
-	c := k.cfg.Connections[name]
-	if c.Division != 0 {
-		division = schema.Scope(strconv.Itoa(c.Division))
-	}
-	source, err := exactonline.New(exactonline.Config{
-		BaseURL: c.BaseURL, Client: transport.Client(), Language: c.Language, Zone: c.ServerTimezone.Location,
-		Division: division, Clock: k.clock, Log: k.log, Permanent: isLogin, Dropped: dropped(k.log),
-		Ledger: l.ledger(k), Reserve: reserve(c.Reserve), MaxCalls: k.maxCalls(), LoggedIn: before.LoggedInAt,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("connection %s: %w", name, err)
 	}
 	dialled := &connection{source}
 	k.dialled = append(k.dialled, dialled)
 	return dialled, nil
-}
-
-func dropped(log *slog.Logger) func(exactonline.Dropped) {
-	return func(d exactonline.Dropped) {
-		log.Warn("Exact does not know a column any more; it stays NULL", "stream", d.Stream, "variant", d.Variant, "column", d.Column)
-	}
 }
 
 // books are what runs of this configuration need.

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"exactduck/extract"
-	"exactduck/extract/exactonline"
 )
 
 // scopesOf are the OAuth scopes that an app registration needs to read what is configured.
@@ -20,18 +19,20 @@ type scopesOf struct {
 
 // scopes of the streams, of the deletions and of what every run asks beside.
 func (p *patient) scopes() scopesOf {
+	v := p.vendor()
+	list, first := v.places()
 	s := scopesOf{Connection: p.of, Scopes: []string{}, Unknown: []string{}}
-	for _, name := range []string{"system/Divisions", "system/Me"} {
-		if stream, _, err := exactonline.Lookup(name); err == nil {
-			s.add(stream.Variants[0])
+	for _, name := range []string{list, first} {
+		if stream, _, err := v.catalogue().Lookup(name); err == nil {
+			s.add(v, stream.Variants[0])
 		}
 	}
 	for _, i := range p.inquiries {
 		full, more := ways(i.choice, i.variant.Name)
-		s.add(full)
-		s.add(more)
+		s.add(v, full)
+		s.add(v, more)
 		if full.Table.Entity != 0 {
-			s.add(exactonline.Deletions().Variants[0])
+			s.add(v, v.deletions().Variants[0])
 		}
 	}
 	slices.Sort(s.Scopes)
@@ -39,8 +40,8 @@ func (p *patient) scopes() scopesOf {
 	return s
 }
 
-func (s *scopesOf) add(v *extract.Variant) {
-	documented := strings.Fields(strings.Trim(exactonline.EndpointOf(v).OAuthScope, "-"))
+func (s *scopesOf) add(of vendor, v *extract.Variant) {
+	documented := strings.Fields(strings.Trim(of.documented(v).Permission, "-"))
 	if len(documented) == 0 {
 		s.Unknown = including(s.Unknown, v.Name)
 	}

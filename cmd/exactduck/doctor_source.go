@@ -129,6 +129,8 @@ func (p *patient) mostCalls(ctx context.Context) int {
 	return 1 + len(p.inquiries)
 }
 
+func (p *patient) vendor() vendor { return vendors[p.cfg.Connections[p.of].Type] }
+
 // anyDivision is one to put into addresses; "" when none is known.
 func (p *patient) anyDivision() schema.Scope {
 	if n := p.cfg.Connections[p.of].Division; n != 0 {

@@ -91,16 +91,20 @@ func doEndpoints(_ context.Context, k *call) (*view, error) {
 	if k.NArg() > 1 {
 		return nil, &usageError{"endpoints takes one pattern", "put it in quotes, or the shell replaces it by file names"}
 	}
-	streams := exactonline.Streams()
-	if pattern != "" {
-		var err error
-		if streams, err = exactonline.Match(pattern); err != nil {
-			return nil, asPattern(pattern, err)
+	var facts []*streamFacts
+	var unknown error
+	for _, v := range everyVendor() {
+		streams, err := v.catalogue().Streams(), error(nil)
+		if pattern != "" {
+			streams, err = v.catalogue().Match(pattern)
+		}
+		unknown = cmp.Or(unknown, err)
+		for _, s := range streams {
+			facts = append(facts, factsOf(v, s))
 		}
 	}
-	facts := make([]*streamFacts, len(streams))
-	for i, s := range streams {
-		facts[i] = factsOf(s)
+	if len(facts) == 0 {
+		return nil, asPattern(pattern, unknown)
 	}
 	return &view{data: facts, text: func(out io.Writer) {
 		if len(facts) == 1 && !strings.ContainsAny(pattern, "*?[") {
@@ -119,20 +123,20 @@ func asPattern(pattern string, err error) error {
 	return &usageError{fmt.Sprintf("%q is no pattern", pattern), "* stands for any text, ? for one character, [a-c] for one of several"}
 }
 
-func factsOf(s *extract.Stream) *streamFacts {
+func factsOf(of vendor, s *extract.Stream) *streamFacts {
 	full, _ := ways(&config.Choice{Stream: s}, "")
 	f := &streamFacts{
 		Stream: s.Name, Table: full.Table.FullName(), Key: orEmpty(full.Table.Key), Version: full.Table.Version, Cursor: cursorName(full.Cursor),
 		Deletions: deletionsOf(full), EntityType: full.Table.Entity, Scope: "division", OAuthScopes: []string{},
-		Quiet: s.Quiet, Personal: s.Personal, Columns: columnsOf(s),
+		Quiet: s.Quiet, Personal: s.Personal, Columns: columnsOf(of, s),
 	}
 	if s.Shared {
 		f.Scope = "connection"
 	}
 	for _, v := range s.Variants {
-		e := exactonline.EndpointOf(v)
-		f.Variants = append(f.Variants, variantOf(v, e))
-		for scope := range strings.FieldsSeq(e.OAuthScope) {
+		d := of.documented(v)
+		f.Variants = append(f.Variants, variantOf(v, d))
+		for scope := range strings.FieldsSeq(d.Permission) {
 			if !slices.Contains(f.OAuthScopes, scope) {
 				f.OAuthScopes = append(f.OAuthScopes, scope)
 			}
@@ -141,16 +145,11 @@ func factsOf(s *extract.Stream) *streamFacts {
 	return f
 }
 
-func variantOf(v *extract.Variant, e *exactonline.Endpoint) variantFacts {
-	f := variantFacts{
-		Name: v.Name, Kind: v.Kind, Path: e.Path, RowsPerCall: v.PageSize, Cursor: cursorName(v.Cursor), Since: v.Dated != "",
-		OAuthScope: e.OAuthScope, SelectRequired: e.SelectRequired, Filterable: e.Filterable,
-		Parameters: []parameterFacts{}, Methods: e.Methods,
+func variantOf(v *extract.Variant, d documentation) variantFacts {
+	return variantFacts{
+		Name: v.Name, Kind: v.Kind, Path: d.Path, RowsPerCall: v.PageSize, Cursor: cursorName(v.Cursor), Since: v.Dated != "",
+		OAuthScope: d.Permission, SelectRequired: d.Selective, Filterable: d.Filterable, Parameters: d.Parameters, Methods: d.Methods,
 	}
-	for _, p := range e.Parameters {
-		f.Parameters = append(f.Parameters, parameterFacts{p.Name, p.Edm, p.Mandatory})
-	}
-	return f
 }
 
 func cursorName(c extract.Cursor) string {
@@ -171,11 +170,11 @@ func deletionsOf(full *extract.Variant) string {
 func orEmpty(list []string) []string { return append([]string{}, list...) }
 
 // columnsOf are the columns of all variants, those of the cheapest first.
-func columnsOf(s *extract.Stream) []columnFacts {
+func columnsOf(of vendor, s *extract.Stream) []columnFacts {
 	columns := []columnFacts{}
 	place := map[string]int{}
 	for _, v := range s.Variants {
-		e := exactonline.EndpointOf(v)
+		guessed := of.documented(v).Guessed
 		for _, c := range v.Table.Columns {
 			i, known := place[c.Name]
 			if !known {
@@ -183,9 +182,7 @@ func columnsOf(s *extract.Stream) []columnFacts {
 				columns = append(columns, columnFacts{Name: c.Name, Type: c.Type, ExactType: c.Source, Key: slices.Contains(v.Table.Key, c.Name)})
 			}
 			columns[i].Variants = append(columns[i].Variants, v.Name)
-			columns[i].Guessed = columns[i].Guessed || slices.ContainsFunc(e.Properties, func(p exactonline.Property) bool {
-				return p.Name == c.Name && p.Guessed
-			})
+			columns[i].Guessed = columns[i].Guessed || slices.Contains(guessed, c.Name)
 		}
 	}
 	return columns

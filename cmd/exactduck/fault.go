@@ -222,8 +222,10 @@ func loginHint(err error) string {
 // explained is what is known of the answer of the API that an error is about.
 func explained(otherwise string) func(error) string {
 	return func(err error) string {
-		if e, ok := exactonline.Explain(err); ok {
-			return e.Means + "\n" + e.Do
+		for _, v := range everyVendor() {
+			if means, do, ok := v.explain(err); ok {
+				return means + "\n" + do
+			}
 		}
 		return otherwise
 	}

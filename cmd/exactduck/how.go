@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"exactduck/extract"
-	"exactduck/extract/exactonline"
 	"exactduck/load/spool"
 )
 
@@ -12,7 +11,7 @@ import (
 // was.
 func (p *planner) how(t *task) string {
 	var parts []string
-	for _, part := range []string{p.howSince(t), howFilter(t)} {
+	for _, part := range []string{p.howSince(t), p.howFilter(t)} {
 		if part != "" {
 			parts = append(parts, part)
 		}
@@ -43,18 +42,17 @@ func asksSince(t *task) bool {
 	case extract.Modified:
 		return true
 	case extract.Versioned:
-		e := exactonline.EndpointOf(t.variant)
-		return t.place.Epoch == "" && e != nil && e.SyncTimestamp != ""
+		return t.place.Epoch == "" && t.variant.Indexed
 	}
 	return false
 }
 
 // howFilter: what comes from a cursor is always judged here, so that rows are seen to leave.
-func howFilter(t *task) string {
+func (p *planner) howFilter(t *task) string {
 	switch {
 	case t.choice.Filter == "":
 		return ""
-	case t.mode != spool.Merge && exactonline.FilterWhere(t.variant, t.choice.Filter):
+	case t.mode != spool.Merge && p.vendor.asksFilter(t.variant, t.choice.Filter):
 		return "filter asked"
 	}
 	return "filtered here"

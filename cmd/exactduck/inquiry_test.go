@@ -10,7 +10,6 @@ import (
 
 	"exactduck/cmd/exactduck/config"
 	"exactduck/extract"
-	"exactduck/extract/exactonline"
 	"exactduck/load"
 	"exactduck/load/spool"
 	"exactduck/schema"
@@ -266,7 +265,7 @@ func TestFingerprintsOfEarlierVersionsHold(t *testing.T) {
 	} {
 		c := chosen(t, name)
 		cursor := held(c, func(c *load.Cursor) { c.Fingerprint = old })
-		p := newPlanner(night, []load.Cursor{cursor}, exactonline.Deletions())
+		p := newPlanner(night, []load.Cursor{cursor}, exactOnline{})
 		task := p.read(c, extract.Place{Scope: "1", Epoch: "e"})
 		if task.why != whyNews && task.why != whyWhole || task.narrowing != nil || task.becomes != same {
 			t.Errorf("%s: %s because of %q", name, task.mode, task.why)
@@ -313,7 +312,7 @@ func TestNarrowingIsPlannedWithTheNews(t *testing.T) {
 	c := chosen(t, "crm/Accounts")
 	cursor := held(c, nil)
 	c.Exclude, c.Since = []string{"Email"}, date("2025-01-01")
-	p := newPlanner(night, []load.Cursor{cursor}, exactonline.Deletions())
+	p := newPlanner(night, []load.Cursor{cursor}, exactOnline{})
 	task := p.read(c, extract.Place{Scope: "1", Epoch: "e"})
 	if task.why != whyNews || task.mode != spool.Merge || task.from != "here" || task.narrowing == nil {
 		t.Fatalf("%s because of %q", task.mode, task.why)
@@ -346,7 +345,7 @@ func TestShrinkingByChoiceIsBelieved(t *testing.T) {
 		}
 		cursor := held(c, nil)
 		tc.is(c)
-		task := newPlanner(night, []load.Cursor{cursor}, exactonline.Deletions()).read(c, extract.Place{Scope: "1", Epoch: "e"})
+		task := newPlanner(night, []load.Cursor{cursor}, exactOnline{}).read(c, extract.Place{Scope: "1", Epoch: "e"})
 		if task.why != whyChoice || task.narrowed != tc.want {
 			t.Errorf("%s: because of %q, believed %v", tc.name, task.why, task.narrowed)
 		}
@@ -397,7 +396,7 @@ func TestHowADateIsKept(t *testing.T) {
 			if !tc.first {
 				cursors = append(cursors, held(c, func(c *load.Cursor) { c.Epoch = tc.epoch }))
 			}
-			p := newPlanner(night, cursors, exactonline.Deletions())
+			p := newPlanner(night, cursors, exactOnline{})
 			p.since = tc.line
 			task := p.read(c, extract.Place{Scope: "1", Epoch: tc.epoch})
 			if task.how != tc.want || task.mode != tc.mode {
@@ -411,7 +410,7 @@ func TestSweepsComeWhenTheChoiceSays(t *testing.T) {
 	c := chosen(t, "cashflow/Payments")
 	c.Filter = "Status eq 20"
 	cursor := held(c, func(c *load.Cursor) { c.SweptAt = night.Add(-3 * 24 * time.Hour) })
-	p := newPlanner(night, []load.Cursor{cursor}, exactonline.Deletions())
+	p := newPlanner(night, []load.Cursor{cursor}, exactOnline{})
 	place := []extract.Place{{Scope: "1", Epoch: "e"}}
 	for every, want := range map[time.Duration]int{0: 0, 2 * 24 * time.Hour: 1, 30 * 24 * time.Hour: 0} {
 		c.SweepEvery = every

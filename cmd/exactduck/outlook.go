@@ -9,7 +9,6 @@ import (
 
 	"exactduck/cmd/exactduck/config"
 	"exactduck/extract"
-	"exactduck/extract/exactonline"
 	"exactduck/load"
 	"exactduck/load/spool"
 	"exactduck/schema"
@@ -89,7 +88,7 @@ func (b *books) outlook(ctx context.Context, p *config.Pipeline, o syncOptions, 
 	for _, text := range forgotten {
 		out.warn(text)
 	}
-	r := &run{planner: b.planner(o, known.Cursors)}
+	r := &run{planner: b.planner(p, o, known.Cursors)}
 	tasks, held := holdBack(newcomers(p, chosen, known.unmet(all)), r.planner.reads(choices, chosen))
 	for _, place := range chosen {
 		if n := held[place.Scope]; n > 0 {
@@ -106,7 +105,7 @@ func (b *books) outlook(ctx context.Context, p *config.Pipeline, o syncOptions, 
 	if asked == "" && len(chosen) > 0 {
 		asked = chosen[0].Scope
 	}
-	out.fill(tasks, looks, asked, stranger)
+	out.fill(vendorOf(p), tasks, looks, asked, stranger)
 	out.schedule(b.clock(), asked, c.source.Caller().Left, chosen)
 	return out, nil
 }
@@ -143,8 +142,7 @@ func (k *knowledge) discoveries(now time.Time, tasks []*task) []*task {
 	seen := map[string]bool{}
 	var due []*task
 	for _, t := range tasks {
-		e := exactonline.EndpointOf(t.variant)
-		if !seen[t.variant.Name] && now.Sub(k.Discoveries[t.variant.Name].At) >= discoverEvery && e != nil && !e.SelectRequired {
+		if !seen[t.variant.Name] && now.Sub(k.Discoveries[t.variant.Name].At) >= discoverEvery && t.variant.Searchable {
 			due = append(due, t)
 		}
 		seen[t.variant.Name] = true
@@ -178,16 +176,17 @@ func (b *books) size(ctx context.Context, p *config.Pipeline, r *run, source ext
 
 // fill lists what is asked in the order in which it is.
 // Where no division is known yet, one is asked for, to have something for the address of the list.
-func (o *outlook) fill(tasks, looks []*task, payer schema.Scope, stranger bool) {
+func (o *outlook) fill(v vendor, tasks, looks []*task, payer schema.Scope, stranger bool) {
 	one := 1
+	list, first := v.places()
 	if stranger {
 		o.Reads = append(o.Reads, plannedRead{
-			Pipeline: o.Pipeline, Stream: "system/Me", Scope: string(payer), Variant: "system/Me", Mode: modePlaces,
+			Pipeline: o.Pipeline, Stream: first, Scope: string(payer), Variant: first, Mode: modePlaces,
 			Why: whyStranger, Least: 1, Expected: &one,
 		})
 	}
 	o.Reads = append(o.Reads, plannedRead{
-		Pipeline: o.Pipeline, Stream: "system/Divisions", Scope: string(payer), Variant: "system/Divisions", Mode: modePlaces,
+		Pipeline: o.Pipeline, Stream: list, Scope: string(payer), Variant: list, Mode: modePlaces,
 		Why: whyPlaces, Least: 1, Expected: &one,
 	})
 	for _, t := range looks {
@@ -207,7 +206,7 @@ func inTurn(a, b *task) int {
 		switch {
 		case t.mode == spool.Sweep:
 			return 2
-		case t.table.FullName() == exactonline.Deletions().Variants[0].Table.FullName():
+		case isFeed(t.choice.Stream.Name):
 			return 1
 		}
 		return 0

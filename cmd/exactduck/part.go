@@ -1,7 +1,6 @@
 package main
 
 import (
-	"exactduck/extract/exactonline"
 	"exactduck/load"
 	"exactduck/load/spool"
 )
@@ -10,7 +9,7 @@ import (
 func (r *run) part(t *task) load.Part {
 	return load.Part{
 		File: t.file, Accept: r.accept[t.choice.Stream.Name] || t.narrowed,
-		ReloadMissed: t.knowsMisses(), Follow: t.follow(), Compared: t.file.Header().Mode == spool.Rows,
+		ReloadMissed: t.knowsMisses(), Follow: r.follow(t), Compared: t.file.Header().Mode == spool.Rows,
 	}
 }
 
@@ -19,12 +18,12 @@ func (r *run) part(t *task) load.Part {
 func (t *task) knowsMisses() bool { return t.historyFrom == "" || t.variant.Dated != "" }
 
 // follow says with what headers the rows of a task go; zero: each goes by itself.
-func (t *task) follow() load.Follow {
+func (r *run) follow(t *task) load.Follow {
 	s := t.choice.Stream
 	if !t.choice.Follow || s.Header == "" {
 		return load.Follow{}
 	}
-	header, _, err := exactonline.Lookup(s.Header)
+	header, _, err := r.planner.vendor.catalogue().Lookup(s.Header)
 	if err != nil { // the catalogue names only streams that it has
 		return load.Follow{}
 	}

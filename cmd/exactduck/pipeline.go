@@ -14,7 +14,6 @@ import (
 
 	"exactduck/cmd/exactduck/config"
 	"exactduck/cmd/exactduck/runs"
-	"exactduck/extract/exactonline"
 	"exactduck/load"
 	"exactduck/schema"
 )
@@ -126,7 +125,7 @@ func (b *books) open(ctx context.Context, p *config.Pipeline, wait bool) (*load.
 func (b *books) options(p *config.Pipeline) load.Options {
 	return load.Options{
 		StateDir: b.config.State(), Target: p.To.DuckDB, Prefix: b.config.Connections[p.From].SchemaPrefix,
-		Zone: b.config.Connections[p.From].ServerTimezone.String(), Clock: b.clock, Log: b.log, Convert: exactonline.Convert,
+		Zone: b.config.Connections[p.From].ServerTimezone.String(), Clock: b.clock, Log: b.log, Convert: vendorOf(p).convert,
 	}
 }
 
@@ -135,7 +134,7 @@ func (b *books) prepare(ctx context.Context, r *run, p *config.Pipeline, o syncO
 	r.id, r.log, r.records, r.spools = r.record.Record().ID, b.log, b.records(), b.spools(p)
 	r.source, r.calls, r.spent, r.callsLeft, r.budget, r.reset = c.source, c.calls, c.spent, c.callsLeft, c.budget, c.reset
 	r.pipeline, r.choices, r.only, r.atOnce = p, choices, o.divisions, p.AtOnce
-	r.planner, r.accept, r.forget = b.planner(o, cursors), map[string]bool{}, c.source.Caller().Forget
+	r.planner, r.accept, r.forget = b.planner(p, o, cursors), map[string]bool{}, c.source.Caller().Forget
 	var err error
 	if r.marks, err = r.warehouse.Marks(ctx); err != nil {
 		return err
@@ -177,8 +176,8 @@ func named(choices []*config.Choice, names []string, streams map[string]bool) er
 	return nil
 }
 
-func (b *books) planner(o syncOptions, cursors []load.Cursor) *planner {
-	planner := newPlanner(b.clock(), cursors, exactonline.Deletions())
+func (b *books) planner(p *config.Pipeline, o syncOptions, cursors []load.Cursor) *planner {
+	planner := newPlanner(b.clock(), cursors, vendorOf(p))
 	planner.full, planner.since = o.full, o.since
 	return planner
 }
@@ -259,11 +258,11 @@ func streamsOf(p *config.Pipeline) (func(string) bool, error) {
 	if err != nil {
 		return nil, err
 	}
-	names := map[string]bool{exactonline.Deletions().Name: true}
+	names := map[string]bool{}
 	for _, c := range choices {
 		names[c.Stream.Name] = true
 	}
-	return func(name string) bool { return names[name] }, nil
+	return func(name string) bool { return names[name] || isFeed(name) }, nil
 }
 
 // The folders of the state directory.

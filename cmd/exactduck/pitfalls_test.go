@@ -11,7 +11,6 @@ import (
 
 	"exactduck/cmd/exactduck/runs"
 	"exactduck/extract"
-	"exactduck/extract/exactonline"
 	"exactduck/extract/sandbox"
 	"exactduck/load"
 )
@@ -221,7 +220,7 @@ func TestReadingAgainKeepsHistory(t *testing.T) {
 	c := chosen(t, "crm/Accounts")
 	june := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
 	for _, history := range []string{"", "2024-01-01"} {
-		p := newPlanner(night, []load.Cursor{held(c, func(c *load.Cursor) { c.Complete, c.HistoryFrom = false, history })}, exactonline.Deletions())
+		p := newPlanner(night, []load.Cursor{held(c, func(c *load.Cursor) { c.Complete, c.HistoryFrom = false, history })}, exactOnline{})
 		p.since = june
 		if task := p.read(c, extract.Place{Scope: "1", Epoch: "e"}); task.historyFrom != history || day(task.since) != history {
 			t.Errorf("history from %q is read again from %q, since %v", history, task.historyFrom, task.since)

@@ -73,7 +73,8 @@ const (
 type planner struct {
 	now     time.Time
 	cursors map[streamScope]load.Cursor
-	feed    *extract.Stream // of deletions
+	feed    *extract.Stream // of deletions; without a name where nothing tells them
+	vendor  vendor
 	full    bool
 	since   time.Time
 }
@@ -83,8 +84,8 @@ type streamScope struct {
 	scope  schema.Scope
 }
 
-func newPlanner(now time.Time, cursors []load.Cursor, feed *extract.Stream) *planner {
-	p := &planner{now: now, cursors: map[streamScope]load.Cursor{}, feed: feed}
+func newPlanner(now time.Time, cursors []load.Cursor, v vendor) *planner {
+	p := &planner{now: now, cursors: map[streamScope]load.Cursor{}, feed: v.deletions(), vendor: v}
 	for _, c := range cursors {
 		p.cursors[streamScope{c.Stream, c.Scope}] = c
 	}

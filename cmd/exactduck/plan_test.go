@@ -119,7 +119,7 @@ func TestPlanOfOneStream(t *testing.T) {
 			if tc.deletions > 0 {
 				cursors = append(cursors, load.Cursor{Stream: feed.Name, Scope: "1", ReadAt: night.Add(-tc.deletions), Complete: true})
 			}
-			p := newPlanner(night, cursors, feed)
+			p := newPlanner(night, cursors, exactOnline{})
 			if tc.planner != nil {
 				tc.planner(p)
 			}
@@ -142,7 +142,7 @@ func TestPlanOfOneStream(t *testing.T) {
 // Where the deletions feed is out of reach, keys are compared instead.
 func TestSweepInPlaceOfDeletions(t *testing.T) {
 	c := chosen(t, "crm/Accounts")
-	p := newPlanner(night, []load.Cursor{held(c, func(c *load.Cursor) { c.SweptAt = night.Add(-8 * 24 * time.Hour) })}, exactonline.Deletions())
+	p := newPlanner(night, []load.Cursor{held(c, func(c *load.Cursor) { c.SweptAt = night.Add(-8 * 24 * time.Hour) })}, exactOnline{})
 	tasks := p.reads([]*config.Choice{c}, []extract.Place{{Scope: "1", Epoch: "e"}})
 	if got := p.sweeps(tasks, map[schema.Scope]bool{"1": true}); len(got) != 1 || got[0].variant.Name != "sync/CRM/Accounts" {
 		t.Errorf("%d sweeps", len(got))
@@ -156,12 +156,12 @@ func TestSweepInPlaceOfDeletions(t *testing.T) {
 func TestHistoryIsReadWhereItCanBeFiltered(t *testing.T) {
 	c := chosen(t, "cashflow/Payments")
 	c.Since = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
-	task := newPlanner(night, nil, exactonline.Deletions()).read(c, extract.Place{Scope: "1", Epoch: "e"})
+	task := newPlanner(night, nil, exactOnline{}).read(c, extract.Place{Scope: "1", Epoch: "e"})
 	if task.variant.Name != "cashflow/Payments" || task.mode != spool.Replace {
 		t.Errorf("%s by %s", task.mode, task.variant.Name)
 	}
 	after := held(c, func(cursor *load.Cursor) { cursor.HistoryFrom = "2024-01-01" })
-	later := newPlanner(night, []load.Cursor{after}, exactonline.Deletions())
+	later := newPlanner(night, []load.Cursor{after}, exactOnline{})
 	if again := later.read(c, extract.Place{Scope: "1", Epoch: "e"}); again.why != whyNews {
 		t.Errorf("the next read is made because of %q", again.why)
 	}
@@ -183,7 +183,7 @@ func TestHistoryIsReadWhereItCanBeFiltered(t *testing.T) {
 func TestHistoryOutlivesAReload(t *testing.T) {
 	c := chosen(t, "crm/Accounts")
 	cursor := held(c, func(c *load.Cursor) { c.Epoch, c.HistoryFrom = "before", "2024-01-01" })
-	task := newPlanner(night, []load.Cursor{cursor}, exactonline.Deletions()).read(c, extract.Place{Scope: "1", Epoch: "e"})
+	task := newPlanner(night, []load.Cursor{cursor}, exactOnline{}).read(c, extract.Place{Scope: "1", Epoch: "e"})
 	if task.historyFrom != "2024-01-01" || day(task.since) != "2024-01-01" {
 		t.Errorf("reload begins at %v with history from %q", task.since, task.historyFrom)
 	}
@@ -191,7 +191,7 @@ func TestHistoryOutlivesAReload(t *testing.T) {
 
 func TestSharedStreamsAreReadOnce(t *testing.T) {
 	places := []extract.Place{{Scope: "1"}, {Scope: "2"}, {Scope: "3"}}
-	p := newPlanner(night, nil, exactonline.Deletions())
+	p := newPlanner(night, nil, exactOnline{})
 	tasks := p.reads([]*config.Choice{chosen(t, "system/Divisions"), chosen(t, "crm/Accounts")}, places)
 	if len(tasks) != 4 || tasks[0].place.Scope != shared {
 		t.Errorf("%d reads, the first in scope %q", len(tasks), tasks[0].place.Scope)
@@ -204,7 +204,7 @@ func TestDeletionsOncePerPlace(t *testing.T) {
 	p := newPlanner(night, []load.Cursor{
 		{Stream: feed.Name, Scope: "1", Epoch: "e", Position: "there", ReadAt: night.Add(-time.Hour), Complete: true},
 		{Stream: feed.Name, Scope: "2", Epoch: "old", Position: "there", ReadAt: night.Add(-time.Hour), Complete: true},
-	}, feed)
+	}, exactOnline{})
 	tasks := p.reads([]*config.Choice{chosen(t, "crm/Accounts"), chosen(t, "logistics/Items"), chosen(t, "general/Currencies")}, places)
 	reads := p.deletionReads(tasks)
 	if len(reads) != 2 {
@@ -233,7 +233,7 @@ func TestSweepsWhereNothingTellsOfDeletions(t *testing.T) {
 		{"read/financial/ReceivablesList", week, ""},
 	} {
 		c := chosen(t, tc.stream)
-		p := newPlanner(night, []load.Cursor{held(c, tc.cursor)}, exactonline.Deletions())
+		p := newPlanner(night, []load.Cursor{held(c, tc.cursor)}, exactOnline{})
 		sweeps := p.sweeps(p.reads([]*config.Choice{c}, []extract.Place{{Scope: "1", Epoch: "e"}}), nil)
 		switch {
 		case tc.want == "" && len(sweeps) > 0:

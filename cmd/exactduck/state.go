@@ -14,7 +14,6 @@ import (
 
 	"exactduck/cmd/exactduck/config"
 	"exactduck/extract"
-	"exactduck/extract/exactonline"
 	"exactduck/load"
 	"exactduck/load/spool"
 	"exactduck/schema"
@@ -187,7 +186,7 @@ func stateOf(p *config.Pipeline, k knowledge, wanted func(streamScope) bool, quo
 	}
 	for _, c := range k.Cursors {
 		if wanted(streamScope{c.Stream, c.Scope}) {
-			*at(c.Stream, c.Scope) = stateOfCursor(c, k.Discoveries[c.Variant])
+			*at(c.Stream, c.Scope) = stateOfCursor(vendorOf(p), c, k.Discoveries[c.Variant])
 		}
 	}
 	for _, file := range k.spools {
@@ -212,10 +211,10 @@ func stateOf(p *config.Pipeline, k knowledge, wanted func(streamScope) bool, quo
 	return s
 }
 
-func stateOfCursor(c load.Cursor, d load.Discovery) streamState {
+func stateOfCursor(v vendor, c load.Cursor, d load.Discovery) streamState {
 	return streamState{
 		Stream: c.Stream, Scope: string(c.Scope), Table: c.Table, Variant: c.Variant, Complete: c.Complete, Rows: c.Rows,
-		HistoryFrom: c.HistoryFrom, From: exactonline.Describe(c.Position), Position: string(c.Position), Epoch: c.Epoch,
+		HistoryFrom: c.HistoryFrom, From: v.describe(c.Position), Position: string(c.Position), Epoch: c.Epoch,
 		ReadAt: c.ReadAt.UTC(), SweptAt: c.SweptAt.UTC(), Asked: inquiryOf(c.Fingerprint).words(), Fingerprint: c.Fingerprint,
 		Refused: d.Refused,
 	}
@@ -226,7 +225,7 @@ func stateOfCursor(c load.Cursor, d load.Discovery) streamState {
 func addRefusals(p *config.Pipeline, s *pipelineState, quotas []quotaStanding, wanted func(streamScope) bool) {
 	alone := map[streamScope][]leftAlone{}
 	add := func(endpoint, why string, scope string, until time.Time) {
-		for _, stream := range exactonline.Streams() {
+		for _, stream := range vendorOf(p).catalogue().Streams() {
 			at := streamScope{stream.Name, schema.Scope(scope)}
 			if slices.ContainsFunc(stream.Variants, func(v *extract.Variant) bool { return v.Name == endpoint }) && wanted(at) {
 				alone[at] = append(alone[at], leftAlone{endpoint, why, until})

@@ -78,7 +78,7 @@ func (v *verification) comparisonBy(t *task, mode spool.Mode) *task {
 // everything is the read that would load the rows anew.
 func (v *verification) everything(t *task, cursor load.Cursor) *task {
 	cursor.Complete = false
-	p := &planner{now: v.clock(), cursors: maps.Clone(v.planner.cursors), feed: v.planner.feed}
+	p := &planner{now: v.clock(), cursors: maps.Clone(v.planner.cursors), feed: v.planner.feed, vendor: v.planner.vendor}
 	p.cursors[placeOf(t)] = cursor
 	c := p.read(t.choice, t.place)
 	c.mode, c.why, c.also = spool.Rows, whyVerify, t.also
@@ -186,7 +186,7 @@ func (v *verification) catchUp(ctx context.Context, tasks []*task) error {
 	if err != nil {
 		return err
 	}
-	p := newPlanner(v.clock(), cursors, v.planner.feed)
+	p := newPlanner(v.clock(), cursors, v.planner.vendor)
 	var reads []*task
 	seen := map[streamScope]bool{}
 	for _, t := range tasks {

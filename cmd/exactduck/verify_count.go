@@ -8,7 +8,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"exactduck/extract"
-	"exactduck/extract/exactonline"
 	"exactduck/load"
 	"exactduck/schema"
 )
@@ -28,9 +27,8 @@ func (t *tally) differs() bool { return t.why == "" && t.here != t.there }
 func (v *verification) countable(t *task) (extract.Read, string) {
 	cursor := v.planner.cursors[streamScope{t.choice.Stream.Name, t.place.Scope}]
 	for _, variant := range t.choice.Stream.Variants {
-		e := exactonline.EndpointOf(variant)
 		switch {
-		case variant.Kind != "standard" || e == nil || e.Function:
+		case !variant.Countable:
 		case t.filter != "":
 			return extract.Read{}, "Exact cannot count what a filter keeps; --keys compares"
 		case cursor.HistoryFrom != "" && variant.Dated == "":

@@ -91,7 +91,7 @@ func (v *verification) reload(ctx context.Context, which map[streamScope]bool) e
 	if err != nil {
 		return err
 	}
-	p := newPlanner(v.clock(), cursors, v.planner.feed)
+	p := newPlanner(v.clock(), cursors, v.planner.vendor)
 	var reads []*task
 	for _, first := range firsts {
 		t := p.read(first.choice, first.place)

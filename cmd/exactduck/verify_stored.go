@@ -233,7 +233,7 @@ func (v *verification) inspect(ctx context.Context, b *books) error {
 	if err != nil {
 		return err
 	}
-	v.planner = b.planner(v.o.syncOptions, cursors)
+	v.planner = b.planner(v.pipeline, v.o.syncOptions, cursors)
 	known, err := v.warehouse.Divisions(ctx)
 	if err != nil {
 		return err

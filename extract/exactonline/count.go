@@ -14,7 +14,7 @@ import (
 // that it would have to send. Only the standard endpoints are documented to count; of others, of
 // functions, and where the service does not say, it is an [extract.ErrUncounted].
 func (s *Source) Count(ctx context.Context, r extract.Read) (int64, error) {
-	if e := EndpointOf(r.Variant); e == nil || e.Function || r.Variant.Kind != "standard" || s.ailment(r.Variant).uncounted {
+	if !r.Variant.Countable || s.ailment(r.Variant).uncounted {
 		return 0, extract.ErrUncounted
 	}
 	p, err := s.begin(r)

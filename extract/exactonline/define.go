@@ -51,7 +51,8 @@ func Define(d Definition) (*extract.Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &extract.Variant{Name: variantName(e), Kind: e.Kind, Table: table, PageSize: e.PageSize, Dated: d.Modified, Origin: e}
+	v := newVariant(e, table)
+	v.Dated = d.Modified
 	switch {
 	case e.Kind == "sync":
 		v.Cursor = extract.Versioned

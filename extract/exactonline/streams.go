@@ -126,17 +126,19 @@ func newStream(name string, endpoints []*Endpoint) *extract.Stream {
 	types := columnTypesOf(name, endpoints)
 	for _, e := range endpoints {
 		dated, _ := datedBy(name, e)
-		s.Variants = append(s.Variants, &extract.Variant{
-			Name:     variantName(e),
-			Kind:     e.Kind,
-			Table:    newTable(name, e, types, deletedAs(endpoints)),
-			Cursor:   cursorOf(e),
-			PageSize: e.PageSize,
-			Dated:    dated,
-			Origin:   e,
-		})
+		v := newVariant(e, newTable(name, e, types, deletedAs(endpoints)))
+		v.Cursor, v.Dated = cursorOf(e), dated
+		s.Variants = append(s.Variants, v)
 	}
 	return s
+}
+
+// newVariant is an endpoint as others see it, without a cursor.
+func newVariant(e *Endpoint, t *schema.Table) *extract.Variant {
+	return &extract.Variant{
+		Name: variantName(e), Kind: e.Kind, Table: t, PageSize: e.PageSize, Origin: e,
+		Searchable: !e.SelectRequired && !e.Keyless, Countable: e.Kind == "standard" && !e.Function, Indexed: e.SyncTimestamp != "",
+	}
 }
 
 // deletedAs is the number under which the deletions feed reports the records of a stream,
@@ -170,7 +172,7 @@ func deletionsStream() *extract.Stream {
 	}
 	table := newTable("_exactduck/tombstones", e, columnTypesOf("sync/Deleted", []*Endpoint{e}), 0)
 	table.Key = []string{"EntityType", "EntityKey"}
-	return &extract.Stream{Name: "sync/Deleted", Variants: []*extract.Variant{{
-		Name: variantName(e), Kind: e.Kind, Table: table, Cursor: extract.Versioned, PageSize: e.PageSize, Origin: e,
-	}}}
+	v := newVariant(e, table)
+	v.Cursor = extract.Versioned
+	return &extract.Stream{Name: "sync/Deleted", Variants: []*extract.Variant{v}}
 }

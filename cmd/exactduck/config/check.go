@@ -14,8 +14,8 @@ import (
 
 // check looks for everything that can be known to be wrong without asking the source. Problems
 // come in the order of the file.
-func check(c *Config, cat Catalogue) []Problem {
-	k := &checker{config: c, catalogue: cat}
+func check(c *Config, kinds Catalogues) []Problem {
+	k := &checker{config: c, kinds: kinds}
 	k.top()
 	k.serve(path{"serve"}, c.Serve)
 	k.alerts(c.Alerts)
@@ -36,7 +36,8 @@ func check(c *Config, cat Catalogue) []Problem {
 
 type checker struct {
 	config    *Config
-	catalogue Catalogue
+	kinds     Catalogues
+	catalogue Catalogue // of the pipeline that is looked at
 	problems  []Problem
 }
 
@@ -90,6 +91,11 @@ func (k *checker) top() {
 	}
 }
 
+// sources are the kinds of source that there are, for a hint.
+func (k *checker) sources() string {
+	return strings.Join(slices.Sorted(maps.Keys(k.kinds)), " or type: ")
+}
+
 var (
 	plainName  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 	language   = regexp.MustCompile(`^[A-Za-z]{2}(-[A-Za-z]{2})?$`)
@@ -111,9 +117,11 @@ func (k *checker) connection(name string, c *Connection) {
 	}
 	switch {
 	case c.Type == "":
-		k.report(at.to("type"), "write type: exact-online", "is missing")
-	case c.Type != "exact-online":
-		k.report(at.to("type"), "write type: exact-online", "there is no source %q", c.Type)
+		k.report(at.to("type"), "write type: "+k.sources(), "is missing")
+		return
+	case k.kinds[c.Type].Lookup == nil:
+		k.report(at.to("type"), "write type: "+k.sources(), "there is no source %q", c.Type)
+		return
 	}
 	k.site(at, c)
 	for key, s := range map[string]Secret{"client_id": c.ClientID, "client_secret": c.ClientSecret} {
@@ -217,6 +225,9 @@ func (k *checker) pipeline(name string, p *Pipeline) {
 	case p.From != "" && !slices.Contains(names, p.From):
 		k.report(at.to("from"), cmp.Or(didYouMean(p.From, names), "connections are: "+strings.Join(names, " ")),
 			"there is no connection %q", p.From)
+	}
+	if k.catalogue = k.kinds[p.kind]; k.catalogue.Lookup == nil {
+		return // the check of the connection says why
 	}
 	k.divisions(at.to("divisions"), p.Divisions)
 	if c := p.AtOnce; c < 1 || c > mostAtOnce {
@@ -361,14 +372,14 @@ func (k *checker) warehouses() {
 		}
 		to[p.To.DuckDB] = p.To
 		schemas := k.config.Connections[p.From].SchemaPrefix
-		here := p.To.DuckDB + "\x00" + strings.ToLower(schemas)
+		here := p.To.DuckDB + "\x00" + p.kind + "\x00" + strings.ToLower(schemas)
 		if other, taken := prefix[here]; taken && other != p.From {
 			k.report(at.to("from"), "give one of the two connections a schema_prefix:, or the pipelines two files",
 				"connections %s and %s would write the same tables of %s", other, p.From, filepath.Base(p.To.DuckDB))
 			continue
 		}
 		prefix[here] = p.From
-		choices, err := p.Choices(k.catalogue)
+		choices, err := p.Choices(k.kinds)
 		if err != nil {
 			k.report(at.to("streams"), "", "%v", err)
 		}

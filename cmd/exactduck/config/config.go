@@ -138,6 +138,7 @@ type Pipeline struct {
 	Timezone Zone `yaml:"timezone"`
 
 	name string
+	kind string // of the connection
 }
 
 // Target is where a pipeline writes. Relative paths are relative to the file.
@@ -176,6 +177,9 @@ const longestJitter = 12 * time.Hour
 
 // mostKept is more nights than anybody keeps on purpose: each is a file of the size of the warehouse.
 const mostKept = 400
+
+// Kind is the type of the connection that a pipeline reads from.
+func (p *Pipeline) Kind() string { return p.kind }
 
 // Path is the file that was read, absolute.
 func (c *Config) Path() string { return c.path }
@@ -255,6 +259,9 @@ func (c *Config) complete() {
 		}
 		if !c.source.has("pipelines", name, "divisions_at_once") {
 			p.AtOnce = DefaultAtOnce
+		}
+		if conn := c.Connections[p.From]; conn != nil {
+			p.kind = conn.Type
 		}
 		p.Deletes = cmp.Or(p.Deletes, "hard")
 		p.SweepEvery.Duration = cmp.Or(p.SweepEvery.Duration, DefaultSweep)

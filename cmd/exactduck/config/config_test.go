@@ -16,7 +16,7 @@ import (
 	"exactduck/extract/exactonline"
 )
 
-var catalogue = config.Catalogue{
+var catalogue = config.Catalogues{"exact-online": {
 	Lookup: exactonline.Lookup, Match: exactonline.Match, Streams: exactonline.Streams,
 	Schedule: func(expr string, zone *time.Location) (warnings []string, reason, hint string) {
 		spec, err := schedule.Parse(expr, zone)
@@ -25,7 +25,7 @@ var catalogue = config.Catalogue{
 		}
 		return spec.Warnings(), "", ""
 	},
-}
+}}
 
 const minimal = `version: 1
 connections:

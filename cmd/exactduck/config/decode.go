@@ -23,7 +23,7 @@ import (
 const largest = 256 << 10
 
 // Load reads, decodes and checks a configuration. Errors are of type *[ReadError] or *[Error].
-func Load(path string, c Catalogue) (*Config, error) {
+func Load(path string, c Catalogues) (*Config, error) {
 	text, err := read(path)
 	if err != nil {
 		return nil, &ReadError{Path: path, Err: err}
@@ -46,7 +46,7 @@ func read(path string) ([]byte, error) {
 
 // Parse decodes and checks the text of a configuration; path is what messages call it and what its
 // relative paths are relative to. Errors are of type *[Error].
-func Parse(text []byte, path string, c Catalogue) (*Config, error) {
+func Parse(text []byte, path string, c Catalogues) (*Config, error) {
 	src := &source{name: path, lines: strings.Split(string(text), "\n")}
 	config, problem := decode(text, src)
 	if problem != nil {

@@ -234,7 +234,7 @@ func (k *checker) pipelineNumbers(at path, p *Pipeline) {
 			k.report(at.to(target), "write it like crm/Accounts.CreditLinePurchase: double", "%q is no column of a stream", target)
 			continue
 		}
-		choices, err := p.Choices(k.catalogue)
+		choices, err := p.Choices(k.kinds)
 		if err != nil {
 			return // the check of the streams says so
 		}

@@ -34,6 +34,9 @@ type Catalogue struct {
 	Schedule func(expr string, zone *time.Location) (warnings []string, reason, hint string)
 }
 
+// Catalogues are the kinds of source that there are, by the type of their connections.
+type Catalogues map[string]Catalogue
+
 // Choice is one stream of a pipeline, with what the file says about it.
 type Choice struct {
 	Stream *extract.Stream
@@ -99,7 +102,8 @@ func (c *Choice) table(v *extract.Variant) *schema.Table {
 
 // Choices are the streams of a pipeline, sorted by name, each once. An entry without wildcards wins
 // over one with; of two with wildcards the first wins.
-func (p *Pipeline) Choices(c Catalogue) ([]*Choice, error) {
+func (p *Pipeline) Choices(kinds Catalogues) ([]*Choice, error) {
+	c := kinds[p.kind]
 	chosen := make(map[string]*Choice)
 	for i := range p.Streams {
 		matched, err := p.choices(&p.Streams[i], c)
