@@ -50,7 +50,7 @@ func commands() []command {
 	return slices.Concat(
 		initCommands(), authCommands(), stateCommands(),
 		lookCommands(), []command{demoCommand(), planCommand(), syncCommand(), verifyCommand(), forgetCommand(), statusCommand(), compactCommand(), serveCommand(), versionCommand()},
-		scheduleCommands(),
+		scheduleCommands(), alertCommands(),
 	)
 }
 
@@ -112,7 +112,7 @@ func (a *app) tree(code *int) []*cli.Command {
 	return all
 }
 
-var familyUsage = map[string]string{"auth": "the login: get it, see it, refresh it, move it, forget it", "schedule": "when pipelines run by themselves: see it, pause it, run one now", "schema": "the shapes of tables: what changed, what is due, what is accepted", "state": "how far streams are read: see it, reset it, move it"}
+var familyUsage = map[string]string{"alert": "who is told when something is wrong: try it, see what was told", "auth": "the login: get it, see it, refresh it, move it, forget it", "schedule": "when pipelines run by themselves: see it, pause it, run one now", "schema": "the shapes of tables: what changed, what is due, what is accepted", "state": "how far streams are read: see it, reset it, move it"}
 
 func onUsage(_ *cli.Context, err error, _ bool) error { return asUsage(err) }
 

@@ -122,6 +122,7 @@ var faults = []fault{
 	{as[*load.TypeChange], exitPartial, say("the keys that are stored do not fit; load into another file (to: duckdb:), or give the stream another name")},
 	{as[*extract.Malformed], exitPartial, say("run again; if it stays, please report it")},
 	{is(extract.ErrForeignHost), exitPartial, say("nothing was sent there; check base_url")},
+	{as[*nobodyTold], exitPartial, say("check that address or command; an address is where the secret comes from: echo $VARIABLE, or look into the file")},
 	{as[*partial], exitPartial, say("run again; what was read is kept")},
 
 	{as[*different], exitDifferent, differentHint},

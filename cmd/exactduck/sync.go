@@ -69,16 +69,19 @@ func doSync(ctx context.Context, k *call) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
+	within := ctx
 	if d := k.Duration("timeout"); d > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, d)
+		within, cancel = context.WithTimeout(ctx, d)
 		defer cancel()
 	}
 	if k.Bool("dry-run") {
-		return k.plan(ctx, b, pipelines, o)
+		return k.plan(within, b, pipelines, o)
 	}
-	v, warnings, err := syncAll(ctx, b, pipelines, o, k.Bool("v"))
+	teller := k.teller()
+	v, warnings, err := syncAll(within, b, pipelines, o, k.Bool("v"))
 	k.warnings = append(k.warnings, warnings...)
+	teller.tell(ctx, b, pipelines, err)
 	return v, err
 }
 

@@ -70,8 +70,10 @@ func doVerify(ctx context.Context, k *call) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
+	teller := k.teller()
 	v, warnings, err := verifyAll(ctx, b, pipelines, o, k.Bool("v"))
 	k.warnings = append(k.warnings, warnings...)
+	teller.tell(ctx, b, pipelines, err)
 	return v, err
 }
 

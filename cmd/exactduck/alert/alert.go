@@ -61,6 +61,9 @@ type Area struct {
 	Kind     Kind
 	Pipeline string
 	Subject  string // counts only without Pipeline
+	// At is when it was so; zero: when the report was made. Of two reports the one that knows of a later
+	// moment counts, whenever it arrives.
+	At time.Time
 }
 
 func (c *Condition) area() Area {
@@ -68,6 +71,12 @@ func (c *Condition) area() Area {
 		return Area{Kind: c.Kind, Pipeline: c.Pipeline}
 	}
 	return Area{Kind: c.Kind, Subject: c.Subject}
+}
+
+// place is the area whenever it was looked at.
+func (a Area) place() Area {
+	a.At = time.Time{}
+	return a
 }
 
 func (a Area) key() string { return string(a.Kind) + " " + a.Pipeline + " " + a.Subject }

@@ -96,6 +96,10 @@ func TestOnlyWhatIsSettledIsOver(t *testing.T) {
 	late = Report{At: o.now.Add(-2 * time.Minute), Settled: nightly, Conditions: []Condition{failing()}}
 	check(t, o.desk.Tell(t.Context(), late))
 	o.told()
+	run := Area{Kind: Failure, Pipeline: "nightly", At: o.now.Add(-time.Hour)}
+	late = Report{At: o.now.Add(time.Hour), Settled: []Area{run}, Conditions: []Condition{failing()}}
+	check(t, o.desk.Tell(t.Context(), late)) // it looked later, at what was so before
+	o.told()
 	o.later(-100 * time.Hour) // the clock was wrong before
 	check(t, o.tell(failing()))
 	o.told("problem failure 5")

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -74,27 +75,27 @@ const (
 
 // reconcile takes in what a report says, as far as the receiver wants to know.
 func (m *memory) reconcile(r *Receiver, report *Report, now time.Time) {
+	settled := map[Area]time.Time{}
+	for _, a := range report.Settled {
+		settled[a.place()] = cmp.Or(a.At, report.At)
+	}
 	named := map[string]bool{}
 	for i := range report.Conditions {
 		c := &report.Conditions[i]
-		if r.wants(c) && m.newer(c.area(), report.At, now) {
+		if r.wants(c) && m.newer(c.area(), cmp.Or(settled[c.area()], report.At), now) {
 			named[c.cause()] = true
 			m.notice(c, r.Repeat, now)
 		}
 	}
-	settled := map[Area]bool{}
-	for _, a := range report.Settled {
-		if m.newer(a, report.At, now) {
-			settled[a] = true
-		}
-	}
+	maps.DeleteFunc(settled, func(a Area, at time.Time) bool { return !m.newer(a, at, now) })
 	for cause, n := range m.Open {
 		if !named[cause] {
-			m.miss(cause, n, r, settled[n.area()], now)
+			_, over := settled[n.area()]
+			m.miss(cause, n, r, over, now)
 		}
 	}
-	for a := range settled {
-		m.Looked[a.key()] = report.At
+	for a, at := range settled {
+		m.Looked[a.key()] = at
 	}
 }
 
