@@ -35,6 +35,8 @@ type Place struct {
 	Scope schema.Scope
 	Code  string // as people type it: "123456"
 	Name  string
+	// Currency is that of its books, "EUR"; "": unknown.
+	Currency string
 	// Epoch changes when the source renumbered what cursors are made of; then every cursor of the
 	// scope made before is void.
 	Epoch string

@@ -16,6 +16,8 @@ type Division struct {
 	Code  string       `json:"code"` // as people type it
 	Name  string       `json:"name"`
 	Epoch string       `json:"epoch"`
+	// Currency is that of its books; "": unknown.
+	Currency string `json:"currency,omitempty"`
 	// Active is false for one that the vendor has archived or blocked.
 	Active    bool      `json:"active"`
 	FirstSeen time.Time `json:"first_seen"`
@@ -25,6 +27,9 @@ type Division struct {
 }
 
 const divisionColumns = "scope, code, name, epoch, active, first_seen, last_seen, gone_since"
+
+// currencyFormat is the first format in which divisions have a currency.
+const currencyFormat = 7
 
 // Divisions returns all divisions that were ever met by this connection, by scope.
 func (w *Warehouse) Divisions(ctx context.Context) ([]Division, error) {
@@ -37,11 +42,20 @@ func (r *Reader) Divisions(ctx context.Context) ([]Division, error) {
 	if err != nil || format < 2 { // published by an earlier version
 		return nil, wrap("read divisions", err)
 	}
-	return divisions(ctx, r.db, "true")
+	return divisionsOf(ctx, r.db, format, "true")
 }
 
 func divisions(ctx context.Context, q querier, where string, args ...any) ([]Division, error) {
-	rows, err := q.QueryContext(ctx, "SELECT "+divisionColumns+" FROM _exactduck.divisions WHERE "+where+
+	return divisionsOf(ctx, q, Format(), where, args...)
+}
+
+// divisionsOf reads the divisions of a file of some format.
+func divisionsOf(ctx context.Context, q querier, format int, where string, args ...any) ([]Division, error) {
+	currency := "coalesce(currency, '')"
+	if format < currencyFormat {
+		currency = "''"
+	}
+	rows, err := q.QueryContext(ctx, "SELECT "+divisionColumns+", "+currency+" FROM _exactduck.divisions WHERE "+where+
 		" ORDER BY prefix, try_cast(scope AS BIGINT), scope", args...)
 	if err != nil {
 		return nil, fmt.Errorf("read divisions: %w", err)
@@ -51,7 +65,7 @@ func divisions(ctx context.Context, q querier, where string, args ...any) ([]Div
 	for rows.Next() {
 		var d Division
 		var gone sql.NullTime
-		err := rows.Scan(&d.Scope, &d.Code, &d.Name, &d.Epoch, &d.Active, &d.FirstSeen, &d.LastSeen, &gone)
+		err := rows.Scan(&d.Scope, &d.Code, &d.Name, &d.Epoch, &d.Active, &d.FirstSeen, &d.LastSeen, &gone, &d.Currency)
 		if err != nil {
 			return nil, fmt.Errorf("read divisions: %w", err)
 		}
@@ -161,7 +175,7 @@ func (w *Warehouse) nameless(ctx context.Context, c *sql.Conn, m *meeting, befor
 func (w *Warehouse) putDivisions(ctx context.Context, c *sql.Conn, run string, all []Division) error {
 	var rows [][]any
 	for _, d := range all {
-		rows = append(rows, []any{w.prefix, string(d.Scope), d.Code, d.Name, d.Epoch, d.Active, orNull(d.FirstSeen), orNull(d.LastSeen), orNull(d.GoneSince), run})
+		rows = append(rows, []any{w.prefix, string(d.Scope), d.Code, d.Name, d.Epoch, d.Active, orNull(d.FirstSeen), orNull(d.LastSeen), orNull(d.GoneSince), run, d.Currency})
 	}
-	return replaceRows(ctx, c, "_exactduck.divisions", "prefix, "+divisionColumns+", run_id", 2, rows)
+	return replaceRows(ctx, c, "_exactduck.divisions", "prefix, "+divisionColumns+", run_id, currency", 2, rows)
 }

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -28,7 +29,7 @@ func TestMeetDivisions(t *testing.T) {
 		b.tick()
 	}
 	generation := func() string { return b.query("SELECT value FROM _exactduck.meta WHERE key = 'generation'")[0] }
-	seven, eight, ten := Division{Scope: "7", Code: "1", Name: "a", Epoch: "e", Active: true}, Division{Scope: "8", Name: "b", Active: true}, Division{Scope: "10", Name: "c"}
+	seven, eight, ten := Division{Scope: "7", Code: "1", Name: "a", Epoch: "e", Currency: "EUR", Active: true}, Division{Scope: "8", Name: "b", Active: true}, Division{Scope: "10", Name: "c"}
 	meet("", "", seven, eight, eight)
 	before := generation()
 	meet("", "", eight, seven)
@@ -55,5 +56,29 @@ func TestMeetDivisions(t *testing.T) {
 	}
 	if all, err := other.Divisions(t.Context()); err != nil || len(all) != 1 {
 		t.Errorf("it knows %v, %v", all, err)
+	}
+}
+
+// TestDivisionsWithoutCurrency reads them from a file that was published before they had one.
+func TestDivisionsWithoutCurrency(t *testing.T) {
+	dir := t.TempDir()
+	asOf(currencyFormat-1, func() {
+		b := &books{t: t, dir: dir, Warehouse: open(t, dir)}
+		execute(t, b.Warehouse, "INSERT INTO _exactduck.divisions VALUES ('', '7', '1', 'a', 'e', true, now(), now(), NULL, 'r')",
+			"UPDATE _exactduck.meta SET value = '5' WHERE key = 'generation'")
+		publish(t, b.Warehouse, dir, "r")
+		if err := b.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+	r, err := OpenReader(t.Context(), filepath.Join(dir, "warehouse.duckdb"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	all, err := r.Divisions(t.Context())
+	known, err2 := r.Known(t.Context(), "", "p")
+	if err != nil || err2 != nil || len(all) != 1 || len(known.Divisions) != 1 || all[0].Name != "a" || all[0].Currency != "" {
+		t.Errorf("%+v, %+v, %v, %v", all, known.Divisions, err, err2)
 	}
 }

@@ -39,7 +39,7 @@ func known(ctx context.Context, db *sql.DB, prefix, pipeline string) (k Known, e
 	if k.Needs, err = needs(ctx, db, pipeline); err != nil || format < 2 { // published by an earlier version
 		return k, err
 	}
-	if k.Divisions, err = divisions(ctx, db, "prefix = ?", prefix); err != nil {
+	if k.Divisions, err = divisionsOf(ctx, db, format, "prefix = ?", prefix); err != nil {
 		return k, err
 	}
 	if k.Discoveries, err = discoveries(ctx, db, "prefix = ?", prefix); err != nil || format < 5 {

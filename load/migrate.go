@@ -91,6 +91,8 @@ ALTER TABLE _exactduck.run_streams ADD COLUMN idle_ms BIGINT;
 ALTER TABLE _exactduck.run_streams ADD COLUMN bytes BIGINT;
 ALTER TABLE _exactduck.run_streams ADD COLUMN wire_bytes BIGINT;
 ALTER TABLE _exactduck.run_streams ADD COLUMN retries BIGINT;
+`, `
+ALTER TABLE _exactduck.divisions ADD COLUMN currency VARCHAR;
 `}
 
 // timedFormat is the first format in which runs say where their time went.

@@ -96,7 +96,7 @@ const noCallToAsk = "there are no calls left to ask which divisions there are; t
 func stillThere(known []load.Division) (all []extract.Place) {
 	for _, d := range known {
 		if d.GoneSince.IsZero() {
-			all = append(all, extract.Place{Scope: d.Scope, Code: d.Code, Name: d.Name, Epoch: d.Epoch, Active: d.Active})
+			all = append(all, extract.Place{Scope: d.Scope, Code: d.Code, Name: d.Name, Currency: d.Currency, Epoch: d.Epoch, Active: d.Active})
 		}
 	}
 	return all
@@ -113,7 +113,7 @@ func newcomers(p *config.Pipeline, chosen []extract.Place, isNew map[schema.Scop
 func divisionsOf(places []extract.Place) []load.Division {
 	all := make([]load.Division, len(places))
 	for i, p := range places {
-		all[i] = load.Division{Scope: p.Scope, Code: p.Code, Name: p.Name, Epoch: p.Epoch, Active: p.Active}
+		all[i] = load.Division{Scope: p.Scope, Code: p.Code, Name: p.Name, Currency: p.Currency, Epoch: p.Epoch, Active: p.Active}
 	}
 	return all
 }

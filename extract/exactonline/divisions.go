@@ -146,7 +146,7 @@ func (s *Source) settle(places []extract.Place) {
 
 func (s *Source) places(ctx context.Context) ([]extract.Place, error) {
 	var places []extract.Place
-	columns := []string{"Code", "Description", "Status", "BlockingStatus", moved, linked}
+	columns := []string{"Code", "Description", "Currency", "Status", "BlockingStatus", moved, linked}
 	for row, err := range s.rows(ctx, divisionStream, columns) {
 		if err != nil {
 			return nil, err
@@ -159,7 +159,7 @@ func (s *Source) places(ctx context.Context) ([]extract.Place, error) {
 		blocking, _ := row.integer("BlockingStatus")
 		places = append(places, extract.Place{
 			Scope: scopeOf(code), Code: strconv.FormatInt(code, 10), Name: strings.TrimSpace(row.text("Description")),
-			Epoch: row.epoch(), Active: (!hasStatus || status == statusActive) && blocking == notBlocked,
+			Currency: strings.TrimSpace(row.text("Currency")), Epoch: row.epoch(), Active: (!hasStatus || status == statusActive) && blocking == notBlocked,
 		})
 	}
 	slices.SortFunc(places, func(a, b extract.Place) int {

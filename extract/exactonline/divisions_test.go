@@ -27,7 +27,7 @@ func TestPlaces(t *testing.T) {
 		}
 		return 200, list(host+path+"?$skiptoken=1",
 			`{"Code":3000000,"Description":"Moved BV","Status":1,"BlockingStatus":0,"DivisionMoveDate":"/Date(1767225600000)/","DivisionHRLinkUnlinkDate":null}`,
-			`{"Code":124132,"Description":"Nango","Status":1,"BlockingStatus":0,"DivisionMoveDate":null,"DivisionHRLinkUnlinkDate":null}`)
+			`{"Code":124132,"Description":"Nango","Currency":"EUR ","Status":1,"BlockingStatus":0,"DivisionMoveDate":null,"DivisionHRLinkUnlinkDate":null}`)
 	}}
 	s := e.source(t, func(c *Config) { c.Division = "" })
 	places, err := s.Places(t.Context())
@@ -38,7 +38,7 @@ func TestPlaces(t *testing.T) {
 		{Scope: "99", Code: "99", Name: "Old"},
 		{Scope: "100", Code: "100", Name: "Blocked"},
 		{Scope: "200", Code: "200"},
-		{Scope: "124132", Code: "124132", Name: "Nango", Active: true},
+		{Scope: "124132", Code: "124132", Name: "Nango", Currency: "EUR", Active: true},
 		{Scope: "3000000", Code: "3000000", Name: "Moved BV", Active: true, Epoch: "moved 2026-01-01T00:00:00.000 linked -"},
 	}
 	if diff := cmp.Diff(want, places); diff != "" {

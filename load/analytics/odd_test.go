@@ -228,3 +228,14 @@ func TestCalendarOfBrokenYears(t *testing.T) {
 		"2026 | 371 | 13 | 35 | 2025-12-29 | 2027-01-03 | 2025-12-29 | 2027-01-03", "2027 | 20 | 2 | 10 | 2027-01-04 | 2027-02-02 | 2027-01-04 | 2027-02-02")
 	l.expect("ISO's 53rd week", "SELECT min(date), max(date) FROM analytics.calendar WHERE iso_year = 2026 AND iso_week = 53", "2026-12-28 | 2027-01-03")
 }
+
+// The currency of a division is known without any list of divisions, and a list that lacks it, or is
+// of others, takes nothing away.
+func TestDivisionsAreKnownWithoutTheirLists(t *testing.T) {
+	l := smallLedger(t, "system/Divisions", "hrm/Divisions")
+	l.do("INSERT INTO _exactduck.divisions VALUES ('', '1', 'Noord', 'EUR'), ('', '2', '', 'GBP'), ('other_', '1', 'Zuid', 'USD')")
+	l.add("exact_system.Divisions", map[string]any{"_division": 0, "Code": 1, "Description": "Noord B.V.", "Country": "NL "})
+	l.add("hrm.Divisions", map[string]any{"_division": 0, "Code": 2, "Description": "South", "Currency": ""})
+	l.refresh()
+	l.expect("divisions", "SELECT division_code, division_name, currency, country FROM analytics.divisions ORDER BY 1", "1 | Noord B.V. | EUR | NL", "2 | South | GBP | -")
+}

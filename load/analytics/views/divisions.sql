@@ -1,5 +1,5 @@
--- The divisions of which anything has been read. Currency and country come from whichever list of divisions is synced
--- (system/Divisions, system/AllDivisions or hrm/Divisions), and are NULL where none is; the name is always known.
+-- The divisions of which anything has been read. Name and currency are always known; the country
+-- and the rest come from whichever list of divisions is synced (system/Divisions, system/AllDivisions or hrm/Divisions).
 --
 -- supports
 -- needs analytics.completeness
@@ -14,7 +14,7 @@ WITH lists AS (
     UNION ALL
     SELECT 3, Code, Description, Currency, Country, VATNumber, NULL FROM {hrm.Divisions}
     UNION ALL
-    SELECT 4, TRY_CAST(scope AS INTEGER), name, NULL, NULL, NULL, NULL FROM _exactduck.divisions WHERE prefix = {prefix}
+    SELECT 4, TRY_CAST(scope AS INTEGER), name, currency, NULL, NULL, NULL FROM _exactduck.divisions WHERE prefix = {prefix}
 ), named AS (
     SELECT Code,
            arg_min(nullif(Description, ''), place) AS name,
