@@ -166,7 +166,7 @@ func belongings(p *config.Pipeline) (ours func(string) bool, tables map[string]b
 
 // runs are those of a pipeline that anybody remembers, the newest first: records on disk, and what
 // was published of those that are not there any more.
-func (f *facts) runs(p *config.Pipeline, e *edition, now time.Time) []runStanding {
+func (f *facts) runs(p *config.Pipeline, e *edition) []runStanding {
 	all := f.journal.of(p.Name()).runs()
 	seen := make(map[string]*runStanding, len(all))
 	for i := range all {
@@ -183,6 +183,27 @@ func (f *facts) runs(p *config.Pipeline, e *edition, now time.Time) []runStandin
 	all = append(all, older...)
 	slices.SortStableFunc(all, func(a, b runStanding) int { return strings.Compare(b.ID, a.ID) })
 	return all
+}
+
+// remembered are the runs of all pipelines that anybody remembers, the newest first.
+func (b *books) remembered(ctx context.Context) ([]runStanding, error) {
+	f := b.facts()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.journal.read(b.records()); err != nil {
+		return nil, err
+	}
+	var all []runStanding
+	for _, name := range b.config.PipelineNames() {
+		p := b.config.Pipelines[name]
+		edition, err := f.edition(ctx, b, p)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, f.runs(p, edition)...)
+	}
+	slices.SortStableFunc(all, func(a, b runStanding) int { return strings.Compare(b.ID, a.ID) })
+	return all, nil
 }
 
 func publishedRun(r load.Run) runStanding {

@@ -75,7 +75,9 @@ func (j *journal) begin(paths []string) error {
 		if err != nil {
 			return err
 		}
-		j.glanced[path] = r
+		if r.Status != "running" {
+			j.glanced[path] = r
+		}
 	}
 	for _, path := range paths {
 		if r, ok := j.glanced[path]; ok {
@@ -100,7 +102,8 @@ func (j *journal) follow(path string) error {
 	if f.Size() == size || f.Record().ID == "" {
 		return nil
 	}
-	of := j.of(f.Record().Pipeline)
+	r := f.Record()
+	of := j.of(r.Pipeline)
 	if !met {
 		if last := len(of.records) - 1; last >= 0 {
 			of.records[last].Let()
@@ -109,7 +112,7 @@ func (j *journal) follow(path string) error {
 	}
 	of.version++
 	for i := range told {
-		of.put(f.Record().ID, &told[i])
+		of.put(r.ID, &told[i])
 	}
 	return nil
 }
@@ -184,8 +187,7 @@ func (of *pipelineJournal) last() *runs.Record {
 		r := of.older[len(of.older)-1]
 		return &r
 	}
-	r := *of.records[len(of.records)-1].Record()
-	r.Status = statusNow(&r)
+	r := of.records[len(of.records)-1].Record()
 	return &r
 }
 
@@ -197,14 +199,6 @@ func (of *pipelineJournal) running() string {
 	return ""
 }
 
-// statusNow is the status of a run that may not be able to say so itself any more.
-func statusNow(r *runs.Record) string {
-	if r.Status == "running" && !alive(r.PID) {
-		return "killed"
-	}
-	return r.Status
-}
-
 // runs are all that there are records of, the oldest first.
 func (of *pipelineJournal) runs() []runStanding {
 	all := make([]runStanding, 0, len(of.older)+len(of.records))
@@ -212,8 +206,8 @@ func (of *pipelineJournal) runs() []runStanding {
 		all = append(all, runStanding{Record: r})
 	}
 	for _, f := range of.records {
-		s := runStanding{Record: *f.Record(), Sum: f.Sum()}
-		s.Status, s.Streams = statusNow(f.Record()), nil
+		s := runStanding{Record: f.Record(), Sum: f.Sum()}
+		s.Streams = nil
 		all = append(all, s)
 	}
 	return all

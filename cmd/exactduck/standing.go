@@ -137,7 +137,7 @@ func (f *facts) pipeline(ctx context.Context, b *books, p *config.Pipeline, now 
 	of.Changes = edition.changes
 	journal := f.journal.of(p.Name())
 	of.LastRun = journal.last()
-	of.Runs = f.runs(p, edition, now)
+	of.Runs = f.runs(p, edition)
 	of.Days = perDay(of.Runs, now.In(of.zone))
 	lines, err := f.lines(p, journal, edition)
 	if err != nil {

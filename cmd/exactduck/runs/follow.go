@@ -22,6 +22,7 @@ type Follower struct {
 	at     places
 	sum    Stream
 	let    bool // the streams have been let go of
+	killed bool // it says that it runs, and nobody is there
 }
 
 // More reads what was written since, and tells every state of every stream of it, in order. A torn last
@@ -35,12 +36,32 @@ func (f *Follower) More(tell func(Stream)) error {
 		if !os.SameFile(f.file, now) || now.Size() < f.offset {
 			return fmt.Errorf("%w: %s", ErrRewritten, f.Path)
 		}
-		if now.Size() == f.file.Size() {
-			return nil
+	}
+	if f.file == nil || now.Size() != f.file.Size() {
+		f.file = now
+		if err := f.read(tell); err != nil {
+			return err
 		}
 	}
-	f.file = now
-	return f.read(tell)
+	return f.look(tell)
+}
+
+// look finds out whether a run that says that it is on is still there.
+func (f *Follower) look(tell func(Stream)) error {
+	if f.record.Status != "running" || f.killed {
+		return nil
+	}
+	lock := lockOf(f.Path)
+	dead, err := lock.TryRLock()
+	if err != nil || !dead {
+		return nil //nolint:nilerr // where nothing can be locked everybody lives
+	}
+	defer func() { _ = lock.Close() }() // nothing was written
+	if err := f.read(tell); err != nil {
+		return err
+	}
+	f.killed = f.record.Status == "running" // and it has not ended meanwhile
+	return nil
 }
 
 func (f *Follower) read(tell func(Stream)) error {
@@ -92,7 +113,16 @@ func (r *Record) apply(e event, at places) {
 }
 
 // Record is the run as far as it was read. Its slices are not to be changed.
-func (f *Follower) Record() *Record { return &f.record }
+func (f *Follower) Record() Record {
+	r := f.record
+	if f.killed {
+		r.Status = "killed"
+	}
+	return r
+}
+
+// Running reports that the run is on.
+func (f *Follower) Running() bool { return f.record.Status == "running" && !f.killed }
 
 // Sum adds up what the streams did, also when they were let go of.
 func (f *Follower) Sum() Stream {
@@ -104,7 +134,7 @@ func (f *Follower) Sum() Stream {
 
 // Let lets go of the streams, of which there may be tens of thousands, when nobody needs them again.
 func (f *Follower) Let() {
-	if !f.let && f.record.Status != "running" {
+	if !f.let && !f.Running() {
 		f.sum, f.let = f.record.Totals(), true
 		f.record.Streams, f.at = nil, nil
 	}

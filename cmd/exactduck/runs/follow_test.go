@@ -52,7 +52,7 @@ func TestFollowerReadsEachLineOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(whole, *f.Record()); diff != "" {
+	if diff := cmp.Diff(whole, f.Record()); diff != "" {
 		t.Errorf("followed another record than is read (-read +followed):\n%s", diff)
 	}
 	f.Let()
