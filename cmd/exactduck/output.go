@@ -90,12 +90,22 @@ func (k *call) showJSON(v *view, err error, code int) int {
 }
 
 func (k *call) warn() {
-	if k.Bool("q") {
+	if k.Bool("q") || k.adopted != "" { // serve has said so, or the log does
 		return
 	}
 	for _, w := range k.warnings {
 		fmt.Fprintln(k.err, "warning:", w)
 	}
+}
+
+// complain says what went wrong: a person is told what to type, and the log of serve gets a line like
+// its others.
+func (k *call) complain(err error, code int) {
+	if k.adopted == "" {
+		k.app.complain(err, code)
+		return
+	}
+	k.log.Error("run failed", "exit_code", code, "error", err, "hint", hint(err))
 }
 
 // newTable is a table without frames, as all our tables are.

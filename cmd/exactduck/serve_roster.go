@@ -29,6 +29,7 @@ type roster struct {
 
 	mu      sync.Mutex
 	running map[string]*started // by pipeline
+	wake    chan struct{}       // a run has ended
 	all     sync.WaitGroup
 	said    string // the trouble that was told last
 }
@@ -58,17 +59,28 @@ type chore struct {
 
 // run goes on until the context ends, and then waits for all that it has started.
 func (r *roster) run(ctx context.Context) {
-	r.running = map[string]*started{}
+	r.running, r.wake = map[string]*started{}, make(chan struct{}, 1)
 	for _, c := range r.chores {
 		r.all.Go(func() { c.repeat(ctx) })
 	}
 	for ctx.Err() == nil {
 		r.tell(ctx, r.round(ctx))
-		_ = pauseFor(ctx, r.every) // the loop sees that the context has ended
+		r.rest(ctx)
 	}
 	r.all.Wait()
 	last := context.WithoutCancel(ctx)
 	r.tell(last, r.settle(last))
+}
+
+// rest waits for the next round, which is due when a run has ended.
+func (r *roster) rest(ctx context.Context) {
+	timer := time.NewTimer(r.every)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-r.wake:
+	case <-ctx.Done():
+	}
 }
 
 func (c chore) repeat(ctx context.Context) {
@@ -202,6 +214,10 @@ func (r *roster) begin(ctx context.Context, t schedule.Turn, wanted []schedule.W
 		defer r.mu.Unlock()
 		run.ended, run.exit = r.clock(), exit
 		run.left = ctx.Err() != nil && (exit == exitInterrupted || exit == killed)
+		select {
+		case r.wake <- struct{}{}:
+		default: // somebody else has
+		}
 	})
 	return nil
 }

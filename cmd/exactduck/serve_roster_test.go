@@ -128,10 +128,10 @@ func TestPipelinesOfOneWarehouseTakeTurns(t *testing.T) {
 		h := newHouse(t, at(t, "2026-10-24 10:00:00"),
 			wants(t, "sales", "a", "15 2 * * *"), wants(t, "finance", "a", "15 2 * * *"), wants(t, "others", "b", "20 2 * * *"))
 		h.expect(h.serve(24*time.Hour),
-			"10-25 02:15 CEST sales", "10-25 02:20 CEST others", "10-25 02:25 CEST finance")
+			"10-25 02:15 CEST sales", "10-25 02:20 CEST others", "10-25 02:24 CEST finance")
 		h.most = 1
 		h.expect(h.serve(24*time.Hour),
-			"10-26 02:15 CET sales", "10-26 02:25 CET finance", "10-26 02:35 CET others")
+			"10-26 02:15 CET sales", "10-26 02:24 CET finance", "10-26 02:34 CET others")
 	})
 }
 
@@ -181,7 +181,7 @@ func TestABusyWarehouseIsWaitedFor(t *testing.T) {
 		h.takes = 10 * time.Second
 		h.exits["nightly"] = slices.Repeat([]int{exitBusy}, 3)
 		h.expect(h.serve(24*time.Hour-time.Hour),
-			"11-02 04:15 CET nightly", "11-02 04:17 CET nightly", "11-02 04:19 CET nightly", "11-02 04:21 CET nightly")
+			"11-02 04:15 CET nightly", "11-02 04:16 CET nightly", "11-02 04:17 CET nightly", "11-02 04:18 CET nightly")
 	})
 }
 
