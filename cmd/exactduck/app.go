@@ -48,8 +48,8 @@ type call struct {
 // commands are all there are, in the order in which help lists them.
 func commands() []command {
 	return slices.Concat(
-		initCommands(), authCommands(), stateCommands(),
-		lookCommands(), []command{demoCommand(), planCommand(), syncCommand(), verifyCommand(), forgetCommand(), statusCommand(), compactCommand(), serveCommand(), versionCommand()},
+		initCommands(), authCommands(), stateCommands(), runsCommands(),
+		lookCommands(), []command{demoCommand(), planCommand(), syncCommand(), verifyCommand(), forgetCommand(), statusCommand(), compactCommand(), serveCommand(), completionCommand(), versionCommand()},
 		scheduleCommands(), alertCommands(),
 	)
 }
@@ -73,10 +73,13 @@ func (e *usageError) Error() string { return e.text }
 // run parses a command line and runs it.
 func (a *app) run(ctx context.Context, args []string) int {
 	var code int
+	if words, asked := typed(args); asked {
+		return a.suggest(words)
+	}
 	program := &cli.App{
 		Name: "exactduck", HelpName: "exactduck", Version: version(),
 		Usage:  "your books out of Exact Online, in DuckDB and Parquet, equal to the source every night",
-		Reader: a.in, Writer: a.out, ErrWriter: a.err, HideHelpCommand: true, EnableBashCompletion: true,
+		Reader: a.in, Writer: a.out, ErrWriter: a.err, HideHelpCommand: true,
 		ExitErrHandler: func(*cli.Context, error) {}, // exits happen in main
 		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return asUsage(err) },
 		Action:         func(c *cli.Context) error { return a.unknown(c, "exactduck", names(commands())) },
@@ -97,7 +100,7 @@ func (a *app) tree(code *int) []*cli.Command {
 		leaf := a.leaf(c, code)
 		family, rest, nested := strings.Cut(c.name, " ")
 		if !nested {
-			all = append(all, leaf)
+			all, families[c.name] = append(all, leaf), leaf
 			continue
 		}
 		leaf.Name = rest

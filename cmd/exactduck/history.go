@@ -85,7 +85,7 @@ func (r *run) amend(ctx context.Context, path string, last load.Run) error {
 	if err != nil || record.ID != last.ID || record.Status == "running" {
 		return nil //nolint:nilerr // history says what it can
 	}
-	now := runOf(record, record.Sums)
+	now := historyOf(record, record.Sums)
 	if now.Status == last.Status && now.Publish == last.Publish && now.Ended.Truncate(time.Microsecond).Equal(last.Ended) {
 		return nil
 	}
@@ -102,11 +102,11 @@ func (r *run) store(ctx context.Context, record runs.Record, spent []load.Calls)
 			Effort: effortOf(s.Effort), Idle: millis(s.Idle),
 		}
 	}
-	return r.warehouse.Record(ctx, runOf(record, record.Sum()), streams, spent, nil)
+	return r.warehouse.Record(ctx, historyOf(record, record.Sum()), streams, spent, nil)
 }
 
-// runOf is a run as history keeps it.
-func runOf(record runs.Record, sum runs.Sums) load.Run {
+// historyOf is a run as history keeps it.
+func historyOf(record runs.Record, sum runs.Sums) load.Run {
 	return load.Run{
 		ID: record.ID, Pipeline: record.Pipeline, Started: record.Started, Ended: record.Ended, Status: record.Status,
 		ExitCode: record.ExitCode, Calls: int64(record.Calls), Read: sum.Rows, Inserted: sum.Inserted,

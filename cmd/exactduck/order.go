@@ -8,12 +8,8 @@ import (
 )
 
 // sorted puts the flags of a command line before its arguments, where the library wants them, so
-// that people may write them in any order. What follows "--" is left alone,
-// and so is a line that a shell wants completed.
+// that people may write them in any order. What follows "--" is left alone.
 func sorted(args []string) []string {
-	if len(args) > 0 && args[len(args)-1] == "--generate-bash-completion" {
-		return args
-	}
 	depth, flags := commandOf(args)
 	var before, after []string
 	dashed := false // among the arguments
@@ -50,13 +46,15 @@ func isComment(flags []cli.Flag, arg string) bool {
 
 // commandOf finds how many of the first words name a command, and the flags that it has.
 func commandOf(args []string) (depth int, flags []cli.Flag) {
+	depth = len(args)
+	longest := 0 // "runs" is a command, and "runs show" is another one
 	for _, c := range commands() {
 		words := strings.Fields(c.name)
-		if len(args) > len(words) && slices.Equal(args[1:1+len(words)], words) {
-			return 1 + len(words), append(c.flags, commonFlags(nil)...)
+		if len(words) > longest && len(args) > len(words) && slices.Equal(args[1:1+len(words)], words) {
+			longest, depth, flags = len(words), 1+len(words), append(c.flags, commonFlags(nil)...)
 		}
 	}
-	return len(args), nil
+	return depth, flags
 }
 
 func takesValue(flags []cli.Flag, arg string) bool {

@@ -86,6 +86,22 @@ func TestJournalIsLimited(t *testing.T) {
 	}
 }
 
+func TestLogLinesAsPeopleReadThem(t *testing.T) {
+	lines, err := ReadLog(strings.NewReader(`{"time":"2026-11-21T03:00:00.25Z","level":"INFO","msg":"stream \"synced\"","stream":"crm/Accounts","rows":7,"deep":{"a":[1]}}
+
+nonsense
+{"level":"WARN","msg":"torn`))
+	if err != nil || len(lines) != 1 {
+		t.Fatalf("%v, %v", lines, err)
+	}
+	if got, want := lines[0].String(), `2026-11-21 03:00:00.250 INFO  stream "synced" stream="crm/Accounts" rows=7 deep={"a":[1]}`; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if text, err := lines[0].MarshalJSON(); err != nil || !bytes.HasPrefix(text, []byte(`{"time":"2026`)) {
+		t.Errorf("as JSON %s, %v", text, err)
+	}
+}
+
 func TestNoPathIsMadeOfAnID(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "secret.log"), []byte("x"), 0o600); err != nil {
