@@ -73,7 +73,7 @@ func (e *usageError) Error() string { return e.text }
 // run parses a command line and runs it.
 func (a *app) run(ctx context.Context, args []string) int {
 	var code int
-	if words, asked := typed(args); asked {
+	if words, asked := toComplete(args); asked {
 		return a.suggest(words)
 	}
 	program := &cli.App{

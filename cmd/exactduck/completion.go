@@ -44,8 +44,8 @@ Prints a script that goes where the shell looks for it, or that it reads when it
 	}
 }
 
-// typed are the words of a line that a shell wants completed.
-func typed(args []string) (words []string, asked bool) {
+// toComplete are the words of a line that a shell wants completed.
+func toComplete(args []string) (words []string, asked bool) {
 	if len(args) < 2 || args[len(args)-1] != askingFlag {
 		return nil, false
 	}
