@@ -45,14 +45,16 @@ GROUP BY ALL ORDER BY amount DESC LIMIT 5`},
 	{"do the books balance", `SELECT _division AS division, FinancialYear AS year, count(*) AS lines,
        count(DISTINCT EntryID) AS entries, sum(AmountDC) FILTER (AmountDC > 0) AS debit, sum(AmountDC) AS balance
 FROM financial.TransactionLines GROUP BY ALL ORDER BY ALL`},
+	{"what was earned", `SELECT division_name, currency, financial_year, sum(amount) FILTER (category_order = 1) AS revenue, sum(amount) AS result
+FROM analytics.profit_and_loss GROUP BY ALL ORDER BY ALL`},
 }
 
 func demoCommand() command {
 	return command{
-		name: "demo", usage: "sandbox, login, sync and two queries in one go, offline",
+		name: "demo", usage: "sandbox, login, sync and three queries in one go, offline",
 		help: `
 Makes a folder with a configuration and a simulated Exact Online of its own, logs in, syncs two
-companies and asks two questions. Everything goes over real HTTP, OAuth, OData and DuckDB; nothing
+companies and asks three questions. Everything goes over real HTTP, OAuth, OData and DuckDB; nothing
 leaves this machine. A second demo in the same folder goes on with it.
 
    exactduck demo
