@@ -31,7 +31,7 @@ func (k *call) herald(tries int, output io.Writer) (*herald, error) {
 	}
 	h := &herald{}
 	o := alert.Options{
-		Dir: alertsDir(cfg), Clock: k.clock, Wait: waitFor, Tries: tries, Log: k.log, From: place(cfg),
+		Dir: alertsDir(cfg), Clock: k.clock, Wait: pauseFor, Tries: tries, Log: k.log, From: place(cfg),
 		Folder: filepath.Dir(cfg.Path()), Output: output,
 	}
 	for i := range cfg.Alerts {
@@ -70,17 +70,6 @@ func place(cfg *config.Config) string {
 		return cfg.Path()
 	}
 	return host + ":" + cfg.Path()
-}
-
-func waitFor(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // tellWithin is how long all receivers together may take.

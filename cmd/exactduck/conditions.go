@@ -241,10 +241,15 @@ func (r *reporter) now(p *pipelineStanding) {
 		r.add(alert.Condition{Kind: alert.Check, Pipeline: p.Pipeline, Count: len(p.Checks), Since: n.Since, Message: n.Text, Hint: n.Do})
 	}
 	for _, n := range p.scheduleNotices(r.At) {
-		if n.Level == levelAct {
+		if n.Level == levelAct && !r.s.running() { // else it may have to wait for its turn
 			r.add(alert.Condition{Kind: alert.Missed, Pipeline: p.Pipeline, Since: n.Since, Message: n.Text, Hint: n.Do})
 		}
 	}
+}
+
+// running reports whether a run is on.
+func (s *standing) running() bool {
+	return slices.ContainsFunc(s.Pipelines, func(p pipelineStanding) bool { return p.LastRun != nil && p.LastRun.Status == "running" })
 }
 
 // stale counts the streams that were read and are too old since. Those that were never read to their

@@ -60,12 +60,14 @@ type service struct {
 	book     *schedule.Book
 	records  string
 	hangups  <-chan os.Signal
+	vigil    vigil
 }
 
 // The rhythms of a service.
 const (
 	lookEvery = time.Second // at the book and the configuration
 	keepEvery = time.Hour   // logins alive
+	tellEvery = time.Minute // who is to be told
 )
 
 func doServe(ctx context.Context, k *call) (*view, error) {
@@ -127,6 +129,7 @@ func (s *service) roster() *roster {
 		chores: []chore{
 			{name: "reload", every: lookEvery, do: s.reload},
 			{name: "keep logins", every: keepEvery, do: s.keepLogins},
+			{name: "alerts", every: tellEvery, do: s.alerts},
 		},
 	}
 }

@@ -79,6 +79,7 @@ func (s *service) routes(string) http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "alive\n") // who has gone needs no answer
 	})
+	mux.Handle("GET /readyz", s.ready())
 	return mux
 }
 
