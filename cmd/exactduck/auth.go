@@ -31,6 +31,9 @@ Exit codes: 0 all are logged in, 4 a person must log in.`,
 Every sync does this by itself. A login that nobody uses lapses after 30 days; this uses it. Tokens
 younger than 575 s are left alone, because Exact refuses to renew them.
 
+   exactduck auth refresh
+   exactduck auth refresh --connection books
+
 Exit codes: 0 it is fresh, 4 a person must log in, 5 the token server cannot be reached.`,
 		},
 		{
@@ -38,11 +41,15 @@ Exit codes: 0 it is fresh, 4 a person must log in, 5 the token server cannot be 
 			flags: []cli.Flag{connection, yesFlag("do it without asking")},
 			help: `
 Removes the login file. At Exact the login lapses after 30 days; to end it there at once, withdraw the
-app's access in the app centre.`,
+app's access in the app centre.
+
+   exactduck auth logout
+   exactduck auth logout --connection books --yes`,
 		},
 		{
 			name: "auth key", usage: "make a key for token_store: encrypted-file", do: doAuthKey,
 			help: `
+   exactduck auth key                                    prints one
    (umask 077; exactduck auth key > exactduck.key)       then token_key: file:exactduck.key
 
 Keep the key where backups of the login do not go, and a copy of it in a safe place: without it an

@@ -62,10 +62,13 @@ func (a *app) suggest(words []string) int {
 
 func (a *app) suggestions(words []string) []string {
 	c := commandAt(words)
-	if last := len(words) - 1; last >= 0 && strings.HasPrefix(words[last], "-") {
-		return append(c.flagsLike(words[last]), a.valuesOf(c, words)...)
-	}
 	all := wordsBehind(words)
+	if last := len(words) - 1; last >= 0 && strings.HasPrefix(words[last], "-") {
+		var over bool
+		if all, over = a.flagged(c, words); !over {
+			return all
+		}
+	}
 	switch {
 	case c.name == "completion":
 		all = append(all, "bash", "zsh", "fish")
@@ -75,6 +78,25 @@ func (a *app) suggestions(words []string) []string {
 		all = append(all, a.pipelinesOf(words)...)
 	}
 	return all
+}
+
+// flagged are the flags that the last word may become and the values that it may get. It may also be over:
+// then an argument may follow.
+func (a *app) flagged(c command, words []string) (all []string, over bool) {
+	last := words[len(words)-1]
+	name, _, valued := strings.Cut(last, "=")
+	all = c.flagsLike(last)
+	whole := slices.Contains(all, last)
+	if !valued {
+		if takesValue(c.allFlags(), last) {
+			return append(all, a.valuesOf(c, name, words)...), false
+		}
+		return all, whole
+	}
+	for _, value := range a.valuesOf(c, name, words) {
+		all = append(all, name+"="+value)
+	}
+	return all, true
 }
 
 // commandAt is the command that the words begin with, or none.
@@ -122,14 +144,12 @@ func (c command) flagsLike(begun string) []string {
 	return all
 }
 
-// valuesOf are what the flag at the end of the words may be set to; none where the shell knows better, as
-// of files.
-func (a *app) valuesOf(c command, words []string) []string {
-	last := words[len(words)-1]
-	if !takesValue(c.allFlags(), last) {
+// valuesOf are what a flag may be set to; none where the shell knows better, as of files.
+func (a *app) valuesOf(c command, flag string, words []string) []string {
+	if !takesValue(c.allFlags(), flag) {
 		return nil
 	}
-	switch strings.TrimLeft(last, "-") {
+	switch strings.TrimLeft(flag, "-") {
 	case "output":
 		return append([]string{"table", "json"}, c.formats...)
 	case "log-format":

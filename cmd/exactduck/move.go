@@ -50,6 +50,9 @@ Exit codes: 0 it is exported, 2 the file exists or the passphrase is short, 4 th
 Takes the login out of a bundle that "exactduck auth export" wrote. Host and client_id of the connection
 must be those of the bundle. Doing it again with the same bundle does nothing.
 
+   exactduck auth import --from login.bundle
+   exactduck auth import < login.bundle
+
 Exit codes: 0 it is imported, 2 another app, a wrong passphrase or a login that is here already,
 10 the file cannot be read.`,
 		},
