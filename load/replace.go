@@ -23,13 +23,19 @@ func (s *Shrink) Error() string {
 
 // believe is the shrink guard: it says whether a part may remove gone of its have rows.
 func (a *application) believe(s shape, p *portion, have, gone int64) bool {
-	all := have > 0 && gone >= have
-	many := gone > 100 && 5*gone > have
-	if !all && !many || p.Accept || s.service == ownSchema {
+	if Believable(have, gone) || p.Accept || s.service == ownSchema {
 		return true
 	}
 	p.result.Suspect = &Shrink{Table: s.fullName(), Stream: p.header.Stream, Scope: p.header.Scope, Have: have, Gone: gone}
 	return false
+}
+
+// Believable tells whether gone of have rows may be gone at the source. All of them, or more than a
+// hundred that are more than a fifth, look like rights that were taken away.
+func Believable(have, gone int64) bool {
+	all := have > 0 && gone >= have
+	many := gone > 100 && 5*gone > have
+	return !all && !many
 }
 
 // rewrite applies spools of a table without a key: where the rows of a scope are not the spooled

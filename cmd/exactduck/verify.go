@@ -24,6 +24,7 @@ then looks at the rows. What it will cost is said before, and it keeps to the re
    exactduck verify --deep                 read every row again and compare what it holds
    exactduck verify --repair               read again what differs, and look once more
    exactduck verify --offline              only what costs no call
+   exactduck verify --deep --dry-run       say what it would cost, and stop
 
 What each level finds:
 
@@ -47,6 +48,7 @@ Exit codes: 0 no difference, 6 differences; those of sync besides, before 6.`,
 			&cli.BoolFlag{Name: "keys", Usage: "compare every key, also where the counts agree", EnvVars: env("keys")},
 			&cli.BoolFlag{Name: "deep", Usage: "read every row again and compare what it holds", EnvVars: env("deep")},
 			&cli.BoolFlag{Name: "offline", Usage: "only what costs no call", EnvVars: env("offline")},
+			&cli.BoolFlag{Name: "dry-run", Usage: "say what it would cost and stop; costs one call for the divisions", EnvVars: env("dry-run")},
 			&cli.StringSliceFlag{Name: "streams", Usage: "only these `STREAMS` of the pipeline: names or patterns, with commas", EnvVars: env("streams")},
 			&cli.StringSliceFlag{Name: "division", Usage: "only these `CODES`", EnvVars: env("division")},
 			&cli.StringSliceFlag{Name: "accept-shrink", Usage: "believe that so many rows of `STREAM` are gone", EnvVars: env("accept-shrink")},
@@ -83,7 +85,7 @@ func (k *call) verifyOptions() (verifyOptions, error) {
 			wait: k.Bool("wait"), streams: split(k.StringSlice("streams")), divisions: split(k.StringSlice("division")),
 			accept: split(k.StringSlice("accept-shrink")),
 		},
-		keys: k.Bool("keys"), deep: k.Bool("deep"), repair: k.Bool("repair"), offline: k.Bool("offline"),
+		keys: k.Bool("keys"), deep: k.Bool("deep"), repair: k.Bool("repair"), offline: k.Bool("offline"), dry: k.Bool("dry-run"),
 		say: func(text string) {
 			if !k.Bool("q") {
 				fmt.Fprintln(k.err, text)
@@ -93,8 +95,8 @@ func (k *call) verifyOptions() (verifyOptions, error) {
 	switch {
 	case k.Int("max-calls") < 0:
 		return o, &usageError{"--max-calls must be a number of calls", "leave it out for no limit"}
-	case o.offline && (o.keys || o.deep || o.repair):
-		return o, &usageError{"--offline asks nobody, and --keys, --deep and --repair need answers", "leave --offline out"}
+	case o.offline && (o.keys || o.deep || o.repair || o.dry):
+		return o, &usageError{"--offline asks nobody, and --keys, --deep, --repair and --dry-run need answers", "leave --offline out"}
 	}
 	return o, nil
 }

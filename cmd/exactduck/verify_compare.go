@@ -319,16 +319,24 @@ func (v *verification) judgeCompared(f *finding, t *task, n *tally, c load.Compa
 	}
 	told := t.table.Entity != 0 && v.heard(t.place.Scope)
 	switch {
+	case !load.Believable(n.here, c.Gone):
+		f.Result, f.Detail, f.Advice = resultDiffers, comparedInWords(c)+"; so many look like rights that were taken away", repairing(f.at())
 	case !c.Same() && (told || c.Missing+c.Older+c.Different > 0):
 		f.Result, f.Detail, f.Advice = resultDiffers, comparedInWords(c), repairing(f.at())
 	case c.Gone > 0:
 		f.Result, f.Detail = resultNote, counting(c.Gone, "row", "gone at Exact since the last sweep, removed by the next")+sampled(c.Keys["gone"])
+	case n.differs() && c.Read != n.here && v.planner.cursors[f.at()].HistoryFrom == "":
+		f.There, f.Detail = nil, countedMeanwhile
 	case n.differs():
 		f.Result, f.Detail = resultSource, countsOtherwise
 	}
 }
 
-const countsOtherwise = "every key is as Exact lists them, though it counts otherwise"
+const (
+	countsOtherwise = "every key is as Exact lists them, though it counts otherwise"
+	// countedMeanwhile is to be said of this time only: the next time as many may be missing.
+	countedMeanwhile = "rows came or went while they were counted, and every key is as Exact lists them"
+)
 
 // explained tells that the source counted so many more or fewer before too, when its keys were
 // compared and found to be those that are stored.

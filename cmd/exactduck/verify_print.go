@@ -80,6 +80,9 @@ func orNothing(n *int64) string {
 
 // sum is the result in one line.
 func (r *verified) sum() string {
+	if len(r.Checks) == 0 {
+		return fmt.Sprintf("%s: nothing was verified; %s", r.Pipeline, plural(r.Calls, "call"))
+	}
 	n := map[string]int{}
 	for _, c := range r.Checks {
 		n[c.Result]++

@@ -18,6 +18,7 @@ import (
 type verifyOptions struct {
 	syncOptions
 	keys, deep, repair, offline bool
+	dry                         bool              // only say what it would cost
 	say                         func(text string) // to whoever waits; may be nil
 }
 
@@ -95,6 +96,10 @@ func (v *verification) do(ctx context.Context) error {
 	}
 	tasks := v.fit(v.announce(ctx, census, v.planner.reads(v.choices, census.chosen)))
 	v.foretell(tasks)
+	if v.o.dry {
+		v.found = nil
+		return nil
+	}
 	if err := v.bring(ctx, tasks); err != nil {
 		return err
 	}
@@ -143,13 +148,19 @@ func sameLook(c load.Check) string {
 func (v *verification) known(c load.Check) bool { return v.before[sameLook(c)].Result == resultSource }
 
 // fit leaves the reads that go on from a cursor. What the next sync would read from its beginning
-// anyway is not compared with what there is.
+// anyway is not compared with what there is; a repair reads it, which an earlier one may have begun.
 func (v *verification) fit(tasks []*task) []*task {
 	return slices.DeleteFunc(tasks, func(t *task) bool {
 		cursor, known := v.planner.cursors[streamScope{t.choice.Stream.Name, t.place.Scope}]
 		switch {
 		case !known:
 			v.skip(t, "it was never read", "exactduck sync --streams "+t.choice.Stream.Name)
+		case !cursor.Complete && v.o.repair:
+			return false
+		case !cursor.Complete && v.doubted(placeOf(t)):
+			v.note(t.choice.Stream.Name, t.place.Scope, load.Check{
+				Kind: checkLoaded, Result: resultSuspect, Detail: "it was to be mended, and has not been read again yet", Advice: repairing(placeOf(t)),
+			})
 		case !cursor.Complete:
 			v.skip(t, "it is to be read from its beginning", "exactduck sync --streams "+t.choice.Stream.Name)
 		case t.why == whyWhole:
@@ -162,6 +173,16 @@ func (v *verification) fit(tasks []*task) []*task {
 		}
 		return true
 	})
+}
+
+// doubted tells that the last verification has found something wrong with a stream.
+func (v *verification) doubted(at streamScope) bool {
+	for _, c := range v.before {
+		if f := (finding{Check: c}); f.at() == at && f.bad() {
+			return true
+		}
+	}
+	return false
 }
 
 // skip notes that a stream is not compared.
