@@ -24,7 +24,7 @@ type facts struct {
 	mu       sync.Mutex
 	journal  journal
 	editions map[string]*edition // by pipeline
-	merged   map[string]*listing   // by pipeline
+	merged   map[string]*listing // by pipeline
 	accounts accounts
 	logins   map[string]auth.Status
 }

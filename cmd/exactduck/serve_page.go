@@ -51,7 +51,7 @@ func (s *service) openPage(ctx context.Context) (*shownPage, error) {
 	if err != nil {
 		return nil, &listenError{address, reason(err)}
 	}
-	p.handler = s.routes(p.listener.Addr().String())
+	p.handler = s.routes()
 	return p, nil
 }
 
@@ -73,14 +73,27 @@ func (s *service) mayListen(address string) error {
 	return nil
 }
 
-// routes are all that the service answers.
-func (s *service) routes(string) http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, "alive\n") // who has gone needs no answer
-	})
-	mux.Handle("GET /readyz", s.ready())
-	return mux
+// routes are all that the service answers: the page, and behind the same guard the figures; whether it is
+// alive and the tables are fresh it tells everybody.
+func (s *service) routes() http.Handler {
+	pages := site(s.inForce, s.getenv, s.clock, s.log)
+	pages.Also = map[string]http.Handler{"GET /metrics": s.metrics()}
+	pages.Open = map[string]http.Handler{
+		"GET /healthz": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, "alive\n") // who has gone needs no answer
+		}),
+		"GET /readyz": s.ready(),
+	}
+	return pages.Handler()
+}
+
+// inForce are the books of the configuration in force.
+func (s *service) inForce() (*books, error) {
+	w, err := s.lookout()
+	if err != nil {
+		return nil, err
+	}
+	return w.books, nil
 }
 
 // address is where the page is; "off" for none.

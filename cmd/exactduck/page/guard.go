@@ -81,7 +81,7 @@ func (h *server) admit(r *http.Request) *refusal {
 		return &refusal{status: http.StatusForbidden, why: "the request comes from nowhere"}
 	}
 	address := from.Addr().Unmap()
-	password := h.Password()
+	name, password := h.Password()
 	if password == "" {
 		switch {
 		case !address.IsLoopback():
@@ -96,7 +96,7 @@ func (h *server) admit(r *http.Request) *refusal {
 		return &refusal{status: http.StatusTooManyRequests, why: "too many wrong passwords", after: wait}
 	}
 	user, given, offered := r.BasicAuth()
-	if offered && same(user, h.User()) && same(given, password) {
+	if offered && both(same(user, name), same(given, password)) {
 		h.locks.forget(address)
 		return nil
 	}
@@ -116,6 +116,9 @@ func ownName(host string) bool {
 	ip := net.ParseIP(host)
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
+
+// both looks at both, whatever the first is.
+func both(a, b bool) bool { return a && b }
 
 // same compares in a time that tells nothing of either.
 func same(a, b string) bool {

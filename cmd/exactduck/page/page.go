@@ -24,9 +24,9 @@ type Site struct {
 	Clock   func() time.Time
 	Log     *slog.Logger
 
-	// User and Password are what the page asks for. Without a password it answers this machine only,
-	// and under this machine's own names only.
-	User, Password func() string
+	// Password is what the page asks for, and of whom. Without a password it answers this machine only, and
+	// under this machine's own names only.
+	Password func() (user, password string)
 
 	Overview func(ctx context.Context) (Overview, error)
 	// Lines are the streams of a pipeline in its divisions, by stream and division; [ErrUnknown] when there

@@ -199,11 +199,8 @@ func number(v any) string {
 }
 
 func plural(n any, thing string) string {
-	switch stem, y := strings.CutSuffix(thing, "y"); {
-	case fmt.Sprint(n) == "1":
+	if fmt.Sprint(n) == "1" {
 		return "1 " + thing
-	case y:
-		return number(n) + " " + stem + "ies"
 	}
 	return number(n) + " " + thing + "s"
 }
