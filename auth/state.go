@@ -128,6 +128,9 @@ type storedToken struct {
 // storedVersion is what is written. Version 1 knew no moves, and is read too.
 const storedVersion = 2
 
+// Format is the format of logins that this program writes; it reads those before too.
+func Format() int { return storedVersion }
+
 // Marshal writes a state in the form that stores keep, secrets in clear: for implementers of
 // [Store] only.
 func Marshal(s State) ([]byte, error) {

@@ -34,6 +34,18 @@ func (w *Warehouse) keepOlder(ctx context.Context, format int) error {
 	return nil
 }
 
+// OlderCopy is the path of the copy of a working database that was kept in a format which a version of this
+// program knows; "": there is none.
+func OlderCopy(path string, known int) string {
+	for format := known; format > 0; format-- {
+		copied := fmt.Sprintf("%s%s%d", path, olderMark, format)
+		if _, err := os.Stat(copied); err == nil {
+			return copied
+		}
+	}
+	return ""
+}
+
 func (w *Warehouse) copyOlder(to string) error {
 	info, err := os.Stat(w.path)
 	if err != nil {

@@ -129,6 +129,35 @@ func TestUpgradeKeepsTheOlderFile(t *testing.T) {
 	}
 }
 
+// TestGoingBack puts the copy in the place of what the older version cannot read.
+func TestGoingBack(t *testing.T) {
+	dir := t.TempDir()
+	ofFormat(t, dir, timedFormat-1)
+	if err := open(t, dir).Close(); err != nil {
+		t.Fatal(err)
+	}
+	asOf(timedFormat-1, func() {
+		_, err := Open(t.Context(), options(dir))
+		newer, ok := errors.AsType[*Newer](err)
+		if !ok || newer.Known != timedFormat-1 {
+			t.Fatalf("got %v, want *Newer", err)
+		}
+		older := OlderCopy(newer.Path, newer.Known)
+		if older == "" {
+			t.Fatal("there is no copy to go back to")
+		}
+		if err := os.Rename(older, newer.Path); err != nil {
+			t.Fatal(err)
+		}
+		w := open(t, dir)
+		execute(t, w, "UPDATE _exactduck.meta SET value = '2' WHERE key = 'generation'")
+		publish(t, w, dir, "r2")
+		if got := OlderCopy(newer.Path, newer.Known); got != "" {
+			t.Errorf("there still is %s", got)
+		}
+	})
+}
+
 // TestUpgradeWithoutRoom changes nothing, and the older version can go on.
 func TestUpgradeWithoutRoom(t *testing.T) {
 	dir := t.TempDir()

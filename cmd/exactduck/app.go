@@ -211,6 +211,9 @@ func (k *call) configuration() (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkState(cfg.State()); err != nil {
+		return nil, err
+	}
 	k.cfg, k.warnings = cfg, append(k.warnings, cfg.Warnings()...)
 	return cfg, nil
 }

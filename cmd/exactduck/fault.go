@@ -80,7 +80,9 @@ var faults = []fault{
 	{is(auth.ErrLoginRequired), exitLogin, say(`run "exactduck auth login"`)},
 	{is(extract.ErrUnauthorized), exitLogin, explained(`run "exactduck auth login"`)},
 
-	{as[*load.Newer], exitMachine, say("install the newer exactduck that wrote it")},
+	{as[*load.Newer], exitMachine, newerHint},
+	{as[*newerState], exitMachine, say("install the newer exactduck that wrote it")},
+	{as[*spool.Newer], exitMachine, say("install the newer exactduck that wrote it, or delete that file: its read is made again")},
 	{as[*load.Damaged], exitMachine, damagedHint},
 	{as[*schedule.Damaged], exitMachine, scheduleHint},
 	{as[*spool.Damaged], exitMachine, say("delete that file; its read is made again")},
@@ -258,6 +260,16 @@ func damagedHint(err error) string {
 
 func scheduleHint(err error) string {
 	return "move " + find[*schedule.Damaged](err).Path + " away: schedules then begin anew, and nothing is paused"
+}
+
+// newerHint speaks of the copy in the older format, as long as there is one.
+func newerHint(err error) string {
+	e := find[*load.Newer](err)
+	text := "install the newer exactduck that wrote it"
+	if older := load.OlderCopy(e.Path, e.Known); older != "" {
+		text += "; to go back, move " + older + " over it, and what was synced since is read again"
+	}
+	return text
 }
 
 // contractHint names the streams whose contracts are broken.

@@ -78,6 +78,7 @@ var expected = map[string]struct {
 	"load.Broken":     {&load.Broken{Table: "crm.Accounts"}, exitContract},
 	"load.TypeChange": {&load.TypeChange{}, exitPartial},
 	"spool.Damaged":   {&spool.Damaged{}, exitMachine},
+	"spool.Newer":     {&spool.Newer{}, exitMachine},
 }
 
 // TestEveryErrorHasARow takes the errors from the source of the rooms, so that a new one without a

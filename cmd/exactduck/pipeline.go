@@ -76,6 +76,9 @@ func (b *books) pass(ctx context.Context, p *config.Pipeline, o syncOptions, do 
 		return synced{}, err
 	}
 	defer warehouse.Close() // a second Close does nothing; this one is for the ways out in between
+	if err := markState(b.config.State()); err != nil {
+		return synced{}, err
+	}
 	record, err := runs.Create(b.records(), runs.Record{ID: runID(b.clock()), Pipeline: p.Name(), Started: b.clock()})
 	if err != nil {
 		return synced{}, err

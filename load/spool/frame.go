@@ -35,6 +35,19 @@ func (d *Damaged) Error() string {
 	return fmt.Sprintf("spool file %s is damaged at byte %d: %s", d.Path, d.Offset, d.Reason)
 }
 
+// Newer is a spool that a later version of this program has written.
+type Newer struct {
+	Path   string
+	Format int
+}
+
+func (n *Newer) Error() string {
+	return fmt.Sprintf("spool file %s has format %d, this program knows format %d", n.Path, n.Format, Format())
+}
+
+// Format is the format of spools that this program writes.
+func Format() int { return int(fileMark[len(fileMark)-1]) }
+
 func appendFrame(to, payload []byte) []byte {
 	begin := len(to)
 	to = append(append(to, make([]byte, frameHead)...), payload...)
@@ -135,7 +148,7 @@ func (f *File) scanHeader(r io.Reader, buffer *bytes.Buffer) error {
 	}
 	if string(mark) != fileMark {
 		if strings.HasPrefix(string(mark), fileMark[:len(fileMark)-1]) {
-			return fmt.Errorf("spool file %s was written by another version of exactduck (format %d)", f.path, mark[len(mark)-1])
+			return &Newer{Path: f.path, Format: int(mark[len(mark)-1])}
 		}
 		return &Damaged{Path: f.path, Reason: "it is no spool"}
 	}
