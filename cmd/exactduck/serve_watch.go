@@ -91,7 +91,9 @@ func (s *service) tellAll(ctx context.Context) error {
 	}
 	r := report(&how)
 	s.vigil.patient(&r)
-	return w.herald.tell(ctx, r)
+	err = w.herald.tell(ctx, r)
+	s.log.DebugContext(ctx, "looked at what is wrong", "conditions", len(r.Conditions))
+	return err
 }
 
 // missedFor is for how long a service sees that a start is owed before it says so: after a pause or a

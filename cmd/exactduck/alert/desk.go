@@ -160,9 +160,9 @@ func (d *Desk) undelivered(ctx context.Context, r *Receiver, m *memory, err erro
 	return &Undelivered{Receiver: r.Name, Owed: owed, Problem: m.Problem, Next: m.Next}
 }
 
-// try does it up to Tries times, 2, 4, … seconds apart.
+// try does it up to Tries times, 1, 2, 4, … seconds apart.
 func (d *Desk) try(ctx context.Context, do func() error) error {
-	pause := 2 * time.Second
+	pause := time.Second
 	for n := 1; ; n++ {
 		err := do()
 		if err == nil || n >= d.o.Tries || find(err).lasting || ctx.Err() != nil {

@@ -234,7 +234,7 @@ func TestTriesWithinOneCall(t *testing.T) {
 	})
 	began := o.now
 	check(t, o.tell(failing()))
-	if o.asked() != 3 || o.now.Sub(began) != 6*time.Second {
+	if o.asked() != 3 || o.now.Sub(began) != 3*time.Second {
 		t.Errorf("asked %d times in %v", o.asked(), o.now.Sub(began))
 	}
 	o.do(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) })

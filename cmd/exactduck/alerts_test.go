@@ -1,0 +1,206 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"exactduck/cmd/exactduck/alert"
+	"exactduck/cmd/exactduck/config"
+	"exactduck/extract/sandbox"
+)
+
+// listener is somebody who is told, on loopback. Its address has a secret in it.
+type listener struct {
+	*httptest.Server
+	mu   sync.Mutex
+	got  []heard
+	down bool
+}
+
+type heard struct{ ID, Status, Kind, Pipeline, Subject, Message string }
+
+const hookSecret = "hush-T00-B00-hook"
+
+// listened makes the office tell somebody: of everything, and of each success by a ping.
+func (o *office) listened() *listener {
+	o.t.Helper()
+	l := &listener{}
+	l.Server = httptest.NewServer(l)
+	o.t.Cleanup(l.Close)
+	text, err := os.ReadFile(o.file("pipelines.yaml"))
+	if err == nil {
+		text = append(text, "alerts: [{webhook: file:hook}, {ping: file:ping}]\n"...)
+		err = errors.Join(
+			os.WriteFile(o.file("pipelines.yaml"), text, 0o600),
+			os.WriteFile(o.file("hook"), []byte(l.URL+"/"+hookSecret), 0o600),
+			os.WriteFile(o.file("ping"), []byte(l.URL+"/ping-"+hookSecret), 0o600),
+		)
+	}
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return l
+}
+
+func (l *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var h heard
+	body, _ := io.ReadAll(r.Body)
+	_ = json.Unmarshal(body, &h)
+	if r.Method == http.MethodGet {
+		h.Kind = "ping"
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.down {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	l.got = append(l.got, h)
+}
+
+// heard is what the listener was told since it was asked last, in short, sorted.
+func (l *listener) heard() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := []string{}
+	for _, h := range l.got {
+		all = append(all, strings.Join(strings.Fields(h.Status+" "+h.Kind+" "+h.Subject), " "))
+	}
+	l.got = nil
+	slices.Sort(all)
+	return all
+}
+
+func (o *office) expect(l *listener, want ...string) {
+	o.t.Helper()
+	if got := l.heard(); !slices.Equal(got, want) {
+		o.t.Errorf("told %q, want %q", got, want)
+	}
+}
+
+// hushed fails the test when an address has got into a file or onto a terminal.
+func (o *office) hushed(said string) {
+	o.t.Helper()
+	if strings.Contains(said, hookSecret) {
+		o.t.Errorf("a secret is said: %s", said)
+	}
+	err := filepath.WalkDir(o.file("state"), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if strings.Contains(string(text), hookSecret) {
+			o.t.Errorf("a secret is in %s", path)
+		}
+		return err
+	})
+	if err != nil {
+		o.t.Error(err)
+	}
+}
+
+// The words of the configuration are those that the alerts have.
+func TestWordsOfAlerts(t *testing.T) {
+	for i, kind := range alert.Kinds() {
+		if config.AlertKinds[i] != string(kind) {
+			t.Errorf("the configuration says %s of %s", config.AlertKinds[i], kind)
+		}
+	}
+	for i, shape := range alert.Shapes() {
+		if config.AlertShapes[i] != string(shape) {
+			t.Errorf("the configuration says %s of %s", config.AlertShapes[i], shape)
+		}
+	}
+}
+
+// messagesOf are the messages of a log in JSON.
+func messagesOf(log string) (messages []string) {
+	for line := range strings.Lines(log) {
+		var record struct{ Msg string }
+		if json.Unmarshal([]byte(line), &record) == nil && record.Msg != "" {
+			messages = append(messages, record.Msg)
+		}
+	}
+	return messages
+}
+
+// However many processes see what is wrong, and wherever they are killed while they tell it, it is told;
+// and a second time only under the same id.
+func TestAlertsOfKilledRuns(t *testing.T) {
+	o := newOffice(t, "      - crm/Accounts\n      - crm/Contacts", sandbox.Options{Divisions: 1, Scale: 0.05})
+	l := o.listened()
+	o.run(0, "sync", "-q")
+	o.expect(l, "ping")
+	if err := o.sandbox.Forbid("crm/Contacts"); err != nil {
+		t.Fatal(err)
+	}
+	o.later(time.Hour)
+	told := messagesOf(o.copy(t).run(exitPartial, "sync", "-v", "--log-format", "json"))
+	o.expect(l, "problem partial forbidden")
+	first := slices.Index(told, "telling a receiver")
+	last := slices.Index(told, "noted that it was told")
+	if first < 0 || last < first {
+		t.Fatalf("steps are %q", told[max(0, len(told)-20):])
+	}
+	for n := first; n <= last+1; n++ {
+		of := o.copy(t)
+		c := of.process("sync", "-v")
+		c.Env = append(c.Env, childAt+"="+strconv.Itoa(n+1))
+		if code := codeOf(c.Run()); code != -1 && n <= last {
+			t.Errorf("to be killed at %d, it ends with %d", n, code)
+		}
+		said := of.run(exitPartial, "sync", "-q")
+		l.mu.Lock()
+		ids := map[string]int{}
+		for _, h := range l.got {
+			ids[h.ID]++
+			if h.Kind != "partial" {
+				t.Errorf("killed at %d: told of %+v", n, h)
+			}
+		}
+		l.got = nil
+		l.mu.Unlock()
+		if len(ids) != 1 {
+			t.Errorf("killed at %d: told %v", n, ids)
+		}
+		of.hushed(said)
+	}
+}
+
+// What serve sees between runs is told by it, what a sync sees by that, and nothing twice.
+func TestServeTellsBetweenRuns(t *testing.T) {
+	o := newOffice(t, "      - {stream: crm/Accounts, max_age: 36h}", sandbox.Options{Divisions: 2, Scale: 0.05})
+	l := o.listened()
+	o.run(0, "sync", "-q")
+	o.expect(l, "ping")
+	o.later(40 * time.Hour)
+	l.down = true
+	s := o.serve()
+	s.await("could not be told: it answered 503")
+	s.stop()
+	o.hushed(s.said.String())
+	l.mu.Lock()
+	l.down = false
+	l.mu.Unlock()
+	o.later(2 * time.Minute)
+	for range 2 {
+		s = o.serve("-v")
+		s.await("looked at what is wrong")
+		s.stop()
+	}
+	o.expect(l, "problem stale")
+	o.run(0, "sync", "-q")
+	o.expect(l, "ping", "recovered stale")
+}
