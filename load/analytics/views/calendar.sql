@@ -1,6 +1,6 @@
 -- Every day of every financial period, per division: join any date to it to find the financial year and period, which may
 -- begin in any month. A day that lies in two periods, as the last day of a year does where a closing period follows
--- the twelfth, is in the earlier one.
+-- the twelfth, is in the earlier one; a day that lies in none is not there.
 --
 -- needs analytics.divisions
 -- needs analytics.labels

@@ -1,7 +1,8 @@
 -- Money at hand: per account for cash, banks, credit cards and payment services (types 10, 12, 14, 16) and per day on
 -- which anything was booked, what came in, what went out, and the balance at the end of the day, overdrawn negative, in the
 -- currency of the division. The last row of an account is what it stands at. It is what the books say, open entries
--- included, not what the bank says: statements that are not booked are not in. Divisions of which not all of the
+-- included, not what the bank says: statements that are not booked are not in. An opening balance that was booked counts as
+-- received, or as paid where it was overdrawn. Divisions of which not all of the
 -- history was read are left out.
 --
 -- needs analytics.gl_transactions
