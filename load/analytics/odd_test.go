@@ -32,7 +32,7 @@ func TestHiddenColumnsMakeNoView(t *testing.T) {
 			l.do(fmt.Sprintf("UPDATE _exactduck.cursors SET fingerprint = '%s' WHERE stream = '%s' AND scope = '%s'", fingerprint, tc.stream, division))
 		}
 		there := func(what string, want bool, views string) {
-			for _, v := range strings.FieldsSeq(views) {
+			for v := range strings.FieldsSeq(views) {
 				if slices.Contains(l.views(), v) != want {
 					t.Errorf("%s %s %s: %s is there: %v", tc.stream, tc.hidden, what, v, !want)
 				}
