@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"exactduck/cmd/exactduck/config"
+	"exactduck/cmd/exactduck/page"
 )
 
 // shownPage is the status page while it is served; without a listener there is none.
@@ -77,6 +78,12 @@ func (s *service) mayListen(address string) error {
 // alive and the tables are fresh it tells everybody.
 func (s *service) routes() http.Handler {
 	pages := site(s.inForce, s.getenv, s.clock, s.log)
+	overview := pages.Overview
+	pages.Overview = func(ctx context.Context) (page.Overview, error) {
+		o, err := overview(ctx)
+		o.Notices = append(s.refusal(), o.Notices...)
+		return o, err
+	}
 	pages.Also = map[string]http.Handler{"GET /metrics": s.metrics()}
 	pages.Open = map[string]http.Handler{
 		"GET /healthz": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -85,6 +92,17 @@ func (s *service) routes() http.Handler {
 		"GET /readyz": s.ready(),
 	}
 	return pages.Handler()
+}
+
+// refusal says on the page that what the configuration says now is not in force.
+func (s *service) refusal() []page.Notice {
+	trouble := s.settings.trouble()
+	if trouble == nil {
+		return nil
+	}
+	return []page.Notice{{
+		Act: true, Text: "The configuration has a mistake, and what it said before stays in force: " + trouble.Error(), Do: "exactduck schedule list",
+	}}
 }
 
 // inForce are the books of the configuration in force.

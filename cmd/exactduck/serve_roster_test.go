@@ -26,11 +26,10 @@ type house struct {
 	exits  map[string][]int
 	most   int
 
-	mu    sync.Mutex
-	told  []string
-	on    map[string]bool // warehouses in which something runs
-	begun map[string]time.Time
-	left  map[string]remains // of runs that go on without the service
+	mu   sync.Mutex
+	told []string
+	on   map[string]bool    // warehouses in which something runs
+	left map[string]remains // of runs that go on without the service
 }
 
 func newHouse(t *testing.T, now time.Time, wanted ...schedule.Wanted) *house {

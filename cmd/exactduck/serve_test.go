@@ -150,7 +150,7 @@ func newScheduled(t *testing.T, streams string) *office {
 func TestServeRunsWhatIsAskedForByTheConfigurationThatIsRight(t *testing.T) {
 	t.Parallel()
 	o := newScheduled(t, "      - crm/Accounts")
-	s := o.serve()
+	s := o.serve("--listen", "127.0.0.1:0")
 	if text := o.run(exitBusy, "serve", "--listen", "off"); !strings.Contains(text, "another serve runs") || !strings.Contains(text, "schedule list") {
 		t.Errorf("a second serve says %q", text)
 	}
@@ -169,6 +169,9 @@ func TestServeRunsWhatIsAskedForByTheConfigurationThatIsRight(t *testing.T) {
 	o.until("it is looked at again", func() bool { return strings.Count(s.said.String(), "configuration refused") == 2 })
 	if text := s.said.String(); !strings.Contains(text, "did you mean crm/Accounts") || !strings.Contains(text, "line=16") {
 		t.Errorf("a refusal says %s", text)
+	}
+	if _, text := o.get(s.url()); !strings.Contains(text, "has a mistake, and what it said before stays in force") {
+		t.Errorf("the page does not say so: %s", text)
 	}
 	whole, err := os.ReadFile(o.file("pipelines.yaml"))
 	if err != nil {
@@ -243,7 +246,7 @@ func TestAKilledServeDoublesNothing(t *testing.T) {
 	if err := s.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	<-s.ended
+	_ = <-s.ended // a signal ended it
 	o.sandbox.ClearFaults()
 	next := o.serve()
 	if !o.standing().Running {
@@ -270,7 +273,7 @@ func TestAChildThatIsKilledTooIsRunAgain(t *testing.T) {
 	if err := s.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	<-s.ended
+	_ = <-s.ended // a signal ended it
 	if err := syscall.Kill(o.ran()[0].PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -308,6 +311,31 @@ func TestServeKeepsALoginAlive(t *testing.T) {
 	o.fresh()
 }
 
+// url is where the page of a server is.
+func (s *server) url() string {
+	_, rest, _ := strings.Cut(s.said.String(), "listen=")
+	address, _, _ := strings.Cut(rest, "\n")
+	return "http://" + strings.TrimSpace(address) + "/"
+}
+
+func (o *office) get(url string) (int, string) {
+	o.t.Helper()
+	r, err := http.NewRequestWithContext(o.t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return answer.StatusCode, string(text)
+}
+
 func TestWhereServeMayListen(t *testing.T) {
 	t.Parallel()
 	o := newScheduled(t, "      - crm/Accounts")
@@ -317,15 +345,11 @@ func TestWhereServeMayListen(t *testing.T) {
 		}
 	}
 	s := o.serve("--listen", "127.0.0.1:0")
-	_, rest, _ := strings.Cut(s.said.String(), "listen=")
-	address, _, _ := strings.Cut(rest, "\n")
-	answer, err := http.Get("http://" + strings.TrimSpace(address) + "/healthz") //nolint:noctx // a test's one question
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	if text, err := io.ReadAll(answer.Body); err != nil || answer.StatusCode != http.StatusOK {
-		t.Errorf("/healthz answers %d %s, %v", answer.StatusCode, text, err)
+	for path, want := range map[string]string{"healthz": "alive", "readyz": "", "metrics": "exactduck_", "": "nightly", "api/v1/status": "nightly"} {
+		code, text := o.get(s.url() + path)
+		if code != http.StatusOK && path != "readyz" || !strings.Contains(text, want) {
+			t.Errorf("/%s answers %d %s", path, code, text)
+		}
 	}
 	s.stop()
 	if left, err := filepath.Glob(o.file("state/*.wal")); err != nil || len(left) > 0 {
