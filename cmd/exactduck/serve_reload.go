@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/renameio/v2"
 
+	"exactduck/cmd/exactduck/alert"
 	"exactduck/cmd/exactduck/config"
 )
 
@@ -75,6 +76,18 @@ func (s *settings) changed() bool {
 	return before == nil || !os.SameFile(before, about) || !before.ModTime().Equal(about.ModTime()) || before.Size() != about.Size()
 }
 
+// report adds to what is told that the configuration is refused, or that no more is wrong with it.
+func (s *settings) report(r *alert.Report) {
+	const subject = "configuration"
+	r.Settled = append(r.Settled, alert.Area{Kind: alert.Failure, Subject: subject})
+	if trouble := s.trouble(); trouble != nil {
+		r.Conditions = append(r.Conditions, alert.Condition{
+			Kind: alert.Failure, Subject: subject, Hint: alert.Line(hint(trouble)),
+			Message: alert.Line("the configuration has a mistake, and what it said before stays in force: " + trouble.Error()),
+		})
+	}
+}
+
 // hangups tells of SIGHUP until the context ends.
 func hangups(ctx context.Context) <-chan os.Signal {
 	signals := make(chan os.Signal, 1)
@@ -97,6 +110,7 @@ func (s *service) reload(ctx context.Context) {
 	if err := s.takeOverFile(); err != nil {
 		s.settings.refuse(err)
 		s.sayRefused(ctx, err)
+		s.alerts(ctx)
 		return
 	}
 	cfg := s.settings.now()

@@ -150,6 +150,7 @@ func newScheduled(t *testing.T, streams string) *office {
 func TestServeRunsWhatIsAskedForByTheConfigurationThatIsRight(t *testing.T) {
 	t.Parallel()
 	o := newScheduled(t, "      - crm/Accounts")
+	o.rewrite("pipelines:\n", "alerts:\n  - command: [sh, -c, cat >> \""+o.file("told.ndjson")+"\"]\npipelines:\n")
 	s := o.serve("--listen", "127.0.0.1:0")
 	if text := o.run(exitBusy, "serve", "--listen", "off"); !strings.Contains(text, "another serve runs") || !strings.Contains(text, "schedule list") {
 		t.Errorf("a second serve says %q", text)
@@ -167,12 +168,16 @@ func TestServeRunsWhatIsAskedForByTheConfigurationThatIsRight(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.until("it is looked at again", func() bool { return strings.Count(s.said.String(), "configuration refused") == 2 })
-	if text := s.said.String(); !strings.Contains(text, "did you mean crm/Accounts") || !strings.Contains(text, "line=16") {
+	if text := s.said.String(); !strings.Contains(text, "did you mean crm/Accounts") || !strings.Contains(text, "line=18") {
 		t.Errorf("a refusal says %s", text)
 	}
 	if _, text := o.get(s.url()); !strings.Contains(text, "has a mistake, and what it said before stays in force") {
 		t.Errorf("the page does not say so: %s", text)
 	}
+	o.until("somebody is told", func() bool {
+		told, err := os.ReadFile(o.file("told.ndjson"))
+		return err == nil && strings.Contains(string(told), "the configuration has a mistake")
+	})
 	whole, err := os.ReadFile(o.file("pipelines.yaml"))
 	if err != nil {
 		t.Fatal(err)

@@ -91,6 +91,7 @@ func (s *service) tellAll(ctx context.Context) error {
 	}
 	r := report(&how)
 	s.vigil.patient(&r)
+	s.settings.report(&r)
 	err = w.herald.tell(ctx, r)
 	s.log.DebugContext(ctx, "looked at what is wrong", "conditions", len(r.Conditions))
 	return err
