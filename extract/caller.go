@@ -181,6 +181,9 @@ func (c *Caller) Forget(ctx context.Context, s schema.Scope, endpoint string) {
 	delete(c.shut, s)
 }
 
+// Charge counts a call that was made for another scope against this one too; see [Limiter.Charge].
+func (c *Caller) Charge(ctx context.Context, s schema.Scope) { c.limiter.Charge(ctx, s) }
+
 // Now is the vendor's clock, as far as its answers told.
 func (c *Caller) Now() time.Time { return c.limiter.Now() }
 

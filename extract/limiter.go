@@ -148,6 +148,17 @@ func (p *Permit) extend(ctx context.Context, refusals int) error {
 	return nil
 }
 
+// Charge counts a call against a scope too that was made for another one: the vendor does. Without it
+// the call would be taken for one of other software.
+func (l *Limiter) Charge(ctx context.Context, s schema.Scope) {
+	l.ledger.Update(ctx, s, func(a *ledger.Account) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.present(a, s)
+		a.Again()
+	})
+}
+
 // Report is what became of one call, in the terms of this machine's clock.
 type Report struct {
 	Sent, Received time.Time

@@ -35,6 +35,7 @@ func (s *Source) Me(ctx context.Context) (User, error) {
 		u := User{ID: row.column("UserID").UUIDs[row.at], Name: row.text("UserName"), FullName: row.text("FullName")}
 		if n, ok := row.integer("CurrentDivision"); ok {
 			u.Division = scopeOf(n)
+			s.caller.Charge(ctx, u.Division) // whose quota it was
 		}
 		if v := row.column("ServerUtcOffset"); v.Valid[row.at] {
 			u.ServerOffset, u.ServerOffsetKnown = time.Duration(v.Floats[row.at]*float64(time.Second)), true
