@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -203,4 +204,54 @@ func TestServeTellsBetweenRuns(t *testing.T) {
 	o.expect(l, "problem stale")
 	o.run(0, "sync", "-q")
 	o.expect(l, "ping", "recovered stale")
+}
+
+// fetch is what a serving process answers.
+func (s *server) fetch(path string) (int, string) {
+	s.o.t.Helper()
+	found := regexp.MustCompile(`listen=(\S+)`).FindStringSubmatch(s.said.String())
+	r, err := http.NewRequestWithContext(s.o.t.Context(), http.MethodGet, "http://"+found[1]+path, nil)
+	if err != nil {
+		s.o.t.Fatal(err)
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		s.o.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		s.o.t.Fatal(err)
+	}
+	return answer.StatusCode, string(text)
+}
+
+// Machines are told by a serving process whether the tables are fresh, and how things are.
+func TestServeAnswersMachines(t *testing.T) {
+	o := newOffice(t, "      - {stream: crm/Accounts, max_age: 36h}", sandbox.Options{Divisions: 2, Scale: 0.05})
+	o.run(0, "sync", "-q")
+	o.later(40 * time.Hour)
+	s := o.serve("--listen", "127.0.0.1:0")
+	if code, text := s.fetch("/healthz"); code != http.StatusOK || text != "alive\n" {
+		t.Errorf("alive: %d %s", code, text)
+	}
+	if code, text := s.fetch("/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(text, "stale: nightly crm/Accounts in 2 divisions") {
+		t.Errorf("ready: %d %s", code, text)
+	}
+	code, text := s.fetch("/metrics")
+	for _, want := range []string{
+		`exactduck_stream_stale{pipeline="nightly",stream="crm/Accounts"} 2`, `exactduck_last_run_exit_code{pipeline="nightly"} 0`,
+		`exactduck_alerts_open{kind="stale",pipeline="nightly"} 1`, `exactduck_login_valid{connection="books"} 1`,
+		"exactduck_last_run_rows_read", "exactduck_last_run_calls", "exactduck_calls_left", "process_open_fds",
+	} {
+		if code != http.StatusOK || !strings.Contains(text, want) {
+			t.Errorf("%d: want %s, got\n%s", code, want, text)
+		}
+	}
+	o.run(0, "sync", "-q")
+	o.until("the tables are fresh", func() bool { code, _ := s.fetch("/readyz"); return code == http.StatusOK })
+	if _, text := s.fetch("/metrics"); !strings.Contains(text, `exactduck_stream_stale{pipeline="nightly",stream="crm/Accounts"} 0`) || strings.Contains(text, `kind="stale"`) {
+		t.Errorf("figures of what is fresh:\n%s", text)
+	}
+	s.stop()
 }

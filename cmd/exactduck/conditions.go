@@ -83,13 +83,13 @@ func lastEnded(all []runStanding) *runs.Record {
 func (r *reporter) run(p *pipelineStanding, last *runs.Record) {
 	at := cmp.Or(last.Ended, last.Started)
 	r.settle(p.Pipeline, at, alert.Failure)
-	switch {
-	case last.Status == "failed" || last.Status == "killed":
+	switch last.Status {
+	case "failed", "killed":
 		if last.ExitCode != exitLogin || r.s.loggedIn() { // else the login says so itself
 			r.add(failed(p, last, at))
 		}
 		return
-	case last.Status == "done":
+	case "done":
 		r.Successes = append(r.Successes, alert.Success{Pipeline: p.Pipeline, Run: last.ID, At: at})
 	}
 	if newest := &p.Runs[0]; newest.ID == last.ID && p.settled() {

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/urfave/cli/v2"
 
+	"exactduck/cmd/exactduck/alert"
 	"exactduck/cmd/exactduck/config"
 	"exactduck/cmd/exactduck/runs"
 	"exactduck/extract"
@@ -209,7 +210,7 @@ func (b *books) forgetSpools(ctx context.Context, p *config.Pipeline, f load.For
 	return nil
 }
 
-// forgetNotes takes a division out of the records of runs and the counts.
+// forgetNotes takes a division out of the records and logs of runs, what receivers were told, and the counts.
 func (b *books) forgetNotes(ctx context.Context, w *load.Warehouse, s schema.Scope) error {
 	words := []string{string(s)}
 	known, err := w.Divisions(ctx)
@@ -224,7 +225,10 @@ func (b *books) forgetNotes(ctx context.Context, w *load.Warehouse, s schema.Sco
 			}
 		}
 	}
-	if err := errors.Join(runs.Forget(b.records(), string(s), words...), runs.ForgetLogs(b.logs(), words...)); err != nil {
+	err = errors.Join(
+		runs.Forget(b.records(), string(s), words...), runs.ForgetLogs(b.logs(), words...), alert.Forget(ctx, alertsDir(b.config), words...),
+	)
+	if err != nil {
 		return err
 	}
 	c, err := b.counts()

@@ -33,7 +33,7 @@ func problemOf(t *testing.T, err error) string {
 
 func TestReceiversThatMisbehave(t *testing.T) {
 	elsewhere := newOffice(t)
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	closed, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	check(t, err)
 	check(t, closed.Close())
 	plain := newOffice(t)

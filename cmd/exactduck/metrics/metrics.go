@@ -151,7 +151,7 @@ func registry(facts *Facts) *prometheus.Registry {
 	f.quotas(facts.Quotas)
 	for i := range facts.Pipelines {
 		p := &facts.Pipelines[i]
-		f.pipeline(p, facts.At)
+		f.pipeline(p)
 		f.streams(p, facts.At)
 	}
 	for _, a := range facts.Alerts {
@@ -189,7 +189,7 @@ func (f *figures) quotas(all []Quota) {
 	}
 }
 
-func (f *figures) pipeline(p *Pipeline, now time.Time) {
+func (f *figures) pipeline(p *Pipeline) {
 	of := []string{"pipeline", p.Name}
 	f.set("running", "Whether a run is on, 0 or 1.", flag(p.Running), of...)
 	f.set("paused", "Whether the schedule is paused, 0 or 1.", flag(p.Paused), of...)
