@@ -251,7 +251,9 @@ func TestAKilledServeDoublesNothing(t *testing.T) {
 	if err := s.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	_ = <-s.ended // a signal ended it
+	if err := <-s.ended; err == nil {
+		t.Error("a serve that is killed ends well")
+	}
 	o.sandbox.ClearFaults()
 	next := o.serve()
 	if !o.standing().Running {
@@ -278,7 +280,9 @@ func TestAChildThatIsKilledTooIsRunAgain(t *testing.T) {
 	if err := s.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	_ = <-s.ended // a signal ended it
+	if err := <-s.ended; err == nil {
+		t.Error("a serve that is killed ends well")
+	}
 	if err := syscall.Kill(o.ran()[0].PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
