@@ -255,7 +255,9 @@ func runs(ctx context.Context, db *sql.DB, pipeline string, limit int) ([]Run, e
 		var started, ended sql.NullTime
 		err := rows.Scan(append([]any{
 			&r.ID, &r.Pipeline, &started, &ended, &r.Status, &r.ExitCode, &r.Calls, &r.Read, &r.Inserted, &r.Updated,
-			&r.Deleted, &r.Message, millis{&r.Publish}, millis{&r.Other},
+			&r.Deleted, &r.Message,
+			millis{&r.Publish},
+			millis{&r.Other},
 		}, r.places()...)...)
 		if err != nil {
 			return nil, fmt.Errorf("read runs: %w", err)
@@ -283,7 +285,8 @@ func runStreams(ctx context.Context, db *sql.DB, run string) ([]RunStream, error
 		var started, ended sql.NullTime
 		err := rows.Scan(append([]any{
 			&s.Stream, &s.Scope, &s.Variant, &s.Mode, &s.Status, &s.Calls, &s.Pages, &s.Read, &s.Inserted, &s.Updated,
-			&s.Deleted, &s.Missed, &s.Error, &started, &ended, millis{&s.Idle},
+			&s.Deleted, &s.Missed, &s.Error, &started, &ended,
+			millis{&s.Idle},
 		}, s.places()...)...)
 		if err != nil {
 			return nil, fmt.Errorf("read run %s: %w", run, err)

@@ -310,7 +310,7 @@ func (r *run) line(t *task) runs.Stream {
 		s.Pages, s.Rows = s.Pages+b.said.Pages, s.Rows+b.said.Rows
 		s.Inserted, s.Updated, s.Deleted = b.said.Inserted, b.said.Updated, b.said.Deleted
 		s.Calls, s.Idle = s.Calls+b.said.Calls, s.Idle+b.said.Idle
-		s.Effort = s.Effort.Plus(b.said.Effort)
+		s.Effort = s.Plus(b.said.Effort)
 	}
 	return s
 }

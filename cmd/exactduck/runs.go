@@ -193,8 +193,12 @@ func (r *pastRun) printPhases(out io.Writer) {
 		what string
 		took int64
 	}{
-		{"waiting until it might call", r.Wait}, {"reading", r.Read}, {"writing pages down", r.Spool},
-		{"putting rows into the warehouse", r.Apply}, {"publishing", r.Publish}, {"at everything else", r.Other},
+		{"waiting until it might call", r.Wait},
+		{"reading", r.Read},
+		{"writing pages down", r.Spool},
+		{"putting rows into the warehouse", r.Apply},
+		{"publishing", r.Publish},
+		{"at everything else", r.Other},
 	} {
 		t.AppendRow([]any{p.what, inShort(millis(p.took)), (100*p.took + sum/2) / sum})
 	}

@@ -67,7 +67,7 @@ func ReadLog(r io.Reader) ([]LogLine, error) {
 	in := bufio.NewReaderSize(r, 1<<16)
 	for {
 		line, err := in.ReadBytes('\n')
-		if err == io.EOF { //nolint:errorlint // the contract of ReadBytes
+		if err == io.EOF {
 			return lines, nil
 		}
 		if err != nil {

@@ -71,7 +71,7 @@ func TestJournalIsLimited(t *testing.T) {
 	}
 	long := strings.Repeat("x", 1<<20)
 	for range 2 * logLimit >> 20 {
-		log.DebugContext(t.Context(), long)
+		log.DebugContext(t.Context(), "a step", "long", long)
 	}
 	log.Warn("the end")
 	if err := j.End(); err != nil {

@@ -119,7 +119,7 @@ func (r *Record) Sum() Sums {
 // Totals adds up what the streams of a run did.
 func (r *Record) Totals() (sum Stream) {
 	for _, s := range r.Streams {
-		sum.Effort, sum.Idle = sum.Effort.Plus(s.Effort), sum.Idle+s.Idle
+		sum.Effort, sum.Idle = sum.Plus(s.Effort), sum.Idle+s.Idle
 		sum.Calls += s.Calls
 		sum.Pages += s.Pages
 		sum.Rows += s.Rows
