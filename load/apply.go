@@ -128,7 +128,7 @@ func prepare(b Batch) ([]*portion, []Applied, error) {
 		if p.Compared && h.Mode == spool.Rows {
 			h.Mode = spool.Replace
 		}
-		if h.Mode == spool.Keys || h.Mode == spool.Rows {
+		if slices.Contains([]spool.Mode{spool.Keys, spool.Rows, spool.Some}, h.Mode) {
 			return nil, nil, fmt.Errorf("apply %s: the read of scope %s was made to be compared", h.Stream, h.Scope)
 		}
 		if i > 0 && h.Table.FullName() != parts[0].header.Table.FullName() {

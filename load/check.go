@@ -146,6 +146,20 @@ func orNil(n sql.NullInt64) *int64 {
 	return &n.Int64
 }
 
+// SomeDate is the value of a column of dates in some row of a stream in a scope, by chance; false: there
+// is none.
+func (w *Warehouse) SomeDate(ctx context.Context, t *schema.Table, column string, scope schema.Scope) (time.Time, bool, error) {
+	i := &inspection{w: w}
+	stored, err := storedColumns(ctx, w.db, w.prefix+t.Service, t.Name)
+	if f, _ := find(stored, column); err != nil || f.kind != schema.Timestamp.String() {
+		return time.Time{}, false, wrap("choose a date", err)
+	}
+	var at sql.NullTime
+	err = w.db.QueryRowContext(ctx, fmt.Sprintf("SELECT max(%s) FROM (SELECT %[1]s FROM %s WHERE %s::VARCHAR = ? USING SAMPLE reservoir(1 ROWS))",
+		identifier(column), i.name(t), identifier(t.Scope.Name)), string(scope)).Scan(&at)
+	return at.Time, at.Valid, wrap("choose a date", err)
+}
+
 // Count counts the rows that are stored of the stream and scope of each cursor, without those that are
 // marked as deleted.
 func (w *Warehouse) Count(ctx context.Context, all []Cursor) ([]int64, error) {

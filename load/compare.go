@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,7 +21,7 @@ type Compared struct {
 	Read   int64
 	// Missing rows are at the source and not stored, Older ones are stored as they were before they
 	// changed, and Different ones hold something else though neither is newer. Gone are stored and not
-	// at the source. A read of keys tells no Different ones.
+	// at the source. A read of keys tells no Different ones, and one of some rows none that are Gone.
 	Missing, Older, Different, Gone int64
 	Keys                            map[string]string // some of each kind: missing, older, different, gone
 }
@@ -31,8 +32,8 @@ func (c Compared) Same() bool { return c.Missing+c.Older+c.Different+c.Gone == 0
 // errCompared ends a transaction of which nothing is to stay.
 var errCompared = errors.New("compared")
 
-// Compare holds stored rows against whole reads of one table, in mode [spool.Keys] or [spool.Rows], and
-// changes nothing. What changed at the source while it was read must have been applied before, or it
+// Compare holds stored rows against reads of one table, in mode [spool.Keys], [spool.Rows] or
+// [spool.Some], and changes nothing. What changed at the source while it was read must have been applied before, or it
 // differs too: a read from the cursor that was begun after these were. The result has one entry for
 // each file, in order.
 func (w *Warehouse) Compare(ctx context.Context, files []*spool.File) ([]Compared, error) {
@@ -71,7 +72,7 @@ func canCompare(f *spool.File, t *schema.Table) error {
 	switch {
 	case !f.Done():
 		return errors.New("the read is not whole")
-	case h.Mode != spool.Keys && h.Mode != spool.Rows:
+	case !slices.Contains([]spool.Mode{spool.Keys, spool.Rows, spool.Some}, h.Mode):
 		return fmt.Errorf("it was read to be applied, as %s", h.Mode)
 	case len(h.Table.Key) == 0:
 		return errors.New("the rows have no key")
@@ -101,7 +102,7 @@ func (a *application) compareAll(ctx context.Context, parts []*portion) error {
 func (a *application) compareGroup(ctx context.Context, g []*portion) error {
 	s := a.shapeOf(g)
 	s.mode = spool.Sweep
-	if g[0].header.Mode == spool.Rows {
+	if g[0].header.Mode != spool.Keys {
 		s.mode = spool.Replace
 	}
 	if dated := g[0].header.Dated; s.has(dated) {
@@ -113,7 +114,7 @@ func (a *application) compareGroup(ctx context.Context, g []*portion) error {
 	if err := a.meet(ctx, s, g); err != nil {
 		return err
 	}
-	if _, err := a.exec(ctx, "find rows that differ", s.createFound()); err != nil {
+	if _, err := a.exec(ctx, "find rows that differ", s.createFound(g[0].header.Mode != spool.Some)); err != nil {
 		return err
 	}
 	err := a.each(ctx, "count rows that differ", countFound, nil, func(rows *sql.Rows) error {
@@ -151,8 +152,8 @@ const countFound = `SELECT part, kind, count(*), coalesce(array_to_string(min(ke
 FROM temp.found WHERE kind IS NOT NULL GROUP BY ALL ORDER BY ALL`
 
 // createFound lists what differs, by key. Of rows from before the history that is kept nobody says
-// that they must be there.
-func (s shape) createFound() string {
+// that they must be there, and of a read of some rows nothing is gone.
+func (s shape) createFound(whole bool) string {
 	before := "t." + syncedAt + " < p.began"
 	kept, keptHere := "p.history IS NULL", "true"
 	if s.dated != "" {
@@ -160,14 +161,18 @@ func (s shape) createFound() string {
 		keptHere = "coalesce(t." + identifier(s.dated) + " >= p.history, true)"
 	}
 	spooled, stored := s.keyText("s.k%[2]d"), s.keyText("t.%[1]s")
-	return `CREATE TEMP TABLE found AS
+	found := `CREATE TEMP TABLE found AS
 SELECT s.part, 'missing' AS kind, ` + spooled + ` AS key
 FROM temp.newest s JOIN temp.part p ON p.part = s.part ANTI JOIN temp.met m ON m.ordinal = s.ordinal
 WHERE ` + kept + `
 UNION ALL
 SELECT s.part, ` + s.differing() + `, ` + spooled + `
 FROM temp.newest s JOIN temp.part p ON p.part = s.part JOIN temp.met m ON m.ordinal = s.ordinal JOIN ` + s.table() + ` t ON t.rowid = m.existing
-WHERE ` + before + `
+WHERE ` + before
+	if !whole {
+		return found
+	}
+	return found + `
 UNION ALL
 SELECT p.part, 'gone', ` + stored + `
 FROM ` + s.table() + ` t JOIN temp.part p ON t.` + identifier(s.scope) + ` = p.scope

@@ -82,10 +82,18 @@ func (b *books) compact(ctx context.Context, p *config.Pipeline, wait bool) (com
 		result.Why = "nothing was loaded yet"
 		return result, w.Close()
 	}
+	run := runID(b.clock())
+	choices, _, err := b.masked(p)
+	if err == nil { // it publishes
+		err = b.conceal(ctx, w, p, choices, run)
+	}
+	if err != nil {
+		return result, err
+	}
 	if result.Compacted, err = w.Compact(ctx); err != nil {
 		return result, err
 	}
-	published, err := w.Publish(ctx, target(p, runID(b.clock())))
+	published, err := w.Publish(ctx, target(p, run))
 	if err != nil {
 		return result, err
 	}

@@ -132,11 +132,15 @@ func (r *run) spool(ctx context.Context, t *task, over func(*task) bool) error {
 			return err
 		}
 		t.calls++
+		page.Done = page.Done || t.most > 0 && t.calls >= t.most
 		if err := r.keep(ctx, t, page); err != nil {
 			return &unkept{err}
 		}
 		t.watch.lap(r.clock(), spooling)
 		r.say(t)
+		if t.file.Done() && t.most > 0 {
+			return nil
+		}
 		if t.file.Done() {
 			continue
 		}

@@ -48,6 +48,7 @@ type task struct {
 	began     time.Time
 	done      bool // the file holds the whole read
 	calls     int
+	most      int // pages to read; 0: all
 	watch     stopwatch
 	cost
 	err error

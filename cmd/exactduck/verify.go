@@ -21,6 +21,7 @@ then looks at the rows. What it will cost is said before, and it keeps to the re
    exactduck verify                        every stream of every division that is read
    exactduck verify nightly --streams 'financial/*' --division 123456
    exactduck verify --keys                 compare every key, also where the numbers of rows agree
+   exactduck verify --sample 2             and every value of two pages each, chosen by chance
    exactduck verify --deep                 read every row again and compare what it holds
    exactduck verify --repair               read again what differs, and look once more
    exactduck verify --offline              only what costs no call
@@ -35,6 +36,8 @@ What each level finds:
                changed here, from Exact's own balances, where financial/ReportingBalance is read too.
                Not: a row that is missing where another is too many, or a changed name
    --keys      any row that is missing, too many or out of date, at up to 1,000 keys a call
+   --sample N  some of the values that are not what Exact sends, and more of them every night: N calls a
+               stream and division, or one more where a date has to be looked up first
    --deep      any value that is not what Exact sends; costs what a first load costs. When the calls
                run out, the next "verify --deep" within a week goes on
 
@@ -46,6 +49,7 @@ Exit codes: 0 no difference, 6 differences; those of sync besides, before 6.`,
 		flags: []cli.Flag{
 			&cli.BoolFlag{Name: "repair", Usage: "read again what differs, and look once more", EnvVars: env("repair")},
 			&cli.BoolFlag{Name: "keys", Usage: "compare every key, also where the counts agree", EnvVars: env("keys")},
+			&cli.IntFlag{Name: "sample", Usage: "compare every value of `N` pages of each stream and division", EnvVars: env("sample")},
 			&cli.BoolFlag{Name: "deep", Usage: "read every row again and compare what it holds", EnvVars: env("deep")},
 			&cli.BoolFlag{Name: "offline", Usage: "only what costs no call", EnvVars: env("offline")},
 			&cli.BoolFlag{Name: "dry-run", Usage: "say what it would cost and stop; costs one call for the divisions", EnvVars: env("dry-run")},
@@ -85,7 +89,7 @@ func (k *call) verifyOptions() (verifyOptions, error) {
 			wait: k.Bool("wait"), streams: split(k.StringSlice("streams")), divisions: split(k.StringSlice("division")),
 			accept: split(k.StringSlice("accept-shrink")),
 		},
-		keys: k.Bool("keys"), deep: k.Bool("deep"), repair: k.Bool("repair"), offline: k.Bool("offline"), dry: k.Bool("dry-run"),
+		keys: k.Bool("keys"), deep: k.Bool("deep"), repair: k.Bool("repair"), offline: k.Bool("offline"), dry: k.Bool("dry-run"), sample: k.Int("sample"),
 		say: func(text string) {
 			if !k.Bool("q") {
 				fmt.Fprintln(k.err, text)
@@ -95,8 +99,10 @@ func (k *call) verifyOptions() (verifyOptions, error) {
 	switch {
 	case k.Int("max-calls") < 0:
 		return o, &usageError{"--max-calls must be a number of calls", "leave it out for no limit"}
-	case o.offline && (o.keys || o.deep || o.repair || o.dry):
-		return o, &usageError{"--offline asks nobody, and --keys, --deep, --repair and --dry-run need answers", "leave --offline out"}
+	case o.sample < 0:
+		return o, &usageError{"--sample must be a number of pages", "leave it out for none"}
+	case o.offline && (o.keys || o.deep || o.repair || o.dry || o.sample > 0):
+		return o, &usageError{"--offline asks nobody, and --keys, --sample, --deep, --repair and --dry-run need answers", "leave --offline out"}
 	}
 	return o, nil
 }

@@ -87,7 +87,7 @@ func (v *verification) everything(t *task, cursor load.Cursor) *task {
 
 // consult reads what suspect rows are held against, and the balances that sums are, and then once more
 // what has changed meanwhile.
-func (v *verification) consult(ctx context.Context, suspects []*task) error {
+func (v *verification) consult(ctx context.Context, suspects, samples []*task) error {
 	if err := v.goOn(suspects); err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func (v *verification) consult(ctx context.Context, suspects []*task) error {
 	if len(suspects) > 0 && !v.comparesAll() {
 		v.hint("%s: comparing the keys of %s takes about %s", v.pipeline.Name(), counting(int64(len(suspects)), "stream", "that may differ"), plural(calls, "call"))
 	}
-	whole, err := v.readAside(ctx, suspects)
+	whole, err := v.readAside(ctx, slices.Concat(suspects, samples))
 	if err != nil {
 		return err
 	}
@@ -134,6 +134,9 @@ func (v *verification) goOn(tasks []*task) error {
 
 func (v *verification) adoptAside(file *spool.File, tasks []*task) error {
 	h := file.Header()
+	if h.Mode == spool.Some { // chance has chosen others by now
+		return file.Remove()
+	}
 	for _, t := range tasks {
 		if t.file == nil && placeOf(t) == (streamScope{h.Stream, h.Scope}) && t.mode == h.Mode && v.usable(h, t) {
 			t.file = file
@@ -253,6 +256,10 @@ func (v *verification) hold(ctx context.Context, whole []*task) error {
 func (v *verification) conclude(t *task, c load.Compared) {
 	at := placeOf(t)
 	if v.fresh[at] == nil {
+		return
+	}
+	if t.mode == spool.Some {
+		v.sampled[at] = c
 		return
 	}
 	v.compared[at], v.level[at] = c, checkKeys

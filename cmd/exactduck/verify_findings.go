@@ -14,6 +14,7 @@ const (
 	checkCount   = "count"     // of rows, here and at the source
 	checkKeys    = "keys"      // of every row
 	checkContent = "content"   // of every row
+	checkSample  = "sample"    // of the content of rows
 	checkStored  = "stored"    // what can be seen without the source: nothing was found
 	checkLoaded  = "loaded"    // completely, and up to date
 	checkAge     = "age"       // of the last read

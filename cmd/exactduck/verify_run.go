@@ -19,6 +19,7 @@ type verifyOptions struct {
 	syncOptions
 	keys, deep, repair, offline bool
 	dry                         bool              // only say what it would cost
+	sample                      int               // pages of each stream and division to compare
 	say                         func(text string) // to whoever waits; may be nil
 }
 
@@ -49,10 +50,11 @@ type verification struct {
 
 	compared map[streamScope]load.Compared
 	level    map[streamScope]string // by what it was compared: checkKeys or checkContent
-	kept     map[streamScope]*task  // whole reads that were compared and differ, to mend with
-	reread   map[streamScope]*task  // what was mended by reading it again
-	even     map[schema.Scope]bool  // whose ledger adds up to what the balances say
-	failing  sync.Mutex             // of run.failures
+	sampled  map[streamScope]load.Compared
+	kept     map[streamScope]*task // whole reads that were compared and differ, to mend with
+	reread   map[streamScope]*task // what was mended by reading it again
+	even     map[schema.Scope]bool // whose ledger adds up to what the balances say
+	failing  sync.Mutex            // of run.failures
 }
 
 // verify verifies one pipeline. The result is of use even when there is an error.
@@ -131,6 +133,7 @@ func (v *verification) do(ctx context.Context) error {
 func (v *verification) recall(ctx context.Context) error {
 	v.before, v.fresh, v.whole = map[string]load.Check{}, map[streamScope]*task{}, map[streamScope]*task{}
 	v.compared, v.level = map[streamScope]load.Compared{}, map[streamScope]string{}
+	v.sampled = map[streamScope]load.Compared{}
 	v.kept, v.reread = map[streamScope]*task{}, map[streamScope]*task{}
 	all, err := v.warehouse.Checks(ctx)
 	for _, c := range all {
@@ -218,6 +221,9 @@ func (v *verification) foretell(tasks []*task) {
 	least, counts, more := v.calls()+len(deletions), 0, 0
 	for _, t := range tasks {
 		least += t.least
+		if c := v.sampleOf(t); v.o.sample > 0 && !v.o.deep && c != nil {
+			least += min(v.o.sample, max(v.sized(c), 1))
+		}
 		switch read, _ := v.countable(t); {
 		case v.o.deep, v.o.keys:
 			least += max(v.sized(v.comparison(t)), 0)
@@ -263,14 +269,19 @@ func (v *verification) look(ctx context.Context, tasks map[streamScope]*task) ([
 	if err != nil {
 		return nil, err
 	}
-	if err := v.consult(ctx, v.suspects(tasks, counted, flaws)); err != nil {
+	samples, err := v.samples(ctx, tasks)
+	if err != nil {
+		return nil, err
+	}
+	clear(v.sampled)
+	if err := v.consult(ctx, v.suspects(tasks, counted, flaws), samples); err != nil {
 		return nil, err
 	}
 	sums, err := v.addUp(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return slices.Concat(v.judgeRows(tasks, counted), v.judgeFlaws(flaws), sums), nil
+	return slices.Concat(v.judgeRows(tasks, counted), v.judgeSamples(), v.judgeFlaws(flaws), sums), nil
 }
 
 func byPlace(cursors []load.Cursor) map[streamScope]load.Cursor {
@@ -286,7 +297,10 @@ func (v *verification) end(ctx context.Context, tasks []*task) error {
 	inOrder(v.found)
 	kinds := append(slices.Clone(offlineChecks), checkCount, checkKeys, load.Unequal)
 	if v.o.deep {
-		kinds = append(kinds, checkContent)
+		kinds = append(kinds, checkContent, checkSample)
+	}
+	if v.o.sample > 0 {
+		kinds = append(kinds, checkSample)
 	}
 	if err := v.warehouse.RecordChecks(ctx, v.checked(kinds)); err != nil {
 		return err

@@ -25,18 +25,23 @@ import (
 // tamper changes the working database behind the program's back.
 func (w *world) tamper(statements ...string) {
 	w.t.Helper()
-	db, err := sql.Open("duckdb", filepath.Join(w.dir, ".exactduck", "books.work.duckdb"))
+	tamperWith(w.t, filepath.Join(w.dir, ".exactduck", "books.work.duckdb"), statements...)
+}
+
+func tamperWith(t *testing.T, database string, statements ...string) {
+	t.Helper()
+	db, err := sql.Open("duckdb", database)
 	if err != nil {
-		w.t.Fatal(err)
+		t.Fatal(err)
 	}
 	defer db.Close()
 	for _, s := range statements {
-		r, err := db.ExecContext(w.t.Context(), s)
+		r, err := db.ExecContext(t.Context(), s)
 		if err != nil {
-			w.t.Fatalf("%s: %v", s, err)
+			t.Fatalf("%s: %v", s, err)
 		}
 		if n, err := r.RowsAffected(); err == nil && n == 0 {
-			w.t.Fatalf("%s changes nothing", s)
+			t.Fatalf("%s changes nothing", s)
 		}
 	}
 }
@@ -464,174 +469,6 @@ func TestVerifyWithMasks(t *testing.T) {
 	}
 	w.tamper("UPDATE crm.Contacts SET Account = 'changed' WHERE ID = (SELECT min(ID) FROM crm.Contacts)")
 	if d := gocmp.Diff([]string{"differs content crm/Contacts"}, toldOf(w.verifies(exitDifferent, verifyOptions{deep: true}), resultDiffers, resultSuspect)); d != "" {
-		t.Errorf("findings (-want +got):\n%s", d)
-	}
-}
-
-// Rows that every sync reads whole are not compared; what can be seen of them is mended all the same.
-func TestVerifyMendsWhatEverySyncReadsWhole(t *testing.T) {
-	const streams = "      - salesinvoice/SalesInvoices\n      - salesinvoice/SalesInvoiceLines"
-	w := newWorld(t, t.TempDir(), streams, sandbox.Options{Divisions: 1, Scale: 0.1, MinuteLimit: -1, DayLimit: -1})
-	w.pipelineLines = lakeless
-	w.reconfigure(streams)
-	w.run(syncOptions{})
-	w.clock.advance(time.Hour)
-	w.run(syncOptions{}) // so that what the lines name has been read after they were stored
-	double := "INSERT INTO salesinvoice.SalesInvoiceLines FROM salesinvoice.SalesInvoiceLines ORDER BY ID LIMIT 1"
-	w.tamper(double, "DELETE FROM salesinvoice.SalesInvoices WHERE InvoiceID = (SELECT min(InvoiceID) FROM salesinvoice.SalesInvoiceLines)")
-	offline := w.verifies(exitDifferent, verifyOptions{offline: true})
-	want := []string{"differs doubled salesinvoice/SalesInvoiceLines", "suspect headless salesinvoice/SalesInvoiceLines"}
-	if d := gocmp.Diff(want, toldOf(offline, resultDiffers, resultSuspect)); d != "" {
-		t.Errorf("findings (-want +got):\n%s", d)
-	}
-	w.findsAndMends("a header and a double", verifyOptions{}, []string{
-		"differs doubled salesinvoice/SalesInvoiceLines", "differs headless salesinvoice/SalesInvoiceLines", "differs keys salesinvoice/SalesInvoices",
-	})
-	w.tamper(double, "UPDATE salesinvoice.SalesInvoiceLines SET AmountDC = AmountDC + 1 WHERE ID = (SELECT max(ID) FROM salesinvoice.SalesInvoiceLines)")
-	w.clock.advance(time.Hour)
-	w.run(syncOptions{})
-	w.equal()
-	w.verifies(0, verifyOptions{offline: true})
-}
-
-// What was read to be compared mends too: nothing is read twice.
-func TestDeepVerificationMendsWithWhatItRead(t *testing.T) {
-	const streams = "      - crm/Accounts\n      - crm/Contacts\n      - financial/TransactionLines"
-	w := newWorld(t, t.TempDir(), streams, sandbox.Options{Divisions: 1, Scale: 0.05, MinuteLimit: -1, DayLimit: -1})
-	w.pipelineLines = lakeless
-	w.reconfigure(streams)
-	w.run(syncOptions{})
-	calls := func() (sum int) {
-		for path, n := range w.sandbox.Calls() {
-			if strings.HasSuffix(path, "/TransactionLines") || strings.HasSuffix(path, "/Contacts") {
-				sum += n
-			}
-		}
-		return sum
-	}
-	before := calls()
-	w.verifies(0, verifyOptions{deep: true})
-	well := calls() - before
-	w.tamper("UPDATE financial.TransactionLines SET Description = 'changed' WHERE Timestamp = (SELECT min(Timestamp) FROM financial.TransactionLines)",
-		"DELETE FROM crm.Contacts WHERE ID = (SELECT min(ID) FROM crm.Contacts)", "INSERT INTO crm.Accounts FROM crm.Accounts ORDER BY ID LIMIT 1")
-	mended := w.verifies(0, verifyOptions{deep: true, repair: true})
-	want := []string{"mended content crm/Contacts", "mended content financial/TransactionLines", "mended doubled crm/Accounts"}
-	if d := gocmp.Diff(want, toldOf(mended, resultMended)); d != "" {
-		t.Errorf("mended (-want +got):\n%s", d)
-	}
-	const news = 2 // what changed since they were read
-	if n := calls() - before - well; n != well+news {
-		t.Errorf("%d calls to compare and mend them, and %d to compare them", n, well)
-	}
-	w.equal()
-	if left, err := filepath.Glob(filepath.Join(w.comparisons(w.pipeline()), "*")); err != nil || len(left) > 0 {
-		t.Errorf("reads that were compared stay: %v, %v", left, err)
-	}
-}
-
-// A stream of whose rows none is left at the source is no note for the next sweep, which would not
-// believe it either.
-func TestVerifyBelievesNoSweepThatTakesAll(t *testing.T) {
-	const streams = "      - cashflow/Payments"
-	w := newWorld(t, t.TempDir(), streams, sandbox.Options{Divisions: 1, Scale: 0.1, MinuteLimit: -1, DayLimit: -1})
-	w.pipelineLines = lakeless
-	w.reconfigure(streams)
-	w.run(syncOptions{})
-	if err := w.sandbox.Revoke(w.sandbox.Divisions()[0], ""); err != nil {
-		t.Fatal(err)
-	}
-	found := w.verifies(exitDifferent, verifyOptions{})
-	if said := saidOf(found, resultDiffers); len(said) != 1 || !strings.Contains(said[0], "rights that were taken away") {
-		t.Errorf("said: %v", saidOf(found, ""))
-	}
-	w.verifies(exitPartial, verifyOptions{repair: true})
-	if err := w.sandbox.Restore(w.sandbox.Divisions()[0], ""); err != nil {
-		t.Fatal(err)
-	}
-	w.verifies(0, verifyOptions{repair: true})
-	w.equal()
-}
-
-// A repair for which the calls do not suffice is not forgotten, and gone on with.
-func TestVerifyGoesOnMending(t *testing.T) {
-	const streams = "      - crm/Contacts"
-	w := newWorld(t, t.TempDir(), streams, sandbox.Options{Divisions: 1, Scale: 0.1, MinuteLimit: -1, DayLimit: -1})
-	w.pipelineLines = lakeless
-	w.reconfigure(streams)
-	w.run(syncOptions{})
-	well := w.verifies(0, verifyOptions{}).Calls
-	w.tamper("DELETE FROM crm.Contacts WHERE ID = (SELECT min(ID) FROM crm.Contacts)")
-	w.maxCalls = w.verifies(exitDifferent, verifyOptions{}).Calls
-	if w.maxCalls <= well {
-		t.Fatalf("%d calls to find a difference, and %d without", w.maxCalls, well)
-	}
-	w.clock.advance(time.Hour)
-	if short, err := w.verify(t.Context(), w.pipeline(), verifyOptions{repair: true}); exitCode(err) != exitQuota || short.Calls > w.maxCalls {
-		t.Fatalf("%d calls: %v", short.Calls, err)
-	}
-	w.maxCalls = 0
-	waits := w.verifies(exitDifferent, verifyOptions{})
-	if d := gocmp.Diff([]string{"suspect loaded crm/Contacts"}, toldOf(waits, resultDiffers, resultSuspect)); d != "" {
-		t.Errorf("what waits to be mended (-want +got):\n%s", d)
-	}
-	w.verifies(0, verifyOptions{repair: true})
-	w.equal()
-	if said := saidOf(w.verifies(0, verifyOptions{}), ""); said != nil {
-		t.Errorf("mended: %v", said)
-	}
-}
-
-// An inspection publishes, and so it masks first, as a run does.
-func TestInspectionMasksFirst(t *testing.T) {
-	const streams = "      - crm/Contacts"
-	w := newWorld(t, t.TempDir(), streams, sandbox.Options{Divisions: 1, Scale: 0.02, MinuteLimit: -1, DayLimit: -1})
-	w.pipelineLines = lakeless
-	w.reconfigure(streams)
-	w.run(syncOptions{})
-	w.pipelineLines = "    mask: {Email: drop, FullName: drop}\n" + lakeless
-	w.reconfigure(streams)
-	w.tamper("INSERT INTO crm.Contacts FROM crm.Contacts ORDER BY ID LIMIT 1")
-	w.verifies(exitDifferent, verifyOptions{offline: true})
-	reader, err := load.OpenReader(t.Context(), w.published())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer reader.Close()
-	answer, err := reader.Query(t.Context(), "SELECT count(*) FROM crm.Contacts WHERE FullName IS NOT NULL OR Email IS NOT NULL")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Close()
-	for row, err := range answer.Rows() {
-		if err != nil || fmt.Sprint(row[0]) != "0" {
-			t.Errorf("%v rows are published as they came: %v", row, err)
-		}
-	}
-}
-
-// What comes while rows are counted is no difference, and no excuse for as many that are missing later.
-func TestVerifyWhileRowsCome(t *testing.T) {
-	const streams = "      - crm/Contacts"
-	w := newWorld(t, t.TempDir(), streams, sandbox.Options{Divisions: 1, Scale: 0.1, MinuteLimit: -1, DayLimit: -1})
-	w.pipelineLines = lakeless
-	w.reconfigure(streams)
-	w.run(syncOptions{})
-	came := 0
-	w.wire.onRequest(func(r *request) {
-		if came == 0 && strings.Contains(r.query, "inlinecount") {
-			came = 2
-			if err := w.sandbox.Change(sandbox.Change{Entity: "crm/Contacts", Insert: came}); err != nil {
-				t.Error(err)
-			}
-			w.clock.advance(16 * time.Minute) // so that the feed shows them
-		}
-	})
-	first := w.verifies(0, verifyOptions{})
-	if said := saidOf(first, ""); came == 0 || said != nil {
-		t.Errorf("%d rows came: %v", came, said)
-	}
-	w.tamper("DELETE FROM crm.Contacts WHERE ID IN (SELECT ID FROM crm.Contacts ORDER BY ID LIMIT 2)")
-	if d := gocmp.Diff([]string{"differs keys crm/Contacts"}, toldOf(w.verifies(exitDifferent, verifyOptions{}), resultDiffers, resultSuspect)); d != "" {
 		t.Errorf("findings (-want +got):\n%s", d)
 	}
 }

@@ -48,6 +48,8 @@ const (
 	// Keys and Rows are reads of keys and of everything that are only compared with what is stored.
 	Keys Mode = "keys"
 	Rows Mode = "rows"
+	// Some is a read of some rows, which are only compared with what is stored.
+	Some Mode = "some"
 )
 
 // Header says what a spool holds. A spool is finished as it was begun, whatever the configuration
@@ -146,7 +148,7 @@ func validate(h Header) error {
 		return errors.New("the header has no table")
 	case h.Stream == "" || h.Scope == "":
 		return errors.New("the header lacks the stream or the scope")
-	case !slices.Contains([]Mode{Merge, Replace, Window, Sweep, Keys, Rows}, h.Mode):
+	case !slices.Contains([]Mode{Merge, Replace, Window, Sweep, Keys, Rows, Some}, h.Mode):
 		return fmt.Errorf("no such mode: %q", h.Mode)
 	}
 	for _, name := range append(slices.Clone(h.Table.Key), h.Table.Version) {
