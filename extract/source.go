@@ -55,7 +55,13 @@ type Stream struct {
 	// Header names the stream of the headers that these rows are lines of, and HeaderKey the
 	// column in which a line has the key of its header; "": they are no lines, or have none.
 	Header, HeaderKey string
+	// PartOf are the records that a row is forgotten with, its header among them: those that it is a part
+	// of, or is another account of.
+	PartOf []Part
 }
+
+// Part names a stream, and the column in which the rows of another have the key of its records.
+type Part struct{ Stream, Column string }
 
 // Cursor says how a variant can be read from where the last read ended.
 type Cursor uint8

@@ -13,11 +13,12 @@ import (
 // Concealment empties what is stored of properties whose values are to be on no disk any more.
 type Concealment struct {
 	Run    string // the id of the run, kept with every row that changes
+	Prefix string // of the connection's schemas
 	Stream string
 	Scope  schema.Scope
 	Table  *schema.Table // where the rows are
 	// Names are the properties, in any case: their columns become NULL, and what is kept of them in
-	// _extra goes.
+	// _extra goes, at any depth.
 	Names []string
 	// Fingerprint is what the cursor says afterwards.
 	Fingerprint string
@@ -28,8 +29,9 @@ type Concealment struct {
 // changes nothing. Columns that tell rows apart must not be among them.
 func (w *Warehouse) Conceal(ctx context.Context, all ...Concealment) error {
 	for _, n := range all {
+		of := &Warehouse{db: w.db, clock: w.clock, log: w.log, path: w.path, prefix: n.Prefix}
 		err := w.inTx(ctx, func(ctx context.Context, c *sql.Conn) error {
-			a := &application{Warehouse: w, c: c, batch: Batch{Run: n.Run}, now: w.clock().UTC().Truncate(time.Microsecond)}
+			a := &application{Warehouse: of, c: c, batch: Batch{Run: n.Run}, now: w.clock().UTC().Truncate(time.Microsecond)}
 			return a.conceal(ctx, n)
 		})
 		if err != nil {
@@ -67,7 +69,7 @@ func (a *application) conceal(ctx context.Context, n Concealment) error {
 
 func (a *application) concealIn(ctx context.Context, n Concealment, stored []field) (err error) {
 	t := n.Table
-	c := cut{on: a, of: shape{service: a.service(t), name: t.Name, scope: t.Scope.Name, stored: stored}, names: n.Names}
+	c := cut{on: a, of: shape{service: a.service(t), name: t.Name, scope: t.Scope.Name, stored: stored}, names: n.Names, deep: true}
 	if c.place, err = scopeValue(t.Scope.Type, n.Scope); err != nil {
 		return err
 	}

@@ -47,8 +47,11 @@ func (w *Warehouse) Cursor(ctx context.Context, stream string, s schema.Scope) (
 }
 
 // Cursors returns all cursors of this connection, by stream and scope.
-func (w *Warehouse) Cursors(ctx context.Context) ([]Cursor, error) {
-	return cursors(ctx, w.db, "prefix = ?", w.prefix)
+func (w *Warehouse) Cursors(ctx context.Context) ([]Cursor, error) { return w.CursorsOf(ctx, w.prefix) }
+
+// CursorsOf returns those of the connection whose schemas have a prefix.
+func (w *Warehouse) CursorsOf(ctx context.Context, prefix string) ([]Cursor, error) {
+	return cursors(ctx, w.db, "prefix = ?", prefix)
 }
 
 // Cursors returns the cursors of all connections, as of the last publication.

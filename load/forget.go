@@ -34,6 +34,8 @@ type Lines struct {
 type Forgotten struct {
 	Rows   int64            `json:"rows"`
 	Tables map[string]int64 `json:"tables"`
+	// Untold are tables of rows that may go with it and stay: the column that would tell is not stored.
+	Untold []string `json:"untold,omitempty"`
 }
 
 // Mark is something that was forgotten and is kept out: a scope, when Stream is "", or a row.
@@ -51,7 +53,7 @@ func (w *Warehouse) Forget(ctx context.Context, f Forgetting) (gone Forgotten, e
 	gone.Tables = map[string]int64{}
 	err = w.inTx(ctx, func(ctx context.Context, c *sql.Conn) error {
 		a := &application{Warehouse: w, c: c, now: w.clock().UTC().Truncate(time.Microsecond)}
-		o := oblivion{application: a, gone: gone.Tables}
+		o := oblivion{application: a, gone: &gone}
 		forget := o.scope
 		if f.Stream != "" {
 			forget = o.row
@@ -76,7 +78,7 @@ func (w *Warehouse) Forget(ctx context.Context, f Forgetting) (gone Forgotten, e
 // oblivion is one call of Forget inside its transaction.
 type oblivion struct {
 	*application
-	gone map[string]int64
+	gone *Forgotten
 }
 
 // scope erases all that is of one scope of the connection.
@@ -104,7 +106,7 @@ func (o oblivion) scope(ctx context.Context, f Forgetting) error {
 			return err
 		}
 		if n > 0 {
-			o.gone[table] += n
+			o.gone.Tables[table] += n
 		}
 		if _, err := o.exec(ctx, "erase part", "DELETE FROM _exactduck.parts WHERE table_name = ? AND scope = ?", table, string(f.Scope)); err != nil {
 			return err
@@ -178,7 +180,8 @@ func (o oblivion) rows(ctx context.Context, f Forgetting, stream string, t *sche
 	where, args := []string{}, []any{}
 	for i, name := range columns {
 		if _, ok := find(stored, name); !ok {
-			return nil // what is not stored cannot tell
+			o.gone.Untold = append(o.gone.Untold, s.fullName())
+			return nil
 		}
 		where, args = append(where, identifier(name)+"::VARCHAR = ?"), append(args, values[i])
 	}
@@ -215,7 +218,7 @@ func (o oblivion) rows(ctx context.Context, f Forgetting, stream string, t *sche
 	if err != nil {
 		return err
 	}
-	o.gone[s.fullName()] += n
+	o.gone.Tables[s.fullName()] += n
 	slices.Sort(scopes)
 	scopes = slices.Compact(scopes)
 	if err := touch(ctx, o.c, s.fullName(), scopes...); err != nil {
@@ -226,8 +229,9 @@ func (o oblivion) rows(ctx context.Context, f Forgetting, stream string, t *sche
 
 func (o oblivion) mark(ctx context.Context, s schema.Scope, stream, hash string) error {
 	_, err := o.exec(ctx, "mark what is forgotten", `INSERT INTO _exactduck.forgotten (prefix, scope, stream, key_hash, forgotten_at)
-		SELECT ?, ?, ?, ?, ?::TIMESTAMPTZ WHERE NOT EXISTS (FROM _exactduck.forgotten WHERE prefix = ? AND stream = ? AND key_hash = ?)`,
-		o.prefix, string(s), stream, hash, o.now, o.prefix, stream, hash)
+		SELECT ?, ?, ?, ?, ?::TIMESTAMPTZ
+		WHERE NOT EXISTS (FROM _exactduck.forgotten WHERE prefix = ? AND stream = ? AND key_hash = ? AND scope IN ('', ?))`,
+		o.prefix, string(s), stream, hash, o.now, o.prefix, stream, hash, string(s))
 	return err
 }
 

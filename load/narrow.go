@@ -83,6 +83,7 @@ type cut struct {
 	place any      // the scope as its column has it
 	drop  []string // the columns of the table that are to be emptied
 	names []string // the properties that are to be taken out of _extra
+	deep  bool     // out of what it holds at any depth
 	dated string   // "": no row is too old
 	since time.Time
 }

@@ -74,6 +74,10 @@ func (b *books) compact(ctx context.Context, p *config.Pipeline, wait bool) (com
 		return result, err
 	}
 	defer w.Close()
+	run := runID(b.clock())
+	if err := b.conceal(ctx, w, p, run); err != nil {
+		return result, err
+	}
 	cursors, err := w.Cursors(ctx)
 	if err != nil {
 		return result, err

@@ -72,7 +72,7 @@ func doForget(ctx context.Context, k *call) (*view, error) {
 	}
 	f := load.Forgetting{Scope: schema.Scope(division), Hash: mask.KeyHash}
 	if stream != "" {
-		if err := nameRow(&f, p, stream, key); err != nil {
+		if err := b.nameRow(&f, p, stream, key); err != nil {
 			return nil, err
 		}
 	}
@@ -95,29 +95,47 @@ func doForget(ctx context.Context, k *call) (*view, error) {
 			fmt.Fprintf(out, "%8d  %s\n", gone.Tables[table], table)
 		}
 		fmt.Fprintf(out, "%d rows are erased, and older files with them in them are removed\n", gone.Rows)
+		if gone.Rows == 0 && stream != "" {
+			fmt.Fprintln(out, "there was no row with this key; should there be one some day, it is kept out")
+		}
+		for _, table := range gone.Untold {
+			fmt.Fprintf(out, "%s stays as it is: the column that would tell which of its rows go with this one is not read\n", table)
+		}
 	}}, nil
 }
 
-// nameRow finds the tables of a row and its lines.
-func nameRow(f *load.Forgetting, p *config.Pipeline, name, key string) error {
-	choices, err := p.Choices(catalogue)
+// nameRow finds the tables of a row and of what goes with it, those among them that are not read any more
+// or by another pipeline.
+func (b *books) nameRow(f *load.Forgetting, p *config.Pipeline, name, key string) error {
+	all, err := b.keepers(p)
 	if err != nil {
 		return err
 	}
-	if name, err = streamCalled(choices, name); err != nil {
-		return err
+	known := slices.Clone(vendorOf(p).catalogue().Streams())
+	for _, k := range all[b.config.Connections[p.From].SchemaPrefix] {
+		for _, c := range k.choices {
+			if !slices.Contains(known, c.Stream) {
+				known = append(known, c.Stream)
+			}
+		}
 	}
 	var of *extract.Stream
-	for _, c := range choices {
-		if c.Stream.Name == name {
-			of = c.Stream
-		}
-		if c.Stream.Header == name {
-			f.Lines = append(f.Lines, load.Lines{Stream: c.Stream.Name, HeaderKey: c.Stream.HeaderKey, Table: c.Stream.Variants[0].Table})
+	for _, s := range known {
+		if strings.EqualFold(s.Name, name) {
+			of = s
 		}
 	}
 	if of == nil {
-		return &usageError{"stream " + name + " is not in pipeline " + p.Name(), "name a stream of the pipeline"}
+		if of, _, err = vendorOf(p).catalogue().Lookup(name); err != nil {
+			return err
+		}
+	}
+	for _, s := range known {
+		for _, part := range s.PartOf {
+			if part.Stream == of.Name {
+				f.Lines = append(f.Lines, load.Lines{Stream: s.Name, HeaderKey: part.Column, Table: s.Variants[0].Table})
+			}
+		}
 	}
 	f.Stream, f.Table, f.Key = of.Name, of.Variants[0].Table, strings.Split(key, ",")
 	if len(f.Table.Key) == 0 {
@@ -149,6 +167,10 @@ func (b *books) forget(ctx context.Context, p *config.Pipeline, f load.Forgettin
 		return gone, err
 	}
 	defer w.Close()
+	run := runID(b.clock())
+	if err := b.empty(ctx, w, p, run); err != nil { // it is published
+		return gone, err
+	}
 	if err := b.forgetSpools(ctx, p, f); err != nil {
 		return gone, err
 	}
@@ -163,7 +185,7 @@ func (b *books) forget(ctx context.Context, p *config.Pipeline, f load.Forgettin
 	if gone, err = w.Forget(ctx, f); err != nil {
 		return gone, err
 	}
-	if err := w.Purge(ctx, b.everywhere(p, runID(b.clock()))...); err != nil {
+	if err := w.Purge(ctx, b.everywhere(p, run)...); err != nil {
 		return gone, err
 	}
 	return gone, w.Close()
@@ -276,11 +298,16 @@ func leaveForgotten(chosen []extract.Place, marks []load.Mark) (left []extract.P
 	return left, said
 }
 
-// forgottenOf are the rows of a stream that are kept out.
-func forgottenOf(s *extract.Stream, marks []load.Mark) mask.Forgotten {
-	f := mask.Forgotten{Stream: s.Name, Header: s.Header, HeaderKey: s.HeaderKey, Keys: map[string]bool{}}
+// forgottenOf are the rows of a stream in a scope that are kept out.
+func forgottenOf(s *extract.Stream, in schema.Scope, marks []load.Mark) mask.Forgotten {
+	f := mask.Forgotten{Stream: s.Name, PartOf: map[string][]string{}, Keys: map[string]bool{}}
+	meant := map[string]bool{s.Name: true}
+	for _, part := range s.PartOf {
+		meant[part.Stream] = true
+		f.PartOf[part.Column] = append(f.PartOf[part.Column], part.Stream)
+	}
 	for _, m := range marks {
-		if m.Stream == s.Name || m.Stream != "" && m.Stream == s.Header {
+		if meant[m.Stream] && (m.Scope == "" || m.Scope == in) {
 			f.Keys[m.Hash] = true
 		}
 	}

@@ -143,7 +143,7 @@ func TestForgottenRowsLeaveThePage(t *testing.T) {
 		p.Extra.AppendNull()
 	}
 	p.Rows, p.Out, p.Done, p.Next = 3, []bool{false, true, true}, true, "next"
-	f := mask.Forgotten{Stream: "lines", Header: "headers", HeaderKey: "Header", Keys: map[string]bool{
+	f := mask.Forgotten{Stream: "lines", PartOf: map[string][]string{"Header": {"others", "headers"}, "Nowhere": {"headers"}}, Keys: map[string]bool{
 		mask.KeyHash("lines", "0"): true, mask.KeyHash("headers", "01000000-0000-0000-0000-000000000000"): true, mask.KeyHash("headers", "2"): true,
 	}}
 	left := f.Page(p)

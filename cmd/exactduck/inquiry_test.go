@@ -288,7 +288,7 @@ func TestColumnsThatComeAlong(t *testing.T) {
 		c.Columns = []string{"Email"}
 		if tc.stream == "financial/TransactionLines" {
 			lines := *c.Stream
-			lines.HeaderKey, c.Stream = "EntryID", &lines
+			lines.PartOf, c.Stream = []extract.Part{{Stream: "a/Headers", Column: "EntryID"}}, &lines
 		}
 		for _, v := range c.Stream.Variants {
 			if v.Name != tc.variant {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"os"
@@ -10,13 +9,27 @@ import (
 
 	"exactduck/cmd/exactduck/config"
 	"exactduck/extract/mask"
-	"exactduck/load"
-	"exactduck/load/spool"
 	"exactduck/schema"
 )
 
 // masks are those of the streams of a pipeline, by name; a stream without rules has none.
 type masks map[string]*mask.Mask
+
+// maskKey finds the key of the hashes of a pipeline; "" when it names none.
+func (b *books) maskKey(p *config.Pipeline) (string, error) {
+	lookup := b.getenv
+	if lookup == nil {
+		lookup = os.LookupEnv
+	}
+	return b.config.MaskKey(p.Name(), lookup)
+}
+
+// signed notes with a choice what tells the key of its hashes from another, where it has any.
+func signed(c *config.Choice, key string) {
+	if key != "" && slices.Contains(slices.Collect(maps.Values(c.Mask)), mask.Hash) {
+		c.MaskCheck = mask.Check([]byte(key))
+	}
+}
 
 // masked finds the streams of a pipeline, with what tells the key of their hashes from another, and
 // their masks.
@@ -25,11 +38,7 @@ func (b *books) masked(p *config.Pipeline) ([]*config.Choice, masks, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	lookup := b.getenv
-	if lookup == nil {
-		lookup = os.LookupEnv
-	}
-	key, err := b.config.MaskKey(p.Name(), lookup)
+	key, err := b.maskKey(p)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -38,9 +47,7 @@ func (b *books) masked(p *config.Pipeline) ([]*config.Choice, masks, error) {
 		if len(c.Mask) == 0 {
 			continue
 		}
-		if slices.Contains(slices.Collect(maps.Values(c.Mask)), mask.Hash) {
-			c.MaskCheck = mask.Check([]byte(key))
-		}
+		signed(c, key)
 		if all[c.Stream.Name], err = mask.New(c.Mask, []byte(key)); err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", c.Stream.Name, err)
 		}
@@ -48,8 +55,12 @@ func (b *books) masked(p *config.Pipeline) ([]*config.Choice, masks, error) {
 	return choices, all, nil
 }
 
-// maskedAlike tells whether two inquiries mask alike.
-func maskedAlike(a, b inquiry) bool { return maps.Equal(a.Mask, b.Mask) && a.MaskKey == b.MaskKey }
+// maskedAlike tells whether what was stored by one inquiry is masked as the other wants it.
+func maskedAlike(was, is inquiry) bool { return maps.Equal(was.Mask, is.Mask) && keyedAlike(was, is) }
+
+// keyedAlike tells whether the hashes of one inquiry are those of the other, of which the key need not
+// be at hand: then it is taken to be the one of before.
+func keyedAlike(was, is inquiry) bool { return is.MaskKey == "" || was.MaskKey == is.MaskKey }
 
 // bare are the properties that the one inquiry has stored and the other does not want to be seen: as
 // they came, or as hashes by another key.
@@ -57,7 +68,7 @@ func bare(was, is inquiry) (names []string) {
 	for name, rule := range is.Mask {
 		switch had := was.Mask.Of(name); {
 		case had == mask.Drop:
-		case had == mask.Hash && rule == mask.Hash && was.MaskKey == is.MaskKey:
+		case had == mask.Hash && rule == mask.Hash && keyedAlike(was, is):
 		default:
 			names = append(names, name)
 		}
@@ -101,94 +112,6 @@ func unmasks(was, is inquiry, has func(column string) bool) bool {
 	return false
 }
 
-// conceal sees to it, before anything else is done, that no file holds values that are to be masked by
-// now: spools that were begun with other masks go, stored rows are emptied of the values, in all
-// divisions and whatever this run reads, and what files remember of them is purged. It needs no source.
-func (b *books) conceal(ctx context.Context, w *load.Warehouse, p *config.Pipeline, choices []*config.Choice, run string) error {
-	if err := b.dropBareSpools(ctx, p, choices); err != nil {
-		return err
-	}
-	cursors, err := w.Cursors(ctx)
-	if err != nil {
-		return err
-	}
-	var todo []load.Concealment
-	for _, c := range choices {
-		for _, cursor := range cursors {
-			if cursor.Stream != c.Stream.Name {
-				continue
-			}
-			v := c.Stream.Variants[0]
-			was := inquiryOf(cursor.Fingerprint)
-			names := bare(was, inquire(v, c))
-			if len(names) == 0 {
-				continue
-			}
-			b.log.InfoContext(ctx, "masking stored rows", "stream", cursor.Stream, "scope", cursor.Scope, "columns", names)
-			todo = append(todo, load.Concealment{
-				Run: run, Stream: cursor.Stream, Scope: cursor.Scope, Table: v.Table, Names: names,
-				Fingerprint: was.without(names).text(),
-			})
-		}
-	}
-	if err := w.Conceal(ctx, todo...); err != nil {
-		return err
-	}
-	return w.Purge(ctx, b.everywhere(p, run)...)
-}
-
-// everywhere is where the warehouse of a pipeline is published, by it and by others.
-func (b *books) everywhere(p *config.Pipeline, run string) []load.Target {
-	targets := []load.Target{target(p, run)}
-	for _, name := range b.config.PipelineNames() {
-		other := b.config.Pipelines[name]
-		known := slices.ContainsFunc(targets, func(t load.Target) bool { return t.Parquet == other.To.Parquet })
-		if other.To.DuckDB == p.To.DuckDB && !known && other.To.Parquet != "" {
-			targets = append(targets, target(other, run))
-		}
-	}
-	return targets
-}
-
-// dropBareSpools removes the spools that were begun with other masks.
-func (b *books) dropBareSpools(ctx context.Context, p *config.Pipeline, choices []*config.Choice) error {
-	wanted := map[string]inquiry{}
-	for _, c := range choices {
-		wanted[c.Stream.Name] = inquire(c.Stream.Variants[0], c)
-	}
-	paths, err := b.allSpools(p)
-	if err != nil {
-		return err
-	}
-	for _, path := range paths {
-		file, err := spool.Open(path)
-		if err != nil {
-			return err
-		}
-		h := file.Header()
-		if maskedAlike(inquiryOf(h.Fingerprint), wanted[h.Stream]) {
-			err = file.Close()
-		} else {
-			b.log.InfoContext(ctx, "a spool was begun with other masks and is not used", "stream", h.Stream, "scope", h.Scope)
-			err = file.Remove()
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// allSpools are the reads of a pipeline that have begun, those that are only compared among them.
-func (b *books) allSpools(p *config.Pipeline) ([]string, error) {
-	applied, err := spool.List(b.spools(p))
-	if err != nil {
-		return nil, err
-	}
-	aside, err := spool.List(b.comparisons(p))
-	return slices.Concat(applied, aside), err
-}
-
 // hide takes out of a page what is not to reach a disk.
 func (r *run) hide(t *task, page *schema.Page) (*schema.Page, error) {
 	m := r.masks[t.choice.Stream.Name]
@@ -199,7 +122,7 @@ func (r *run) hide(t *task, page *schema.Page) (*schema.Page, error) {
 	if err != nil {
 		return nil, err
 	}
-	return forgottenOf(t.choice.Stream, r.marks).Page(page), nil
+	return forgottenOf(t.choice.Stream, t.place.Scope, r.marks).Page(page), nil
 }
 
 // unhashed is the table to ask for so that its pages, masked, are of the table of a spool that is there.

@@ -87,7 +87,7 @@ func (b *books) pass(ctx context.Context, p *config.Pipeline, o syncOptions, do 
 	r := &run{record: record, warehouse: warehouse, masks: masks, clock: b.clock, calls: func() int { return 0 }}
 	r.watch.start(record.Record().Started)
 	ctx = r.watch.meter.In(ctx)
-	if err := b.conceal(ctx, warehouse, p, all, record.Record().ID); err != nil {
+	if err := b.conceal(ctx, warehouse, p, record.Record().ID); err != nil {
 		return b.conclude(ctx, r, err)
 	}
 	cursors, err := warehouse.Cursors(ctx)

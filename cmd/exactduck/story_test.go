@@ -34,7 +34,7 @@ func TestStories(t *testing.T) {
 		Setup: func(env *testscript.Env) error { return furnish(t, env) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "sandbox": openSandbox, "fill": fill, "authorize": authorize, "ahead": ahead,
-			"steer": steer, "vary": vary, "mount": mount, "login-file": loginFile, "mangle": mangle, "tamper": tamper,
+			"steer": steer, "vary": vary, "ask": askFor, "nowhere": nowhere, "somewhere": somewhere, "mount": mount, "login-file": loginFile, "mangle": mangle, "tamper": tamper,
 		},
 		Condition: func(name string) (bool, error) {
 			if name == "mount" {
@@ -47,6 +47,7 @@ func TestStories(t *testing.T) {
 
 // stage is what one story plays on.
 type stage struct {
+	t     *testing.T
 	ctx   context.Context // of the test
 	ahead atomic.Int64    // of the real clock
 	hush  *hush
@@ -59,7 +60,7 @@ func furnish(t *testing.T, env *testscript.Env) error {
 	if err != nil {
 		return err
 	}
-	st := &stage{ctx: t.Context(), hush: &hush{words: map[string]bool{}}}
+	st := &stage{t: t, ctx: t.Context(), hush: &hush{words: map[string]bool{}}}
 	env.Values["stage"] = st
 	env.Defer(func() {
 		for _, problem := range st.hush.search(env.WorkDir) {
@@ -109,13 +110,16 @@ func fill(ts *testscript.TestScript, _ bool, files []string) {
 	}
 }
 
-// vary makes pipelines.yaml of base.yaml with something replaced: "vary 'version: 1' 'version: 2'".
+// vary makes pipelines.yaml of base.yaml with things replaced: "vary 'version: 1' 'version: 2'".
 func vary(ts *testscript.TestScript, _ bool, args []string) {
 	text := ts.ReadFile("base.yaml")
-	if !strings.Contains(text, args[0]) {
-		ts.Fatalf("base.yaml has no %q", args[0])
+	for ; len(args) > 0; args = args[2:] {
+		if !strings.Contains(text, args[0]) {
+			ts.Fatalf("base.yaml has no %q", args[0])
+		}
+		text = strings.Replace(text, args[0], args[1], 1)
 	}
-	ts.Check(os.WriteFile(ts.MkAbs("pipelines.yaml"), []byte(strings.Replace(text, args[0], args[1], 1)), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs("pipelines.yaml"), []byte(text), 0o600))
 	fill(ts, false, []string{"pipelines.yaml"})
 }
 
@@ -266,6 +270,31 @@ func tamper(ts *testscript.TestScript, _ bool, statements []string) {
 		ts.Check(err)
 	}
 	ts.Check(db.Close())
+}
+
+// askFor sets a variable to the one value of a query: "ask ROWS 'SELECT count(*) FROM crm.Accounts'".
+func askFor(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(ts.Exec("exactduck", "query", "--output", "csv", args[1]))
+	lines := strings.Split(strings.TrimSpace(ts.ReadFile("stdout")), "\n")
+	ts.Setenv(args[0], strings.TrimSpace(lines[len(lines)-1]))
+}
+
+// nowhere searches all files for values, as found does, configuration and script aside.
+func nowhere(ts *testscript.TestScript, _ bool, words []string) {
+	for _, where := range found(on(ts).t, ts.MkAbs("."), words...) {
+		ts.Fatalf("there is still %s", where)
+	}
+}
+
+// somewhere makes sure that nowhere would find a value in a file: "somewhere VALUE NAME", of which the
+// end is enough.
+func somewhere(ts *testscript.TestScript, _ bool, args []string) {
+	for _, where := range found(on(ts).t, ts.MkAbs("."), args[0]) {
+		if strings.HasSuffix(where, args[1]) {
+			return
+		}
+	}
+	ts.Fatalf("no %s with %s in it", args[1], args[0])
 }
 
 // mount makes a folder a file system of its own with a size: "mount small 64k".

@@ -214,7 +214,7 @@ func (b *books) inspect(ctx context.Context, p *config.Pipeline, o verifyOptions
 		return done, err
 	}
 	defer func() { err = errors.Join(err, r.warehouse.Close()) }()
-	if err := b.conceal(ctx, r.warehouse, p, v.every, done.RunID); err != nil { // it publishes
+	if err := b.conceal(ctx, r.warehouse, p, done.RunID); err != nil { // it publishes
 		return done, err
 	}
 	if err := v.inspect(ctx, b); err != nil {

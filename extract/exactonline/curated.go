@@ -5,13 +5,15 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+
+	"exactduck/extract"
 )
 
 //go:embed curated.txt
 var curatedText string
 
-// decision is one line of curated.txt. Joins and lines have another stream for an object, dated and
-// born a property; only lines has a column besides.
+// decision is one line of curated.txt. Joins, lines and part have another stream for an object, dated and
+// born a property; only lines and part have a column besides.
 type decision struct{ verb, subject, object, column, reason string }
 
 var decisions = sync.OnceValue(func() []decision {
@@ -35,7 +37,7 @@ func parseDecision(line string) (decision, error) {
 	head, reason, _ := strings.Cut(line, ": ")
 	words := strings.Fields(head)
 	wanted, known := map[string]int{
-		"own": 2, "same": 2, "keyless": 2, "shared": 2, "quiet": 2, "personal": 2, "joins": 3, "dated": 3, "born": 3, "lines": 4,
+		"own": 2, "same": 2, "keyless": 2, "shared": 2, "quiet": 2, "personal": 2, "joins": 3, "dated": 3, "born": 3, "lines": 4, "part": 4,
 	}[append(words, "")[0]]
 	if !known || len(words) != wanted || reason == "" {
 		return decision{}, fmt.Errorf("not a verb, what it takes and a reason: %q", line)
@@ -91,4 +93,14 @@ func headerOf(name string) (stream, column string) {
 		}
 	}
 	return "", ""
+}
+
+// partsOf are the streams with whose records those of a stream are forgotten.
+func partsOf(name string) (all []extract.Part) {
+	for _, d := range decisions() {
+		if (d.verb == "lines" || d.verb == "part") && d.subject == name {
+			all = append(all, extract.Part{Stream: d.object, Column: d.column})
+		}
+	}
+	return all
 }

@@ -114,6 +114,30 @@ func TestLinesHaveHeaders(t *testing.T) {
 	}
 }
 
+// What is part of a record names it by its key.
+func TestPartsHaveWholes(t *testing.T) {
+	found := 0
+	for _, s := range Streams() {
+		for _, part := range s.PartOf {
+			found++
+			whole, _, err := Lookup(part.Stream)
+			if err != nil || part.Stream == s.Name {
+				t.Errorf("%s is part of %s: %v", s.Name, part.Stream, err)
+				continue
+			}
+			for _, v := range s.Variants {
+				at, keys := v.Table.Index(part.Column), whole.Variants[0].Table
+				if at < 0 || v.Table.Columns[at].Type != schema.UUID || len(keys.Key) != 1 || keys.Columns[keys.Index(keys.Key[0])].Type != schema.UUID {
+					t.Errorf("%s: %s names no %v of %s", v.Name, part.Column, keys.Key, part.Stream)
+				}
+			}
+		}
+	}
+	if found != 39 {
+		t.Errorf("%d parts", found)
+	}
+}
+
 func TestParseDecision(t *testing.T) {
 	got, err := parseDecision("quiet read/: for screens: mostly")
 	if want := (decision{"quiet", "read/", "", "", "for screens: mostly"}); err != nil || got != want {

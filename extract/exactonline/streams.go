@@ -123,6 +123,7 @@ func newStream(name string, endpoints []*Endpoint) *extract.Stream {
 		Personal: decided("personal", name) != "",
 	}
 	s.Header, s.HeaderKey = headerOf(name)
+	s.PartOf = partsOf(name)
 	types := columnTypesOf(name, endpoints)
 	for _, e := range endpoints {
 		dated, _ := datedBy(name, e)

@@ -17,11 +17,12 @@ func KeyHash(stream string, key ...string) string {
 }
 
 // Forgotten are rows that no disk is to see any more, by what [KeyHash] makes of their keys: rows of
-// Stream, and lines of which Header is the stream of the headers and HeaderKey the column with the key
-// of theirs. The zero value is none.
+// Stream, and those that are part of rows of other streams, by the columns with the keys of these. The
+// zero value is none.
 type Forgotten struct {
-	Stream, Header, HeaderKey string
-	Keys                      map[string]bool
+	Stream string
+	PartOf map[string][]string // the streams, by column
+	Keys   map[string]bool
 }
 
 // Page is the page without such rows; p itself when it has none. The vectors of p stay as they are.
@@ -58,7 +59,16 @@ func (f Forgotten) is(p *schema.Page, i int) bool {
 	if len(p.Table.Key) > 0 && f.Keys[KeyHash(f.Stream, texts(p, p.Table.Key, i)...)] {
 		return true
 	}
-	return f.HeaderKey != "" && p.Table.Index(f.HeaderKey) >= 0 && f.Keys[KeyHash(f.Header, texts(p, []string{f.HeaderKey}, i)...)]
+	for column, streams := range f.PartOf {
+		if p.Table.Index(column) < 0 {
+			continue
+		}
+		key := texts(p, []string{column}, i)
+		if slices.ContainsFunc(streams, func(stream string) bool { return f.Keys[KeyHash(stream, key...)] }) {
+			return true
+		}
+	}
+	return false
 }
 
 // texts are the canonical texts of some columns of a row.

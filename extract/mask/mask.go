@@ -14,7 +14,6 @@
 package mask
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -107,7 +106,8 @@ func Check(key []byte) string {
 }
 
 // Page is the page that is left of p, whose own vectors stay as they are. Properties of a record
-// that have no column are masked by the same rules. The names of properties are not.
+// that have no column are masked by the same rules, and so are those of objects in them. The names of
+// properties are not.
 func (m *Mask) Page(p *schema.Page) (*schema.Page, error) {
 	if m == nil || len(m.rules) == 0 {
 		return p, nil
@@ -199,37 +199,70 @@ func (m *Mask) extra(h hash.Hash, v *schema.Vector) (schema.Vector, error) {
 	return masked, nil
 }
 
-// object is a JSON object with its members masked, the others to the letter; nil when none is left.
+// object is a JSON object with its members masked, and those of the objects in it, the others to the
+// letter; nil when none is left.
 func (m *Mask) object(h hash.Hash, object []byte) ([]byte, error) {
-	var left bytes.Buffer
-	err := jx.DecodeBytes(object).ObjBytes(func(d *jx.Decoder, key []byte) error {
-		value, err := d.Raw()
-		if err != nil {
-			return err
-		}
-		switch m.rules.Of(string(key)) {
-		case Drop:
-			return nil
-		case Hash:
-			value = hashedJSON(h, value)
-		}
-		if left.Len() > 0 {
-			left.WriteByte(',')
-		}
-		var name jx.Encoder
-		name.ByteStr(key)
-		left.Write(name.Bytes())
-		left.WriteByte(':')
-		left.Write(value)
-		return nil
-	})
-	if err != nil {
+	masked, found, err := m.value(h, object)
+	switch {
+	case err != nil || jx.Raw(object).Type() != jx.Object:
 		return nil, errors.New("mask what has no column: it is no JSON object") // the error's text could quote it
-	}
-	if left.Len() == 0 {
+	case !found:
+		return object, nil
+	case string(masked) == "{}":
 		return nil, nil
 	}
-	return append(append([]byte{'{'}, left.Bytes()...), '}'), nil
+	return masked, nil
+}
+
+// value is a JSON value with the members of all objects in it masked, and tells whether there were any.
+func (m *Mask) value(h hash.Hash, value jx.Raw) (masked []byte, found bool, err error) {
+	switch value.Type() {
+	case jx.Object:
+		err = jx.DecodeBytes(value).ObjBytes(func(d *jx.Decoder, key []byte) error {
+			member, err := d.Raw()
+			if err != nil {
+				return err
+			}
+			var name jx.Encoder
+			name.ByteStr(key)
+			switch m.rules.Of(string(key)) {
+			case Drop:
+				found = true
+				return nil
+			case Hash:
+				found = true
+				masked = append(append(append(comma(masked), name.Bytes()...), ':'), hashedJSON(h, member)...)
+				return nil
+			}
+			below, some, err := m.value(h, member)
+			masked, found = append(append(append(comma(masked), name.Bytes()...), ':'), below...), found || some
+			return err
+		})
+		masked = slices.Concat([]byte{'{'}, masked, []byte{'}'})
+	case jx.Array:
+		err = jx.DecodeBytes(value).Arr(func(d *jx.Decoder) error {
+			member, err := d.Raw()
+			if err != nil {
+				return err
+			}
+			below, some, err := m.value(h, member)
+			masked, found = append(comma(masked), below...), found || some
+			return err
+		})
+		masked = slices.Concat([]byte{'['}, masked, []byte{']'})
+	}
+	if err != nil || !found {
+		return value, false, err
+	}
+	return masked, true, nil
+}
+
+// comma goes between the members of an object or an array.
+func comma(members []byte) []byte {
+	if len(members) == 0 {
+		return members
+	}
+	return append(members, ',')
 }
 
 // hashedJSON is the hash of a JSON value as a string: that of the text of a string, and that of

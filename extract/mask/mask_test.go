@@ -104,7 +104,7 @@ func TestCanonicalText(t *testing.T) {
 func TestWhatHasNoColumnIsMaskedToo(t *testing.T) {
 	p := schema.NewPage(table(schema.Column{Name: "Name", Type: schema.Varchar}, schema.Column{Name: "Phone", Type: schema.Varchar}), "1", 4)
 	for _, extra := range []string{
-		`{"EMAIL":"what do ya want for nothing?","Rank":1.50,"phone":"06"}`, `{"Phone":"06"}`, "", `{"Email":null,"Nested":{"Email":"x"}}`,
+		`{"EMAIL":"what do ya want for nothing?","Rank":1.50,"phone":"06"}`, `{"Phone":"06"}`, "", `{"Email":null,"Nested":[ {"email":"what do ya want for nothing?"}, {"PHONE": 6, "Rank": {"phone":[]} }], "As it came": {"a" : 1.0} }`,
 	} {
 		p.Columns[0].AppendText([]byte("a"))
 		p.Columns[1].AppendText([]byte("b"))
@@ -116,7 +116,10 @@ func TestWhatHasNoColumnIsMaskedToo(t *testing.T) {
 	}
 	p.Rows, p.Unknown = 4, []string{"EMAIL"}
 	got := masked(t, mask.Rules{"Email": mask.Hash, "Phone": mask.Drop}, "Jefe", p)
-	want := []string{`{"EMAIL":"5bdcc146bf60754e6a042426089575c7","Rank":1.50}`, "NULL", "NULL", `{"Email":null,"Nested":{"Email":"x"}}`}
+	want := []string{
+		`{"EMAIL":"5bdcc146bf60754e6a042426089575c7","Rank":1.50}`, "NULL", "NULL",
+		`{"Email":null,"Nested":[{"email":"5bdcc146bf60754e6a042426089575c7"},{"Rank":{}}],"As it came":{"a" : 1.0}}`,
+	}
 	if diff := cmp.Diff(want, texts(got.Extra)); diff != "" {
 		t.Error(diff)
 	}

@@ -32,8 +32,8 @@ type Config struct {
 
 	path   string // of the file, absolute
 	source *source
-	// odd is what a person should know: types of columns that the catalogue has too, and schedules in a
-	// night in which clocks change.
+	// odd is what a person should know: types of columns that the catalogue has too, masks of properties
+	// that it does not have, and schedules in a night in which clocks change.
 	odd []remark
 }
 

@@ -61,6 +61,15 @@ func (p *Pipeline) masks(c *Choice, s *Stream) mask.Rules {
 	return rules
 }
 
+// Unlisted is a stream of which there are rows and that the pipeline does not list any more: what it says
+// of masks in all streams holds, as far as the rows can do without the values.
+func (p *Pipeline) Unlisted(s *extract.Stream) *Choice {
+	c := &Choice{Stream: s}
+	c.Mask = p.masks(c, &Stream{})
+	maps.DeleteFunc(c.Mask, func(name string, _ mask.Rule) bool { return c.unmaskable(name) })
+	return c
+}
+
 // columnCalled is a column of the choice in the writing of its table, those among them that the file
 // has given a type; "": there is none.
 func (c *Choice) columnCalled(name string) string {
@@ -142,7 +151,8 @@ func twice(rules mask.Rules, name string) error {
 	return nil
 }
 
-// masked checks that streams can do without the values of a property, and that one of them has it.
+// masked checks that streams can do without the values of a property, and that one of them has it, or
+// that it looks like none that was meant: what Exact sends beside the catalogue is masked too.
 func (k *checker) masked(at path, name string, choices []*Choice) {
 	found := len(choices) == 0
 	for _, c := range choices {
@@ -153,14 +163,29 @@ func (k *checker) masked(at path, name string, choices []*Choice) {
 		}
 		found = found || c.columnCalled(name) != ""
 	}
-	if !found {
-		k.noColumn(at, name, choices)
+	if found {
+		return
 	}
+	var names []string
+	for _, c := range choices {
+		names = append(names, c.columnNames()...)
+	}
+	if didYouMean(name, names) != "" {
+		k.noColumn(at, name, choices)
+		return
+	}
+	text := fmt.Sprintf("%s: the catalogue has no %s; the rule holds for what is kept in _extra under this name", at, name)
+	k.config.odd = append(k.config.odd, remark{at, text})
+}
+
+// part reports whether a column has the key of what a row is part of.
+func (c *Choice) part(column string) bool {
+	return slices.ContainsFunc(c.Stream.PartOf, func(p extract.Part) bool { return strings.EqualFold(p.Column, column) })
 }
 
 // unmaskable reports whether rows of the choice cannot do without the values of a column: key, version
-// and scope, when a row was modified, and the key of its header.
+// and scope, when a row was modified, and the key of its header or what else it is part of.
 func (c *Choice) unmaskable(column string) bool {
-	return c.needed(column) || column != "" && strings.EqualFold(column, c.Stream.HeaderKey) ||
+	return c.needed(column) || c.part(column) ||
 		slices.ContainsFunc(c.variants(), func(v *extract.Variant) bool { return v.Dated != "" && strings.EqualFold(column, v.Dated) })
 }

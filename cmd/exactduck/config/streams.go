@@ -77,8 +77,8 @@ type Choice struct {
 func (c *Choice) Named() bool { return c.exact }
 
 // Table is the table of a variant of the stream with the chosen columns. Key and version are always
-// among them, and so is the column that dates rows where that is the cursor. The key of the header
-// comes with columns that are named, so that lines can follow it.
+// among them, and so is the column that dates rows where that is the cursor. The key of the header, or
+// of what else a row is part of, comes with columns that are named, so that rows can follow it.
 func (c *Choice) Table(v *extract.Variant) *schema.Table { return c.Mask.Table(c.table(v)) }
 
 // table is what [Choice.Table] is without masks.
@@ -96,7 +96,7 @@ func (c *Choice) table(v *extract.Variant) *schema.Table {
 		case c.Columns == nil:
 			return !slices.Contains(c.Exclude, name)
 		}
-		return slices.Contains(c.Columns, name) || name == c.Stream.HeaderKey
+		return slices.Contains(c.Columns, name) || c.part(name)
 	})
 }
 
