@@ -183,25 +183,33 @@ func quotaShown(all []quotaStanding) []page.Quota {
 	return shown
 }
 
-func (w *watched) lines(ctx context.Context, pipeline string) ([]page.Line, error) {
-	_, s, err := w.standing(ctx)
+func (w *watched) lines(ctx context.Context, pipeline string) (page.Pipeline, []page.Line, error) {
+	b, err := w.books()
 	if err != nil {
-		return nil, err
+		return page.Pipeline{}, nil, err
 	}
-	for i := range s.Pipelines {
-		if p := &s.Pipelines[i]; p.Pipeline == pipeline {
-			return linesShown(p), nil
-		}
+	p := b.config.Pipelines[pipeline]
+	if p == nil {
+		return page.Pipeline{}, nil, page.ErrUnknown
 	}
-	return nil, page.ErrUnknown
+	s, err := b.standing(ctx, []*config.Pipeline{p})
+	if err != nil {
+		return page.Pipeline{}, nil, err
+	}
+	of := &s.Pipelines[0]
+	return pipelineShown(of, p), linesShown(of), nil
 }
 
 func linesShown(p *pipelineStanding) []page.Line {
+	titles := make(map[string]string, len(p.Names))
+	for scope, name := range p.Names {
+		titles[scope] = printable(name)
+	}
 	shown := make([]page.Line, len(p.Streams))
 	for i := range p.Streams {
 		l := &p.Streams[i]
 		shown[i] = page.Line{
-			Stream: l.Stream, Scope: l.Scope, Title: printable(p.Names[l.Scope]), Rows: l.Rows, Coming: !l.published && l.Rows > 0,
+			Stream: l.Stream, Scope: l.Scope, Title: titles[l.Scope], Rows: l.Rows, Coming: !l.published && l.Rows > 0,
 			HistoryFrom: l.HistoryFrom, ReadAt: l.ReadAt, Status: l.Status, Error: printable(l.Error), Stale: l.Stale, Bad: l.bad(), MaxAge: l.MaxAge,
 		}
 	}

@@ -17,16 +17,12 @@ func (h *server) apiStatus(w http.ResponseWriter, r *http.Request) error {
 
 // apiPipeline is one pipeline with its streams in each division.
 func (h *server) apiPipeline(w http.ResponseWriter, r *http.Request) error {
-	p, _, err := h.find(r, r.PathValue("pipeline"))
-	if err != nil {
-		return err
-	}
-	lines, err := h.Lines(r.Context(), p.Name)
+	p, lines, err := h.Lines(r.Context(), r.PathValue("pipeline"))
 	if err != nil {
 		return err
 	}
 	return writeJSON(w, struct {
-		*Pipeline
+		Pipeline
 		Lines []Line `json:"lines"`
 	}{p, lines})
 }

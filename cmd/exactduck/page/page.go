@@ -29,9 +29,9 @@ type Site struct {
 	Password func() (user, password string)
 
 	Overview func(ctx context.Context) (Overview, error)
-	// Lines are the streams of a pipeline in its divisions, by stream and division; [ErrUnknown] when there
+	// Lines are a pipeline and its streams in its divisions, by stream and division; [ErrUnknown] when there
 	// is no such pipeline.
-	Lines func(ctx context.Context, pipeline string) ([]Line, error)
+	Lines func(ctx context.Context, pipeline string) (Pipeline, []Line, error)
 	// Runs are the runs of a pipeline, or of all with "", the newest first, without their streams.
 	Runs func(ctx context.Context, pipeline string) ([]Run, error)
 	// Run is one run with its streams; [ErrUnknown] when nobody remembers it.

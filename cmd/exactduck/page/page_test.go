@@ -61,7 +61,7 @@ func newWorld(t *testing.T) *world {
 		Log:      slog.New(slog.NewTextHandler(&w.said, nil)),
 		Password: func() (string, string) { return "duck", w.password },
 		Overview: func(context.Context) (Overview, error) { return w.facts, nil },
-		Lines:    func(context.Context, string) ([]Line, error) { return nil, nil },
+		Lines:    func(_ context.Context, name string) (Pipeline, []Line, error) { return w.one(name, nil) },
 		Runs:     func(context.Context, string) ([]Run, error) { return w.of, nil },
 		Run: func(_ context.Context, id string) (Run, error) {
 			if id != w.of[0].ID {
@@ -78,6 +78,13 @@ func newWorld(t *testing.T) *world {
 		Pause: do("pause"), Resume: do("resume"), RunNow: do("run"),
 	}
 	return w
+}
+
+func (w *world) one(name string, lines []Line) (Pipeline, []Line, error) {
+	if p := w.facts.Pipelines[0]; p.Name == name {
+		return p, lines, nil
+	}
+	return Pipeline{}, nil, ErrUnknown
 }
 
 type closing struct{ *strings.Reader }
@@ -351,7 +358,7 @@ func TestManyLinesArePaged(t *testing.T) {
 	for i := range 30_000 {
 		all = append(all, Line{Stream: fmt.Sprintf("crm/S%02d", i%60), Scope: fmt.Sprint(100000 + i/60), Status: "done", ReadAt: w.now, Stale: i == 17_001})
 	}
-	w.Lines = func(context.Context, string) ([]Line, error) { return all, nil }
+	w.Lines = func(_ context.Context, name string) (Pipeline, []Line, error) { return w.one(name, all) }
 	page := w.get("/pipelines/nightly/streams")
 	has(t, page, "1 to 200 of 30\u202f000", "from=200")
 	if rows := strings.Count(page, "<tr>"); rows != mostLines+1 {

@@ -180,28 +180,29 @@ type linesView struct {
 	*Pipeline
 	Division, Stream string
 	Only             bool // those that need somebody
-	Lines            []Line
+	Lines            []*Line
 	pager
 }
 
 func (h *server) lines(w http.ResponseWriter, r *http.Request) error {
-	p, all, err := h.find(r, r.PathValue("pipeline"))
+	p, lines, err := h.Lines(r.Context(), r.PathValue("pipeline"))
 	if err != nil {
 		return err
 	}
-	lines, err := h.Lines(r.Context(), p.Name)
-	if err != nil {
-		return err
-	}
-	v := linesView{frame: h.frame("Streams of "+p.Name, "overview"), Pipeline: p}
-	v.Now, v.JSON = all.At, "/api/v1/pipelines/"+url.PathEscape(p.Name)
+	v := linesView{frame: h.frame("Streams of "+p.Name, "overview"), Pipeline: &p}
+	v.JSON = "/api/v1/pipelines/" + url.PathEscape(p.Name)
 	v.Division, v.Stream, v.Only = strings.TrimSpace(r.FormValue("division")), strings.TrimSpace(r.FormValue("stream")), r.FormValue("only") != ""
-	lines = slices.DeleteFunc(slices.Clone(lines), func(l Line) bool { return !v.shows(&l) })
-	slices.SortStableFunc(lines, worse)
-	if v.pager, err = page(r, len(lines)); err != nil {
+	all := make([]*Line, 0, len(lines))
+	for i := range lines {
+		if v.shows(&lines[i]) {
+			all = append(all, &lines[i])
+		}
+	}
+	slices.SortStableFunc(all, worse)
+	if v.pager, err = page(r, len(all)); err != nil {
 		return err
 	}
-	v.Lines = lines[v.From:v.To]
+	v.Lines = all[v.From:v.To]
 	return h.show(w, http.StatusOK, "lines.html", v)
 }
 
@@ -221,8 +222,8 @@ func contains(text, part string) bool {
 }
 
 // worse orders what needs somebody before what does not, and what was read long ago before the rest.
-func worse(a, b Line) int {
-	rank := func(l Line) int {
+func worse(a, b *Line) int {
+	rank := func(l *Line) int {
 		switch {
 		case l.Bad:
 			return 0
