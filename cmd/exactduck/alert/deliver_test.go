@@ -56,7 +56,7 @@ func TestReceiversThatMisbehave(t *testing.T) {
 		{name: "leads in circles", does: func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, r.URL.Path, http.StatusTemporaryRedirect)
 		}, want: "it leads on in circles"},
-		{name: "hangs", does: func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, want: "it did not answer within 250ms"},
+		{name: "hangs", does: func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, want: "it did not answer within 300ms"},
 		{name: "hangs up", does: func(w http.ResponseWriter, _ *http.Request) {
 			c, _, err := http.NewResponseController(w).Hijack()
 			if err == nil {
@@ -77,6 +77,9 @@ func TestReceiversThatMisbehave(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			o := newOffice(t)
 			o.do(test.does)
+			if test.name == "hangs" {
+				o.hurry = 300 * time.Millisecond
+			}
 			r := o.receiver()
 			if test.address != "" {
 				r.Webhook = test.address
@@ -173,6 +176,9 @@ func TestCommands(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			o := newOffice(t)
+			if test.name == "hangs" {
+				o.hurry = 300 * time.Millisecond
+			}
 			o.open(Receiver{Name: "program", Command: []string{script(t, test.text), secret}})
 			if got := problemOf(t, o.tell(failing())); got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
@@ -198,7 +204,7 @@ func TestCommands(t *testing.T) {
 func TestCommandsLeaveNothingBehind(t *testing.T) {
 	for _, end := range []string{"exit 0", "sleep 60"} {
 		o := newOffice(t)
-		o.do(func(http.ResponseWriter, *http.Request) {})
+		o.hurry = 2 * time.Second
 		pid := filepath.Join(t.TempDir(), "pid")
 		o.open(Receiver{Name: "program", Command: []string{script(t, "sleep 60 & echo $! > "+pid+"\n"+end)}})
 		_ = o.tell(failing())

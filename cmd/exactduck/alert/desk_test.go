@@ -203,7 +203,7 @@ func TestReceiversDoNotHoldEachOther(t *testing.T) {
 	hanging.do(func(http.ResponseWriter, *http.Request) { <-free })
 	t.Cleanup(func() { close(free) })
 	slow := hanging.receiver()
-	slow.Name = "hanging"
+	slow.Name, o.hurry = "hanging", time.Second
 	o.open(slow, o.receiver())
 	done := make(chan error)
 	go func() { done <- o.tell(failing()) }()
@@ -217,7 +217,7 @@ func TestReceiversDoNotHoldEachOther(t *testing.T) {
 		runtime.Gosched()
 	}
 	u, ok := errors.AsType[*Undelivered](<-done)
-	if !ok || u.Receiver != "hanging" || u.Problem != "it did not answer within 250ms" {
+	if !ok || u.Receiver != "hanging" || u.Problem != "it did not answer within 1s" {
 		t.Errorf("got %+v", u)
 	}
 }

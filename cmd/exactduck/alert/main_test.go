@@ -70,6 +70,8 @@ type office struct {
 	now  time.Time
 	does http.HandlerFunc // nil: it takes everything
 	seen int
+	// hurry is how long a delivery may take; zero: as long as it should.
+	hurry time.Duration
 	*httptest.Server
 	desk *Desk
 }
@@ -90,7 +92,7 @@ func (o *office) receiver() Receiver {
 
 func (o *office) options(all ...Receiver) Options {
 	return Options{
-		Dir: o.dir, Receivers: all, From: "books", AnswerWithin: 250 * time.Millisecond, CommandWithin: 300 * time.Millisecond,
+		Dir: o.dir, Receivers: all, From: "books", AnswerWithin: o.hurry, CommandWithin: o.hurry,
 		Clock: func() time.Time { return o.now }, Log: slog.New(slog.NewTextHandler(&locked{w: o.log}, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Wait: func(_ context.Context, d time.Duration) error { o.now = o.now.Add(d); return nil },
 	}
