@@ -75,7 +75,7 @@ func (b *books) compact(ctx context.Context, p *config.Pipeline, wait bool) (com
 	}
 	defer w.Close()
 	run := runID(b.clock())
-	if err := b.conceal(ctx, w, p, run); err != nil {
+	if err := b.conceal(ctx, w, p, run); err != nil { // it publishes
 		return result, err
 	}
 	cursors, err := w.Cursors(ctx)
@@ -85,14 +85,6 @@ func (b *books) compact(ctx context.Context, p *config.Pipeline, wait bool) (com
 	if len(cursors) == 0 {
 		result.Why = "nothing was loaded yet"
 		return result, w.Close()
-	}
-	run := runID(b.clock())
-	choices, _, err := b.masked(p)
-	if err == nil { // it publishes
-		err = b.conceal(ctx, w, p, choices, run)
-	}
-	if err != nil {
-		return result, err
 	}
 	if result.Compacted, err = w.Compact(ctx); err != nil {
 		return result, err
