@@ -218,21 +218,26 @@ func (v *verification) foretell(tasks []*task) {
 	v.forecast.estimate(tasks)
 	deletions := v.planner.deletionReads(tasks)
 	v.forecast.estimate(deletions)
-	least, counts, more := v.calls()+len(deletions), 0, 0
+	least, counts, more, again := v.calls()+len(deletions), 0, 0, 0
 	for _, t := range tasks {
 		least += t.least
-		if c := v.sampleOf(t); v.o.sample > 0 && !v.o.deep && c != nil {
-			least += min(v.o.sample, max(v.sized(c), 1))
+		read, _ := v.countable(t)
+		if read.Variant != nil && !v.comparesAll() {
+			counts++
 		}
-		switch read, _ := v.countable(t); {
-		case v.o.deep, v.o.keys:
-			least += max(v.sized(v.comparison(t)), 0)
-		default:
-			more += max(v.sized(v.comparison(t)), 0)
-			if read.Variant != nil {
-				counts++
-			}
+		compared := v.sized(v.comparison(t))
+		if !v.comparesAll() {
+			more, compared = more+compared, 0
 		}
+		if v.o.sample > 0 && !v.o.deep {
+			compared += min(v.o.sample, v.sized(v.sampleOf(t)))
+		}
+		if compared > 0 {
+			least, again = least+compared, again+1
+		}
+	}
+	if again > 0 { // what has changed since is read once more
+		least += again + len(deletions)
 	}
 	text := fmt.Sprintf("%s: at least %s, %d of them for counts", v.pipeline.Name(), plural(least+counts, "call"), counts)
 	if more > 0 {
@@ -250,7 +255,7 @@ func (v *verification) sized(t *task) int {
 		return 0
 	}
 	v.forecast.estimate([]*task{t})
-	return max(t.expected, t.least)
+	return max(t.expected, t.least, 0)
 }
 
 // look makes all checks that compare rows with each other, and those of tasks that compare them with
