@@ -116,9 +116,9 @@ func (p *pipelineStanding) whenNext(now time.Time) string {
 	s := p.Schedule
 	switch {
 	case s.Paused:
-		return "paused since " + ago(s.PausedAt, now)
+		return "paused " + ago(s.PausedAt, now)
 	case !s.Due.IsZero() && !s.Due.After(now):
-		return "due since " + ago(s.Due, now)
+		return "should have started " + ago(s.Due, now)
 	case !s.Next.IsZero():
 		return fmt.Sprintf("next run in %s, at %s", span(s.Next.Sub(now)), s.Next.In(p.zone).Format("2006-01-02 15:04 MST"))
 	}

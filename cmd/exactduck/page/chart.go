@@ -45,6 +45,20 @@ func bars(days []Day, what string) template.HTML {
 	return template.HTML(b.String()) //nolint:gosec // numbers, and text that is escaped
 }
 
+// peak says on which day there was most, and how much.
+func peak(days []Day, what string) string {
+	best := Day{}
+	for _, d := range days {
+		if d.count(what) > best.count(what) {
+			best = d
+		}
+	}
+	if best.Day == "" {
+		return fmt.Sprintf("none in %d days", len(days))
+	}
+	return fmt.Sprintf("at most %s, %s", number(best.count(what)), best.name())
+}
+
 // height is that of a bar: something is never nothing.
 func height(n, most int64) float64 {
 	if n == 0 {

@@ -29,7 +29,7 @@ var (
 	templates = template.Must(template.New("").Funcs(template.FuncMap{
 		"when": when, "ago": age, "until": age, "number": number, "state": state, "took": took, "bars": bars, "asset": assetURL,
 		"plural": plural, "words": words, "clock": clockOf, "level": logLevel,
-		"given": given,
+		"given": given, "peak": peak,
 	}).ParseFS(files, "html/*.html"))
 )
 
