@@ -54,6 +54,10 @@ type Options struct {
 	Timeout time.Duration
 	// MaxBody is the largest answer that is read, in bytes; 0: 256 MiB.
 	MaxBody int64
+	// PerMinute is how many calls a minute may be made in a scope while no answer says; 0: 60.
+	PerMinute int
+	// Concurrent is how many requests may be under way at a time; 0: no limit.
+	Concurrent int
 	// Permanent reports errors of the Client that no retry cures, such as a login that is over.
 	// They are returned as they are. nil: none.
 	Permanent func(error) bool

@@ -90,6 +90,15 @@ type Variant struct {
 	// Indexed says of a Versioned variant that the source tells from which row version on rows were
 	// modified since a date, unless the versions of the scope were given anew.
 	Indexed bool
+	// Reconciled says that keys alone cannot be asked for: what a sweep would find only a read of
+	// everything finds. It is made in the sweep's place, and brings what changed without a mark as well.
+	Reconciled bool
+	// Windowed says that a read can begin at a date although Dated names no column: the source asks for
+	// spans of time, and the rows do not say in which they are.
+	Windowed bool
+	// Lookback is how far before its cursor a read begins unless [Read.Lookback] says otherwise; 0: a
+	// read begins at its cursor, and has no use for another wish.
+	Lookback time.Duration
 	// Query is what every request carries beside what a read adds: the parameters of a function,
 	// escaped. "": nothing.
 	Query string
@@ -110,6 +119,10 @@ type Read struct {
 	// Since limits the read to rows modified at or after this wall time; zero: no limit. It is
 	// honoured by every variant that has a Modified property, and refused by the others.
 	Since time.Time
+	// Lookback is how far before the cursor the read begins, for variants whose rows change without
+	// any mark: what is older changes unnoticed until everything is read again. It counts for variants
+	// with a [Variant.Lookback], and is that where it is zero.
+	Lookback time.Duration
 	// Moved says that the scope's row versions were given anew at some time, so that none of them
 	// tells where the rows modified since a date begin.
 	Moved bool

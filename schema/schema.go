@@ -94,6 +94,9 @@ type Page struct {
 	// Next is where to go on after this page, or, when Done, the cursor of the whole read.
 	Next Position
 	Done bool
+	// Unproven says, of a page that is Done, that the source cannot vouch for having brought every
+	// row: rows that the read did not bring may be there nevertheless, and are not to be removed.
+	Unproven bool
 	// Unknown names the properties found in the page that have no column; Misfits the columns
 	// of which a value did not fit. Both are sorted and hold each name once.
 	Unknown, Misfits []string

@@ -53,7 +53,7 @@ func (v *Vector) AppendNull() {
 }
 
 // AppendInt adds a value to a vector of one of the types that live in Ints; for [Decimal] it is
-// the amount times 10⁴, for [Timestamp] microseconds.
+// the amount times 10⁴, for [Timestamp] and [TimestampTZ] microseconds.
 func (v *Vector) AppendInt(n int64) bool {
 	if l := limits[v.Type]; n < l[0] || n > l[1] {
 		return false
@@ -85,6 +85,25 @@ func (v *Vector) AppendText(text []byte) bool {
 	v.Text = append(v.Text, text...)
 	v.Valid, v.Ends = append(v.Valid, true), append(v.Ends, uint32(len(v.Text)))
 	return true
+}
+
+// Cut shortens the vector to its first rows.
+func (v *Vector) Cut(rows int) {
+	v.Valid = v.Valid[:rows]
+	switch v.Type {
+	case Double:
+		v.Floats = v.Floats[:rows]
+	case UUID:
+		v.UUIDs = v.UUIDs[:rows]
+	case Varchar, Blob, JSON:
+		v.Ends = v.Ends[:rows]
+		v.Text = v.Text[:0]
+		if rows > 0 {
+			v.Text = v.Text[:v.Ends[rows-1]]
+		}
+	default:
+		v.Ints = v.Ints[:rows]
+	}
 }
 
 // At returns the bytes of row i of a text vector; they stay valid as long as the vector does.
