@@ -370,7 +370,7 @@ func TestManyLinesArePaged(t *testing.T) {
 	has(t, w.get("/pipelines/nightly/streams?from=29999"), "30\u202f000 to 30\u202f000 of")
 	has(t, w.get("/pipelines/nightly/streams?from=999999999"), "100499")
 	has(t, w.get("/pipelines/nightly/streams?only=1"), "1 of 60 streams", "100283")
-	has(t, w.get("/pipelines/nightly/streams?division=100499&stream=s07"), "1 of 60 streams", "crm/S07")
+	has(t, w.get("/pipelines/nightly/streams?division=100499&stream=s07"), "1 of 60 streams", "crm/<wbr>S07")
 	if answer := w.ask(here, http.MethodGet, "/pipelines/nightly/streams?from=-1", "", nil); answer.Code != http.StatusBadRequest {
 		t.Errorf("from=-1 answers %d", answer.Code)
 	}

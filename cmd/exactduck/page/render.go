@@ -29,7 +29,7 @@ var (
 	templates = template.Must(template.New("").Funcs(template.FuncMap{
 		"when": when, "ago": age, "until": age, "number": number, "state": state, "took": took, "bars": bars, "asset": assetURL,
 		"plural": plural, "words": words, "clock": clockOf, "level": logLevel,
-		"given": given, "peak": peak,
+		"given": given, "peak": peak, "stream": streamName,
 	}).ParseFS(files, "html/*.html"))
 )
 
@@ -222,6 +222,11 @@ func state(status string) template.HTML {
 	}
 	return template.HTML(fmt.Sprintf(`<span class="state %s"><span aria-hidden="true">%s</span> %s</span>`, class, sign, //nolint:gosec // escaped
 		template.HTMLEscapeString(words(status))))
+}
+
+// streamName lets a name break behind its slashes.
+func streamName(name string) template.HTML {
+	return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(name), "/", "/<wbr>")) //nolint:gosec // escaped
 }
 
 // given puts names to what a part of a page is given.
