@@ -12,10 +12,12 @@ import (
 
 // Division is a scope that the login of this connection can reach, or could.
 type Division struct {
-	Scope schema.Scope `json:"scope"`
-	Code  string       `json:"code"` // as people type it
-	Name  string       `json:"name"`
-	Epoch string       `json:"epoch"`
+	// Source is [Options.Source] of the warehouse that met it.
+	Source string       `json:"source,omitempty"`
+	Scope  schema.Scope `json:"scope"`
+	Code   string       `json:"code"` // as people type it
+	Name   string       `json:"name"`
+	Epoch  string       `json:"epoch"`
 	// Currency is that of its books; "": unknown.
 	Currency string `json:"currency,omitempty"`
 	// Active is false for one that the vendor has archived or blocked.
@@ -31,9 +33,20 @@ const divisionColumns = "scope, code, name, epoch, active, first_seen, last_seen
 // currencyFormat is the first format in which divisions have a currency.
 const currencyFormat = 7
 
+// sourceFormat is the first format in which divisions say of which kind of source they are; those of
+// before are all of onlySource.
+const (
+	sourceFormat = 8
+	onlySource   = "exact-online"
+)
+
 // Divisions returns all divisions that were ever met by this connection, by scope.
 func (w *Warehouse) Divisions(ctx context.Context) ([]Division, error) {
-	return divisions(ctx, w.db, "prefix = ?", w.prefix)
+	return w.divisions(ctx, w.db)
+}
+
+func (w *Warehouse) divisions(ctx context.Context, q querier) ([]Division, error) {
+	return divisionsOf(ctx, q, Format(), "prefix = ? AND source = ?", w.prefix, w.source)
 }
 
 // Divisions returns the divisions of all connections, as of the last publication.
@@ -45,17 +58,17 @@ func (r *Reader) Divisions(ctx context.Context) ([]Division, error) {
 	return divisionsOf(ctx, r.db, format, "true")
 }
 
-func divisions(ctx context.Context, q querier, where string, args ...any) ([]Division, error) {
-	return divisionsOf(ctx, q, Format(), where, args...)
-}
-
 // divisionsOf reads the divisions of a file of some format.
 func divisionsOf(ctx context.Context, q querier, format int, where string, args ...any) ([]Division, error) {
 	currency := "coalesce(currency, '')"
 	if format < currencyFormat {
 		currency = "''"
 	}
-	rows, err := q.QueryContext(ctx, "SELECT "+divisionColumns+", "+currency+" FROM _exactduck.divisions WHERE "+where+
+	source := "source"
+	if format < sourceFormat {
+		source = literal(onlySource)
+	}
+	rows, err := q.QueryContext(ctx, "SELECT "+divisionColumns+", "+currency+", "+source+" FROM _exactduck.divisions WHERE "+where+
 		" ORDER BY prefix, try_cast(scope AS BIGINT), scope", args...)
 	if err != nil {
 		return nil, fmt.Errorf("read divisions: %w", err)
@@ -65,7 +78,7 @@ func divisionsOf(ctx context.Context, q querier, format int, where string, args 
 	for rows.Next() {
 		var d Division
 		var gone sql.NullTime
-		err := rows.Scan(&d.Scope, &d.Code, &d.Name, &d.Epoch, &d.Active, &d.FirstSeen, &d.LastSeen, &gone, &d.Currency)
+		err := rows.Scan(&d.Scope, &d.Code, &d.Name, &d.Epoch, &d.Active, &d.FirstSeen, &d.LastSeen, &gone, &d.Currency, &d.Source)
 		if err != nil {
 			return nil, fmt.Errorf("read divisions: %w", err)
 		}
@@ -82,11 +95,11 @@ func divisionsOf(ctx context.Context, q querier, format int, where string, args 
 func (w *Warehouse) MeetDivisions(ctx context.Context, run string, now []Division) (newcomers, gone []Division, err error) {
 	at := w.clock().UTC().Truncate(time.Microsecond)
 	err = w.inTx(ctx, func(ctx context.Context, c *sql.Conn) error {
-		before, err := divisions(ctx, c, "prefix = ?", w.prefix)
+		before, err := w.divisions(ctx, c)
 		if err != nil {
 			return err
 		}
-		m := meet(before, now, at)
+		m := meet(before, w.asOurs(now), at)
 		newcomers, gone = m.newcomers, m.gone
 		if len(before) == 0 {
 			newcomers = nil
@@ -105,6 +118,15 @@ func (w *Warehouse) MeetDivisions(ctx context.Context, run string, now []Divisio
 		return nil, nil, fmt.Errorf("note which divisions there are: %w", err)
 	}
 	return newcomers, gone, nil
+}
+
+// asOurs are divisions as those of this warehouse's source.
+func (w *Warehouse) asOurs(all []Division) []Division {
+	all = slices.Clone(all)
+	for i := range all {
+		all[i].Source = w.source
+	}
+	return all
 }
 
 // meeting is what became of the divisions that were known, and of those that are there now.
@@ -175,7 +197,7 @@ func (w *Warehouse) nameless(ctx context.Context, c *sql.Conn, m *meeting, befor
 func (w *Warehouse) putDivisions(ctx context.Context, c *sql.Conn, run string, all []Division) error {
 	var rows [][]any
 	for _, d := range all {
-		rows = append(rows, []any{w.prefix, string(d.Scope), d.Code, d.Name, d.Epoch, d.Active, orNull(d.FirstSeen), orNull(d.LastSeen), orNull(d.GoneSince), run, d.Currency})
+		rows = append(rows, []any{w.prefix, w.source, string(d.Scope), d.Code, d.Name, d.Epoch, d.Active, orNull(d.FirstSeen), orNull(d.LastSeen), orNull(d.GoneSince), run, d.Currency})
 	}
-	return replaceRows(ctx, c, "_exactduck.divisions", "prefix, "+divisionColumns+", run_id, currency", 2, rows)
+	return replaceRows(ctx, c, "_exactduck.divisions", "prefix, source, "+divisionColumns+", run_id, currency", 3, rows)
 }

@@ -127,7 +127,7 @@ func (o oblivion) notes(ctx context.Context, s schema.Scope) error {
 		{"DELETE FROM _exactduck.calls WHERE scope = ?", []any{scope}},
 		{"DELETE FROM _exactduck.checks WHERE scope = ? AND coalesce(prefix, '') = ?", []any{scope, o.prefix}},
 		{"UPDATE _exactduck.runs SET message = '' WHERE contains(message, ?)", []any{scope}},
-		{"UPDATE _exactduck.divisions SET name = '' WHERE prefix = ? AND scope = ?", []any{o.prefix, scope}},
+		{"UPDATE _exactduck.divisions SET name = '' WHERE prefix = ? AND source = ? AND scope = ?", []any{o.prefix, o.source, scope}},
 		{"DELETE FROM _exactduck.forgotten WHERE prefix = ? AND scope = ? AND stream = ''", []any{o.prefix, scope}},
 		{"INSERT INTO _exactduck.forgotten (prefix, scope, stream, key_hash, forgotten_at) VALUES (?, ?, '', '', ?::TIMESTAMPTZ)", []any{o.prefix, scope, o.now}},
 	} {

@@ -3,6 +3,7 @@ package load
 import (
 	"context"
 	"database/sql"
+	"slices"
 )
 
 // Known is what a warehouse can tell of one connection and one pipeline without asking the source.
@@ -17,10 +18,13 @@ type Known struct {
 
 // Known returns what is known now.
 func (w *Warehouse) Known(ctx context.Context, pipeline string) (Known, error) {
-	return known(ctx, w.db, w.prefix, pipeline)
+	k, err := known(ctx, w.db, w.prefix, pipeline)
+	k.Divisions = slices.DeleteFunc(k.Divisions, func(d Division) bool { return d.Source != w.source })
+	return k, err
 }
 
-// Known returns what was known of the connection with a prefix when the file was published.
+// Known returns what was known under a prefix when the file was published; of all kinds of source, as
+// [Division.Source] tells.
 func (r *Reader) Known(ctx context.Context, prefix, pipeline string) (Known, error) {
 	return known(ctx, r.db, prefix, pipeline)
 }

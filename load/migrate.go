@@ -93,6 +93,10 @@ ALTER TABLE _exactduck.run_streams ADD COLUMN wire_bytes BIGINT;
 ALTER TABLE _exactduck.run_streams ADD COLUMN retries BIGINT;
 `, `
 ALTER TABLE _exactduck.divisions ADD COLUMN currency VARCHAR;
+`, `
+ALTER TABLE _exactduck.divisions ADD COLUMN source VARCHAR;
+UPDATE _exactduck.divisions SET source = '` + onlySource + `';
+UPDATE _exactduck.meta SET value = (value::BIGINT + 1)::VARCHAR WHERE key = 'generation';
 `}
 
 // timedFormat is the first format in which runs say where their time went.

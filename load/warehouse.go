@@ -32,6 +32,9 @@ type Options struct {
 	Target string
 	// Prefix goes in front of the schema of every table: "" or "second_".
 	Prefix string
+	// Source is the kind of source that is read: several may fill one warehouse under one prefix, and
+	// each has its own places.
+	Source string
 	// Zone is the clock of the source, from which the views work out UTC; "" is Europe/Amsterdam.
 	Zone string
 	// Convert puts stored values into a column that is new or has another type; nil: columns begin
@@ -58,6 +61,7 @@ type Warehouse struct {
 	path    string // of the working database
 	target  string
 	prefix  string
+	source  string
 	zone    string
 	state   string // the state directory
 	memory  string
@@ -96,7 +100,7 @@ func newWarehouse(o Options) (*Warehouse, error) {
 		return nil, err
 	}
 	w := &Warehouse{
-		clock: o.Clock, log: o.Log, target: o.Target, prefix: o.Prefix, zone: o.Zone, state: o.StateDir, convert: o.Convert,
+		clock: o.Clock, log: o.Log, target: o.Target, prefix: o.Prefix, source: o.Source, zone: o.Zone, state: o.StateDir, convert: o.Convert,
 		path: filepath.Join(o.StateDir, name+".work.duckdb"), memory: o.Memory, threads: max(o.Threads, 1), clone: cloneFile,
 	}
 	if _, err := databaseName(w.path); err != nil {

@@ -84,7 +84,7 @@ func (p *patient) admit(ctx context.Context, pipeline *config.Pipeline) error {
 			p.cursors = append(p.cursors, cursors...)
 		}
 		if divisions, err := reader.Divisions(ctx); err == nil {
-			p.met = append(p.met, divisions...)
+			p.met = append(p.met, fromSource(pipeline.Kind(), divisions)...)
 		}
 		if err := reader.Close(); err != nil {
 			return err

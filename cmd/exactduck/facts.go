@@ -130,7 +130,7 @@ func (e *edition) read(ctx context.Context, b *books, p *config.Pipeline) error 
 		return err
 	}
 	e.cursors = slices.DeleteFunc(known.Cursors, func(c load.Cursor) bool { return !ours(c.Stream) })
-	for _, d := range known.Divisions {
+	for _, d := range fromSource(p.Kind(), known.Divisions) {
 		e.names[string(d.Scope)] = d.Name
 	}
 	if e.failing, err = reader.Checks(ctx, prefix); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"exactduck/cmd/exactduck/config"
 	"exactduck/load"
@@ -52,7 +53,13 @@ func (b *books) published(ctx context.Context, p *config.Pipeline) (k knowledge,
 	}
 	defer reader.Close()
 	k.Known, err = reader.Known(ctx, b.config.Connections[p.From].SchemaPrefix, p.Name())
+	k.Divisions = fromSource(p.Kind(), k.Divisions)
 	return k, err
+}
+
+// fromSource are the divisions of one kind of source.
+func fromSource(kind string, all []load.Division) []load.Division {
+	return slices.DeleteFunc(slices.Clone(all), func(d load.Division) bool { return d.Source != kind })
 }
 
 // begun are the reads that earlier runs have left behind. The lock of the warehouse is held.

@@ -127,7 +127,7 @@ func (b *books) open(ctx context.Context, p *config.Pipeline, wait bool) (*load.
 // options say where the warehouse of a pipeline is.
 func (b *books) options(p *config.Pipeline) load.Options {
 	return load.Options{
-		StateDir: b.config.State(), Target: p.To.DuckDB, Prefix: b.config.Connections[p.From].SchemaPrefix,
+		StateDir: b.config.State(), Target: p.To.DuckDB, Prefix: b.config.Connections[p.From].SchemaPrefix, Source: p.Kind(),
 		Zone: b.config.Connections[p.From].ServerTimezone.String(), Clock: b.clock, Log: b.log, Convert: vendorOf(p).convert,
 	}
 }
