@@ -48,6 +48,9 @@ type Applied struct {
 	Read, Inserted, Updated, Deleted, Missed int64
 	// Already says that the spool had been applied before; nothing was done.
 	Already bool
+	// Unproven says of a read of everything that its source cannot vouch for having brought every row:
+	// what it brought was applied, and no row was removed because it did not come.
+	Unproven bool
 	// Suspect says that the shrink guard refused; nothing of the part was applied.
 	Suspect *Shrink
 	// News are the changes of the table's shape, and what was met for the first time without having a
@@ -128,13 +131,20 @@ func prepare(b Batch) ([]*portion, []Applied, error) {
 		if p.Compared && h.Mode == spool.Rows {
 			h.Mode = spool.Replace
 		}
+		unproven := h.Mode == spool.Replace && p.File.Unproven()
+		if unproven && len(h.Table.Key) == 0 {
+			return nil, nil, fmt.Errorf("apply %s: the read of scope %s may have missed rows, and there is no key to merge it by", h.Stream, h.Scope)
+		}
+		if unproven {
+			h.Mode = spool.Merge
+		}
 		if slices.Contains([]spool.Mode{spool.Keys, spool.Rows, spool.Some}, h.Mode) {
 			return nil, nil, fmt.Errorf("apply %s: the read of scope %s was made to be compared", h.Stream, h.Scope)
 		}
 		if i > 0 && h.Table.FullName() != parts[0].header.Table.FullName() {
 			return nil, nil, fmt.Errorf("apply %s: %s is another table", parts[0].header.Table.FullName(), h.Table.FullName())
 		}
-		results[i] = Applied{Stream: h.Stream, Scope: h.Scope, Read: p.File.Rows() - p.File.Marked()}
+		results[i] = Applied{Stream: h.Stream, Scope: h.Scope, Unproven: unproven, Read: p.File.Rows() - p.File.Marked()}
 		parts = append(parts, &portion{Part: p, header: h, result: &results[i]})
 	}
 	return parts, results, nil

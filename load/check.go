@@ -151,7 +151,7 @@ func orNil(n sql.NullInt64) *int64 {
 func (w *Warehouse) SomeDate(ctx context.Context, t *schema.Table, column string, scope schema.Scope) (time.Time, bool, error) {
 	i := &inspection{w: w}
 	stored, err := storedColumns(ctx, w.db, w.prefix+t.Service, t.Name)
-	if f, _ := find(stored, column); err != nil || f.kind != schema.Timestamp.String() {
+	if f, _ := find(stored, column); err != nil || f.kind != schema.Timestamp.String() && f.kind != schema.TimestampTZ.String() {
 		return time.Time{}, false, wrap("choose a date", err)
 	}
 	var at sql.NullTime

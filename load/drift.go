@@ -69,7 +69,7 @@ func drift(ctx context.Context, db *sql.DB, prefix string, tables []string) (d D
 
 // columnsOf are the source's columns of all tables, by name without the prefix.
 func columnsOf(ctx context.Context, q querier, prefix string) (map[string]map[string]string, error) {
-	rows, err := q.QueryContext(ctx, `SELECT t.service || '.' || t.name, t.scope_column, c.column_name, c.data_type
+	rows, err := q.QueryContext(ctx, `SELECT t.service || '.' || t.name, t.scope_column, c.column_name, replace(c.data_type, 'TIMESTAMP WITH TIME ZONE', 'TIMESTAMPTZ')
 		FROM _exactduck.tables t JOIN duckdb_columns() c ON c.schema_name = t.service AND c.table_name = t.name
 		WHERE c.database_name = current_database() AND starts_with(t.service, ?)`, prefix)
 	if err != nil {

@@ -57,6 +57,10 @@ var extremes = map[schema.Type][]any{
 		micros("1753-01-01T00:00:00"), micros("9999-12-31T23:59:59.999999"), micros("1969-12-31T23:59:59.999"), micros("1970-01-01T00:00:00"),
 		micros("1899-12-30T12:00:00.001"), micros("2026-03-29T02:30:00"), micros("2026-10-25T02:30:00"), micros("2024-02-29T23:59:59.999"),
 	},
+	schema.TimestampTZ: {
+		micros("0001-01-01T00:00:00"), micros("9999-12-31T23:59:59.999999"), micros("1969-12-31T23:59:59.999"), micros("1970-01-01T00:00:00"),
+		micros("2026-03-29T01:30:00"), micros("2026-10-25T00:30:00.123456"),
+	},
 	schema.UUID:    {[16]byte{}, [16]byte(bytes.Repeat([]byte{0xff}, 16)), [16]byte{0: 0x80}},
 	schema.Varchar: {"", " ", "                  1300", "Brood & Zuivel 'De Duif' \"Ω\"", "two\nlines\t\x00 and a zero", "🦆", strings.Repeat("long ", 5000)},
 	schema.Blob:    {"", "\x00\xff\xfe", strings.Repeat("\x80", 3000)},
@@ -86,7 +90,7 @@ func anyValue(r *rand.Rand, kind schema.Type) any {
 		return r.NormFloat64() * math.Pow(10, float64(r.IntN(40)-20))
 	case schema.Decimal:
 		return int(r.Int64N(2e18-1) - (1e18 - 1))
-	case schema.Timestamp:
+	case schema.Timestamp, schema.TimestampTZ:
 		first := micros("1753-01-01T00:00:00")
 		return first + int(r.Int64N(int64(micros("9999-12-31T23:59:59.999999")-first)))/1000*1000
 	case schema.UUID:
@@ -126,6 +130,8 @@ func expected(kind schema.Type, v any) any {
 		return json.Number(fmt.Sprintf("%s%d.%04d", sign, n/10_000, n%10_000))
 	case schema.Timestamp:
 		return time.UnixMicro(int64(v.(int))).UTC().Format("2006-01-02 15:04:05.999999")
+	case schema.TimestampTZ:
+		return time.UnixMicro(int64(v.(int))).UTC().Format(time.RFC3339Nano)
 	case schema.UUID:
 		return uuid.UUID(v.([16]byte)).String()
 	case schema.Varchar:

@@ -103,7 +103,7 @@ func isOurs(name, scope string) bool {
 
 // storedColumns lists the columns of a table; nil when there is no such table.
 func storedColumns(ctx context.Context, q querier, service, table string) ([]field, error) {
-	rows, err := q.QueryContext(ctx, `SELECT column_name, data_type FROM duckdb_columns()
+	rows, err := q.QueryContext(ctx, `SELECT column_name, replace(data_type, 'TIMESTAMP WITH TIME ZONE', 'TIMESTAMPTZ') FROM duckdb_columns()
 		WHERE database_name = current_database() AND lower(schema_name) = lower(?) AND lower(table_name) = lower(?)
 		ORDER BY column_index`, service, table)
 	if err != nil {

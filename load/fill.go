@@ -136,6 +136,8 @@ func asJSON(column, kind string) string {
 	switch kind {
 	case schema.Timestamp.String():
 		return fmt.Sprintf(`CASE WHEN epoch_us(%s) %% 1000 = 0 THEN '"/Date(' || epoch_ms(%[1]s) || ')/"' ELSE '"' || strftime(%[1]s, '%%Y-%%m-%%dT%%H:%%M:%%S.%%f') || '"' END`, column)
+	case schema.TimestampTZ.String():
+		return fmt.Sprintf(`'"' || strftime(make_timestamp(epoch_us(%s)), '%%Y-%%m-%%dT%%H:%%M:%%S.%%fZ') || '"'`, column)
 	case schema.UUID.String():
 		return `'"' || ` + column + ` || '"'`
 	case schema.Blob.String():
@@ -286,7 +288,7 @@ func plainValue(v *schema.Vector) driver.Value {
 		return nil
 	case v.Type == schema.Boolean:
 		return v.Ints[0] != 0
-	case v.Type == schema.Timestamp:
+	case v.Type.Dates():
 		return time.UnixMicro(v.Ints[0]).UTC()
 	case v.Type == schema.Double:
 		return v.Floats[0]

@@ -144,7 +144,8 @@ func newPageSource(files []*spool.File, columns []string) (*pageSource, error) {
 var duckTypes = map[schema.Type]duckdb.Type{
 	schema.Boolean: duckdb.TYPE_BOOLEAN, schema.UTinyInt: duckdb.TYPE_UTINYINT, schema.SmallInt: duckdb.TYPE_SMALLINT,
 	schema.Integer: duckdb.TYPE_INTEGER, schema.BigInt: duckdb.TYPE_BIGINT, schema.Double: duckdb.TYPE_DOUBLE,
-	schema.Timestamp: duckdb.TYPE_TIMESTAMP, schema.UUID: duckdb.TYPE_UUID, schema.Varchar: duckdb.TYPE_VARCHAR,
+	schema.Timestamp: duckdb.TYPE_TIMESTAMP, schema.TimestampTZ: duckdb.TYPE_TIMESTAMP_TZ,
+	schema.UUID: duckdb.TYPE_UUID, schema.Varchar: duckdb.TYPE_VARCHAR,
 	schema.Blob: duckdb.TYPE_BLOB,
 	schema.JSON: duckdb.TYPE_VARCHAR, // a JSON vector would take text for a value and quote it
 }
@@ -311,7 +312,7 @@ func copyColumn(chunk duckdb.DataChunk, column, begin int, v *schema.Vector, row
 			err = chunk.SetValue(column, begin+i, nil)
 		case v.Type == schema.Boolean:
 			err = duckdb.SetChunkValue(chunk, column, begin+i, v.Ints[row] != 0)
-		case v.Type == schema.Timestamp:
+		case v.Type.Dates():
 			err = duckdb.SetChunkValue(chunk, column, begin+i, time.UnixMicro(v.Ints[row]).UTC())
 		case v.Type == schema.Double:
 			err = duckdb.SetChunkValue(chunk, column, begin+i, v.Floats[row])

@@ -41,6 +41,8 @@ func (d *decoder) convert(v *schema.Vector, raw jx.Raw) fit {
 		return appendGUID(v, text)
 	case schema.Timestamp:
 		return added(appendMoment(v, text))
+	case schema.TimestampTZ:
+		return added(appendInstant(v, text))
 	case schema.Double:
 		return added(appendDouble(v, text))
 	case schema.Decimal:
@@ -145,6 +147,12 @@ func appendBoolean(v *schema.Vector, text []byte) bool {
 func appendMoment(v *schema.Vector, text []byte) bool {
 	us, ok := parseMoment(text)
 	return ok && v.AppendInt(us)
+}
+
+// appendInstant takes an ISO time with its zone, for columns that somebody else gave the type.
+func appendInstant(v *schema.Vector, text []byte) bool {
+	t, err := time.Parse(time.RFC3339, string(text)) // takes fractions too
+	return err == nil && v.AppendInt(t.UnixMicro())
 }
 
 // The years 1 to 9999 in milliseconds: what the vendor's DateTime can hold.

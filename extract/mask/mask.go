@@ -166,6 +166,8 @@ func appendText(text []byte, v *schema.Vector, i int) []byte {
 		return appendAmount(text, v.Ints[i])
 	case schema.Timestamp:
 		return time.UnixMicro(v.Ints[i]).UTC().AppendFormat(text, "2006-01-02 15:04:05.999999")
+	case schema.TimestampTZ:
+		return time.UnixMicro(v.Ints[i]).UTC().AppendFormat(text, "2006-01-02 15:04:05.999999+00")
 	}
 	return strconv.AppendInt(text, v.Ints[i], 10)
 }

@@ -62,11 +62,11 @@ func TestAHashIsTheOneThatEveryLanguageComputes(t *testing.T) {
 func TestCanonicalText(t *testing.T) {
 	types := []schema.Type{
 		schema.Boolean, schema.UTinyInt, schema.BigInt, schema.Double, schema.Double, schema.Decimal, schema.Decimal,
-		schema.Timestamp, schema.Timestamp, schema.UUID, schema.Blob,
+		schema.Timestamp, schema.Timestamp, schema.UUID, schema.Blob, schema.TimestampTZ,
 	}
 	texts := []string{
 		"true", "7", "-9", "0.1", "100000000000000000000000", "-0.0500", "12.5000", "2024-01-31 00:00:00", "1969-12-31 23:59:59.123",
-		"0000000a-0000-0000-0000-000000000000", "\xff\x00",
+		"0000000a-0000-0000-0000-000000000000", "\xff\x00", "2024-01-31 00:00:00.5+00",
 	}
 	columns := make([]schema.Column, 2*len(types))
 	rules := mask.Rules{}
@@ -80,7 +80,7 @@ func TestCanonicalText(t *testing.T) {
 	p := schema.NewPage(table(columns...), "1", 1)
 	p.Rows = 1
 	p.Extra.AppendNull()
-	for i, n := range map[int]int64{0: 1, 1: 7, 2: -9, 5: -500, 6: 125_000, 7: 1_706_659_200_000_000, 8: -877_000} {
+	for i, n := range map[int]int64{0: 1, 1: 7, 2: -9, 5: -500, 6: 125_000, 7: 1_706_659_200_000_000, 8: -877_000, 11: 1_706_659_200_500_000} {
 		p.Columns[i].AppendInt(n)
 	}
 	p.Columns[3].AppendFloat(0.1)

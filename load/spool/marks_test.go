@@ -53,6 +53,26 @@ func TestMarksComeBack(t *testing.T) {
 	}
 }
 
+// TestDoubtComesBack is about what the last page says of the whole read.
+func TestDoubtComesBack(t *testing.T) {
+	r := rand.New(rand.NewPCG(2, 4))
+	for _, doubted := range []bool{false, true} {
+		last := page(r, 3, "q", true)
+		last.Unproven = doubted
+		f := spooled(t, page(r, 3, "p", false), last)
+		again, err := Open(f.Path())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Unproven() != doubted || again.Unproven() != doubted || read(t, again)[1].Unproven != doubted {
+			t.Errorf("doubted %v: %v, and opened again %v", doubted, f.Unproven(), again.Unproven())
+		}
+	}
+	if begun := spooled(t, page(r, 3, "p", false)); begun.Unproven() {
+		t.Error("a read that is not done is doubted")
+	}
+}
+
 // TestSpoolsFromBeforeMarks opens a file that a version without marks has written, and goes on with it.
 func TestSpoolsFromBeforeMarks(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("testdata", "unmarked.frames"))

@@ -43,6 +43,7 @@ func (l layout) vector(p *schema.Page, place int) *schema.Vector {
 type head struct {
 	rows             int
 	done             bool
+	unproven         bool
 	next             schema.Position
 	unknown, misfits []string
 	out              string // a bit for each row, as Page.Out has it; empty: no row is marked
@@ -51,7 +52,7 @@ type head struct {
 }
 
 func headOf(p *schema.Page) head {
-	h := head{rows: p.Rows, done: p.Done, next: p.Next, unknown: p.Unknown, misfits: p.Misfits}
+	h := head{rows: p.Rows, done: p.Done, unproven: p.Unproven, next: p.Next, unknown: p.Unknown, misfits: p.Misfits}
 	if slices.Contains(p.Out, true) {
 		h.out = string(appendBits(nil, p.Out))
 	}
@@ -119,6 +120,7 @@ func (h head) append(to []byte) []byte {
 const (
 	flagDone = 1 << iota
 	flagOut
+	flagUnproven
 )
 
 func (h head) flags() (flags uint64) {
@@ -127,6 +129,9 @@ func (h head) flags() (flags uint64) {
 	}
 	if h.out != "" {
 		flags |= flagOut
+	}
+	if h.unproven {
+		flags |= flagUnproven
 	}
 	return flags
 }
@@ -174,8 +179,8 @@ func decodeHead(payload []byte) (head, []byte, error) {
 	var h head
 	c := headReader{rest: payload}
 	h.rows = c.number(math.MaxInt32)
-	flags := c.number(flagDone | flagOut)
-	h.done = flags&flagDone != 0
+	flags := c.number(flagDone | flagOut | flagUnproven)
+	h.done, h.unproven = flags&flagDone != 0, flags&flagUnproven != 0
 	h.next = schema.Position(c.text())
 	if flags&flagOut != 0 {
 		h.out = c.text()
@@ -200,7 +205,7 @@ func (l layout) decode(payload []byte, p *schema.Page, want func(place int) bool
 	if err != nil {
 		return err
 	}
-	p.Rows, p.Done, p.Next, p.Unknown, p.Misfits = h.rows, h.done, h.next, h.unknown, h.misfits
+	p.Rows, p.Done, p.Unproven, p.Next, p.Unknown, p.Misfits = h.rows, h.done, h.unproven, h.next, h.unknown, h.misfits
 	p.Table, p.Extra.Type, p.Out = l.table, schema.JSON, p.Out[:0]
 	if h.out != "" {
 		p.Out = sized(p.Out, h.rows)

@@ -91,7 +91,9 @@ type File struct {
 	done   bool
 	rows   int64
 	marked int64
-	pages  int
+	// unproven is what the last page says.
+	unproven bool
+	pages    int
 }
 
 // Create begins a spool in dir, which it makes with mode 0700 if need be, and returns when the
@@ -224,6 +226,9 @@ func (f *File) Rows() int64 { return f.rows }
 // Marked is how many of the rows are marked as [schema.Page.Out] does.
 func (f *File) Marked() int64 { return f.marked }
 
+// Unproven says of a spool that is done that the read may have missed rows; see [schema.Page.Unproven].
+func (f *File) Unproven() bool { return f.done && f.unproven }
+
 // Pages is the number of pages on disk.
 func (f *File) Pages() int { return f.pages }
 
@@ -299,7 +304,7 @@ func (f *File) count(size int64, h head) {
 		f.marked += int64(bits.OnesCount8(h.out[i]))
 	}
 	f.pages++
-	f.resume, f.done = h.next, h.done
+	f.resume, f.done, f.unproven = h.next, h.done, h.unproven
 }
 
 // fits refuses a page that is not of this spool's table and scope.
