@@ -20,6 +20,9 @@ type Batch struct {
 	Parts []Part // whole reads into one table, at most one of a stream and scope
 	// Contract is what the shape of the table must not go beyond; nil: it may become what it likes.
 	Contract *Contract
+	// Void are columns of which stored values are none, being hashes: they go when their column gets
+	// another type.
+	Void []string
 }
 
 // Part is one whole read.

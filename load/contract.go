@@ -207,6 +207,11 @@ func (w *Warehouse) putAgreement(ctx context.Context, stream string, n Agreement
 	}
 	err = w.inTx(ctx, func(ctx context.Context, c *sql.Conn) error {
 		row := []any{w.prefix, stream, string(shape), n.Accepted, breaches, orNull(n.BrokenAt)}
+		if len(n.Broken) > 0 { // readers are to see that, and the run
+			if _, err := nextGeneration(ctx, c); err != nil {
+				return err
+			}
+		}
 		return replaceRows(ctx, c, "_exactduck.contracts", "prefix, stream, shape, accepted_at, broken, broken_at", 2, [][]any{row})
 	})
 	return wrap("note the contract of "+stream, err)

@@ -25,6 +25,7 @@ type Convert func(v *schema.Vector, value []byte) (added, exact bool)
 type move struct {
 	schema.Column
 	from string // the type that it had; "": there was no such column
+	void bool   // what it had is not worth keeping
 	// moved counts its values that came out of _extra.
 	moved int64
 }
@@ -54,6 +55,7 @@ func (a *application) reshape(ctx context.Context, groups [][]*portion) error {
 			m := &move{Column: c}
 			if there {
 				m.Name, m.from = have.name, have.kind
+				m.void = slices.ContainsFunc(a.batch.Void, func(name string) bool { return strings.EqualFold(name, have.name) })
 			}
 			f.moves = append(f.moves, m)
 		}
@@ -121,7 +123,7 @@ func (f *filling) keep() string {
 	for i, m := range f.moves {
 		wanted = append(wanted, "contains(lower("+extra+"::VARCHAR), "+literal(`"`+strings.ToLower(m.Name)+`"`)+")")
 		value := "NULL::VARCHAR"
-		if m.from != "" {
+		if m.from != "" && !m.void {
 			value = asJSON(identifier(m.Name), m.from)
 			wanted = append(wanted, identifier(m.Name)+" IS NOT NULL")
 		}

@@ -110,6 +110,22 @@ func TestNarrowRefusesWhatItCannotDo(t *testing.T) {
 	}
 }
 
+// What is to be nowhere goes out of what is nested, too; what stays is to the letter as it came.
+func TestWithout(t *testing.T) {
+	for _, tc := range []struct{ object, shallow, deep string }{
+		{`{"EMAIL":"x","Rank":1.50}`, `{"Rank":1.50}`, `{"Rank":1.50}`},
+		{`{"Email":"x"}`, "", ""},
+		{`{"Rank" : "Email"}`, `{"Rank" : "Email"}`, `{"Rank" : "Email"}`},
+		{`{"a":[ 1,{"email":{}}],"b":{"c" : 1.0}}`, `{"a":[ 1,{"email":{}}],"b":{"c" : 1.0}}`, `{"a":[1,{}],"b":{"c" : 1.0}}`},
+	} {
+		for deep, want := range map[bool]string{false: tc.shallow, true: tc.deep} {
+			if got, err := without(tc.object, []string{"Email"}, deep); err != nil || got != want {
+				t.Errorf("%s, deep %t: %s, %v; want %s", tc.object, deep, got, err, want)
+			}
+		}
+	}
+}
+
 // A row that is read again after its columns were dropped is as the stored one: the reload that the
 // narrowing stands for would have changed nothing more.
 func TestNarrowEqualsAReload(t *testing.T) {

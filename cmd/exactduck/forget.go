@@ -27,10 +27,10 @@ func forgetCommand() command {
 	return command{
 		name: "forget", usage: "erase a division or a row from every file, and keep it out", args: "[PIPELINE]",
 		help: `
-Erases a division, or one row and the lines that go with it when it is deleted, from the working database, what is
-half read, the published file and the lake, and removes older published files and snapshots, those
-that somebody reads from included. It is kept out from then on. Asks first, or takes --yes, and asks
-Exact nothing.
+Erases a division, or one row with what is part of it (lines, attachments, the same invoice in another
+stream), from the working database, what is half read, the published file and the lake, and removes
+older published files and snapshots, those that somebody reads from included. It is kept out from then
+on. Asks first, or takes --yes, and asks Exact nothing.
 
    exactduck forget --division 123456
    exactduck forget --stream crm/Contacts --key 5b1c2d3e-0000-4000-8000-0123456789ab
@@ -38,7 +38,8 @@ Exact nothing.
 
 The key is the row's, as the published file shows it; several columns are joined with commas. What
 stays: that it was forgotten, and when; of a division its number, its calls in the ledger of the day,
-and what tables of the login as a whole (division 0) say of it; of a row other rows that refer to it.
+and what tables of the login as a whole (division 0) say of it; of a row other rows that refer to it,
+and the ledger's lines of an invoice or an entry, which have keys of their own.
 Files that people have copied elsewhere are out of our reach.`,
 		flags: []cli.Flag{
 			&cli.StringFlag{Name: "division", Usage: "the `CODE` of the division; with --stream where the row is, default: wherever it is", EnvVars: env("division")},

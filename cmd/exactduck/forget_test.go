@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 
 	"exactduck/extract/mask"
 	"exactduck/extract/sandbox"
+	"exactduck/load"
 	"exactduck/schema"
 )
 
@@ -127,6 +129,25 @@ func TestForgetARow(t *testing.T) {
 				t.Errorf("%v: %s: %s, want %s", args, query, got, want)
 			}
 		}
+	}
+}
+
+// A row is kept out where it was forgotten: elsewhere a key that is a number is another row's.
+func TestRowsAreForgottenWhereTheyWere(t *testing.T) {
+	s, _, err := lookup("salesinvoice/SalesInvoiceLines")
+	if err != nil {
+		t.Fatal(err)
+	}
+	marks := []load.Mark{
+		{Scope: "1", Stream: s.Name, Hash: "here"},
+		{Scope: "2", Stream: s.Name, Hash: "there"},
+		{Stream: s.Name, Hash: "anywhere"},
+		{Stream: "salesinvoice/SalesInvoices", Hash: "whole"},
+		{Stream: "crm/Accounts", Hash: "another"},
+		{Scope: "1", Hash: ""},
+	}
+	if got := slices.Sorted(maps.Keys(forgottenOf(s, "1", marks).Keys)); !slices.Equal(got, []string{"anywhere", "here", "whole"}) {
+		t.Errorf("kept out are %q", got)
 	}
 }
 

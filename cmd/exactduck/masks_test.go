@@ -223,6 +223,9 @@ func TestMasksComeAndGo(t *testing.T) {
 	w.reconfigure(bareStreams)
 	w.run(syncOptions{})
 	comparison{t, w.published(), w.pipeline(), w.sandbox}.equal()
+	if got := w.only("SELECT count(*) FROM _exactduck.schema_changes WHERE change = 'misfit'"); got != "0" {
+		t.Errorf("%s columns are said to hold what does not fit, and it was hashes", got)
+	}
 }
 
 // Whatever a first load with masks is killed at, nothing that is masked is on the disk; and whatever
@@ -327,6 +330,38 @@ func TestPlanOfANewMask(t *testing.T) {
 		got, n := compare(load.Cursor{Fingerprint: fingerprint(v, tc.was)}, tc.is, v)
 		if got != tc.want || n != nil && !slices.Equal(n.drop, tc.drop) {
 			t.Errorf("%s: got %d, want %d; %+v", name, got, tc.want, n)
+		}
+	}
+}
+
+// What a pipeline says of masks holds for all that lies in its file, whichever pipeline runs: in streams
+// of another, each with its own key, at hand or not, and in those that none lists any more.
+func TestMasksHoldWhicheverPipelineRuns(t *testing.T) {
+	c, err := config.Parse([]byte("version: 1\nconnections: {b: {type: exact-online, region: nl, client_id: a, client_secret: b}}\npipelines:\n"+
+		"  one: {streams: [crm/Accounts], to: {duckdb: w.duckdb}}\n"+
+		`  two: {streams: [crm/Contacts], to: {duckdb: w.duckdb}, mask: {Email: hash, Phone: drop, Passport: drop, InvoiceID: drop}, mask_key: "${K}"}`+"\n"), "p.yaml", catalogue)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &books{config: c, getenv: func(string) (string, bool) { return "", false }}
+	all, err := b.keepers(c.Pipelines["one"])
+	if err != nil || len(all) != 1 || len(all[""]) != 2 {
+		t.Fatalf("writers are %v, %v", all, err)
+	}
+	for name, tc := range map[string]struct {
+		stream, stored string
+		want           []string
+	}{
+		"of the other":       {"crm/Contacts", `{}`, []string{"Email", "InvoiceID", "Passport", "Phone"}},
+		"masked, key absent": {"crm/Contacts", `{"mask":{"Email":"hash","Phone":"drop","Passport":"drop","InvoiceID":"drop"},"mask_key":"x"}`, nil},
+		"of this one":        {"crm/Accounts", `{}`, nil},
+		"of none any more":   {"crm/Addresses", `{}`, []string{"Email", "InvoiceID", "Passport", "Phone"}},
+		"without its header": {"salesinvoice/SalesInvoiceLines", `{}`, []string{"Email", "Passport", "Phone"}},
+		"deletions":          {"sync/Deleted", `{}`, nil},
+	} {
+		n := concealment(load.Cursor{Stream: tc.stream, Fingerprint: tc.stored}, asked(all[""], tc.stream))
+		if !slices.Equal(n.Names, tc.want) {
+			t.Errorf("%s: emptied are %v, want %v", name, n.Names, tc.want)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"exactduck/extract/mask"
 	"exactduck/load"
 	"exactduck/load/spool"
 )
@@ -11,6 +12,17 @@ func (r *run) part(t *task) load.Part {
 		File: t.file, Accept: r.accept[t.choice.Stream.Name] || t.narrowed,
 		ReloadMissed: t.knowsMisses(), Follow: r.follow(t), Compared: t.file.Header().Mode == spool.Rows,
 	}
+}
+
+// unhashing are the columns of which hashes are stored that a task brings as they are.
+func (r *run) unhashing(t *task) (names []string) {
+	stored := r.planner.cursors[streamScope{t.choice.Stream.Name, t.place.Scope}]
+	for name, rule := range inquiryOf(stored.Fingerprint).Mask {
+		if rule == mask.Hash && t.choice.Mask.Of(name) != mask.Hash {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // knowsMisses tells whether a row that only a sweep knows was missed: where the history is limited

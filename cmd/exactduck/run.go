@@ -199,6 +199,7 @@ func (r *run) apply(ctx context.Context, tasks []*task) error {
 		}
 		whole = append(whole, t)
 		batch.Parts = append(batch.Parts, r.part(t))
+		batch.Void = append(batch.Void, r.unhashing(t)...)
 	}
 	if len(whole) == 0 {
 		return nil

@@ -114,8 +114,8 @@ type Pipeline struct {
 	// (DECIMAL(18,4)) or double. Default: amounts of money are decimal, the rest double. Another way
 	// converts what is stored, and is a full reload.
 	Numbers map[string]string `yaml:"numbers"`
-	// Mask keeps the values of properties from every disk, in all streams of the pipeline and whether
-	// they have a column or not: hash puts a keyed hash in their place, drop leaves them out. Not for
+	// Mask keeps the values of properties from every disk, in all streams of the pipeline, those that it
+	// does not list any more among them, and whether they have a column or are somewhere in _extra: hash puts a keyed hash in their place, drop leaves them out. Not for
 	// keys and cursors. Default: none. A new rule empties what is stored, in the working database, the
 	// published file and the lake, and removes older snapshots and files; for a hash, and when a rule is
 	// removed, what it concerns is a full reload.
