@@ -216,12 +216,16 @@ func inFile(t *testing.T, dir, table string) (rows []map[string]any) {
 	return rows
 }
 
-// inLake are the rows of a table of the lake, of which every file must have its columns and types.
+// inLake are the rows of a table of the lake, of which every file must have its columns and types, with UUIDs as text.
 func inLake(t *testing.T, dir string, table *schema.Table) (all []map[string]any) {
 	t.Helper()
 	want := []laketest.Column{{Name: "_division", Type: "INTEGER"}}
 	for _, c := range table.Columns {
-		want = append(want, laketest.Column{Name: c.Name, Type: c.Type.String()})
+		kind := c.Type
+		if kind == schema.UUID { // which Spark does not read
+			kind = schema.Varchar
+		}
+		want = append(want, laketest.Column{Name: c.Name, Type: kind.String()})
 	}
 	for _, c := range [][2]string{{"_synced_at", "TIMESTAMPTZ"}, {"_run_id", "VARCHAR"}, {"_deleted_at", "TIMESTAMPTZ"}, {"_extra", "JSON"}} {
 		want = append(want, laketest.Column{Name: c[0], Type: c[1]})

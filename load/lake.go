@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"exactduck/schema"
 )
 
 // unfinished begins the names of folders that no reader is ever led to, temporaryLink those of links.
@@ -231,8 +233,20 @@ func (w *Warehouse) exportSorted(ctx context.Context, one share, to string, f *M
 }
 
 func (w *Warehouse) exportInOrder(ctx context.Context, one share, order, to string, f *ManifestFile) error {
-	return w.db.QueryRowContext(ctx, fmt.Sprintf("COPY (FROM %s%s) TO %s (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE %d)",
-		one.from(), order, literal(to), one.rowGroup())).Scan(&f.Rows)
+	return w.db.QueryRowContext(ctx, fmt.Sprintf("COPY (SELECT %s FROM %s%s) TO %s (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE %d)",
+		one.columns(), one.from(), order, literal(to), one.rowGroup())).Scan(&f.Rows)
+}
+
+// columns are all columns, as they are in the files: of the same types, but for UUIDs, which are text there.
+// Spark refuses a file with a UUID in it, and to pandas and Polars it is sixteen bytes.
+func (p part) columns() string {
+	list := make([]string, len(p.fields))
+	for i, f := range p.fields {
+		if list[i] = identifier(f.name); f.kind == schema.UUID.String() {
+			list[i] += "::VARCHAR AS " + list[i]
+		}
+	}
+	return strings.Join(list, ", ")
 }
 
 // rowGroup is how many rows DuckDB is to hold in memory until it writes them: as many as it would by

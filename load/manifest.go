@@ -50,7 +50,7 @@ type ManifestFile struct {
 const (
 	manifestName = "manifest.json"
 	// lakeFormat counts how folders were named and files made. Files of another format are not used again.
-	lakeFormat = 2
+	lakeFormat = 3
 )
 
 // ReadManifest reads the manifest of the snapshot in folder. It fails with *[Foreign] when the

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
 )
@@ -92,8 +91,6 @@ func typeOf(t parquet.Type) (string, error) {
 		} else if micros {
 			return "TIMESTAMP", nil
 		}
-	case *format.UUIDType:
-		return "UUID", nil
 	case *format.JsonType:
 		return "JSON", nil
 	case *format.StringType:
@@ -155,8 +152,6 @@ func plain(v parquet.Value, kind string) any {
 		return time.UnixMicro(v.Int64()).UTC().Format("2006-01-02 15:04:05.999999")
 	case "TIMESTAMPTZ":
 		return time.UnixMicro(v.Int64()).UTC().Format(time.RFC3339Nano)
-	case "UUID":
-		return uuid.UUID(v.ByteArray()).String()
 	case "JSON":
 		return json.RawMessage(append([]byte{}, v.ByteArray()...))
 	case "BLOB":
