@@ -80,6 +80,46 @@ func (w *Warehouse) slim(ctx context.Context) (*Compacted, error) {
 	return &Compacted{Before: g.size, After: info.Size()}, nil
 }
 
+// What a transaction writes is a row group of its own, and what it removes leaves holes in others. DuckDB
+// gathers what is left at every checkpoint when that makes fewer row groups, and then writes all columns of
+// all rows anew: for one row in ten that has changed this takes four times as long as storing what has, and
+// leaves as much room unused in the file. So in a file from so many bytes on it may do that only once in so
+// many runs. In smaller ones it takes no time, and every checkpoint takes whole blocks for few rows.
+const (
+	large     = 64 << 20
+	scattered = 32
+)
+
+// maxVacuum is the setting of DuckDB that says how often it may gather rows at one checkpoint.
+const maxVacuum = "max_vacuum_tasks"
+
+// gathering says whether checkpoints gather rows until [Warehouse.gather] says otherwise.
+func (w *Warehouse) gathering() []string {
+	if info, err := os.Stat(w.path); err != nil || info.Size() < large {
+		return nil
+	}
+	return []string{"SET GLOBAL " + maxVacuum + " = 0", "SET GLOBAL allowed_configs = [" + literal(maxVacuum) + "]"}
+}
+
+// gather lets DuckDB gather rows until the database is closed, if it is time.
+func (w *Warehouse) gather(ctx context.Context) error {
+	l := w.noted()
+	if l.Runs++; l.Runs < scattered {
+		return w.noteLeanness(l)
+	}
+	l.Runs = 0
+	var most int64
+	err := w.db.QueryRowContext(ctx, "SELECT current_setting("+literal(maxVacuum)+")::BIGINT").Scan(&most)
+	if err == nil && most == 0 {
+		w.log.DebugContext(ctx, "gathering rows at the next checkpoint", "path", w.path)
+		_, err = w.db.ExecContext(ctx, "SET GLOBAL "+maxVacuum+" = 100")
+	}
+	if err != nil {
+		return fmt.Errorf("gather rows: %w", err)
+	}
+	return w.noteLeanness(l)
+}
+
 // girth is how large the working database is, and why.
 type girth struct {
 	size, used int64 // bytes of the file, and of the blocks in it that hold something
@@ -92,13 +132,19 @@ type girth struct {
 type leanness struct {
 	Bytes  int64 `json:"bytes"`
 	Values int64 `json:"values"`
+	// Runs is how many publications, or attempts, there were since, or since DuckDB last gathered rows.
+	Runs int `json:"runs"`
 }
 
 func (w *Warehouse) leannessPath() string { return w.beside(".fresh.json") }
 
 // note remembers how large a fresh file is. Without the note the next file counts as fresh.
 func (w *Warehouse) note(g girth) error {
-	text, err := json.Marshal(leanness{Bytes: g.size, Values: g.live})
+	return w.noteLeanness(leanness{Bytes: g.size, Values: g.live})
+}
+
+func (w *Warehouse) noteLeanness(l leanness) error {
+	text, err := json.Marshal(l)
 	if err != nil {
 		return err
 	}
@@ -108,7 +154,7 @@ func (w *Warehouse) note(g girth) error {
 // noted is what note remembers; zero: nothing that can be read.
 func (w *Warehouse) noted() (l leanness) {
 	text, err := os.ReadFile(w.leannessPath())
-	if err != nil || json.Unmarshal(text, &l) != nil || l.Bytes < 0 || l.Values < 0 {
+	if err != nil || json.Unmarshal(text, &l) != nil || l.Bytes < 0 || l.Values < 0 || l.Runs < 0 {
 		return leanness{}
 	}
 	return l

@@ -201,3 +201,53 @@ func TestRoomAddsUpWhatGoesToOneDisk(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+// TestFewChangesOfALargeFileAreNotPaidWithAllOfIt replaces one row in ten of a large table: what stays is not
+// written anew, apart from once in many runs.
+func TestFewChangesOfALargeFileAreNotPaidWithAllOfIt(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	w := open(t, dir)
+	execute(t, w, "CREATE SCHEMA crm")
+	execute(t, w, "CREATE TABLE crm.Wide AS SELECT i, uuid() AS a, uuid() AS b, uuid() AS c, uuid() AS d, uuid() AS e FROM range(1_000_000) r(i)")
+	closeIt(t, w)
+	replace := func(w *Warehouse, n int) {
+		t.Helper()
+		execute(t, w, fmt.Sprintf("DELETE FROM crm.Wide WHERE i %% 10 = %d", n))
+		execute(t, w, fmt.Sprintf("INSERT INTO crm.Wide SELECT i, uuid(), uuid(), uuid(), uuid(), uuid() FROM range(%d, 1_000_000, 10) r(i)", n))
+		execute(t, w, "CHECKPOINT "+catalog)
+	}
+	groups := func() string {
+		t.Helper()
+		return query(t, "ATTACH "+literal(w.path)+" AS d (READ_ONLY); USE d; SELECT count(DISTINCT row_group_id)::VARCHAR FROM pragma_storage_info('crm.Wide')")[0]
+	}
+	fresh := must(os.Stat(w.path))(t).Size()
+	if before := groups(); fresh < large || before != "9" {
+		t.Fatalf("%d bytes in %s groups", fresh, before)
+	}
+	w = open(t, dir)
+	replace(w, 1)
+	closeIt(t, w)
+	if size := must(os.Stat(w.path))(t).Size(); size > fresh*5/4 {
+		t.Errorf("the file grew from %d to %d bytes", fresh, size)
+	}
+	if now := groups(); now != "10" {
+		t.Errorf("%s groups, want one more", now)
+	}
+
+	if err := w.noteLeanness(leanness{Runs: scattered - 1, Bytes: 1 << 30, Values: 1}); err != nil {
+		t.Fatal(err)
+	}
+	w = open(t, dir)
+	replace(w, 2)
+	if _, err := w.Publish(t.Context(), target(dir, "r1")); err != nil {
+		t.Fatal(err)
+	}
+	closeIt(t, w)
+	if now := groups(); now != "9" {
+		t.Errorf("%s groups, want as few as possible", now)
+	}
+	if l := w.noted(); l.Runs != 0 {
+		t.Errorf("noted %+v", l)
+	}
+}

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 }
 
 // spawn prepares a child that does what children[name] does.
-func spawn(t *testing.T, name string, env ...string) *exec.Cmd {
+func spawn(t testing.TB, name string, env ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {

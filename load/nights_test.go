@@ -151,7 +151,7 @@ func TestNights(t *testing.T) {
 		}
 	}
 	t.Logf("%d nights: at most %.2f times a fresh file, compacted %d times", nights, worst, a.compacted)
-	if a.compacted > nights/2 {
+	if a.compacted > nights*2/3 {
 		t.Errorf("compacted on %d of %d nights", a.compacted, nights)
 	}
 }

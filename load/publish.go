@@ -60,6 +60,9 @@ func (w *Warehouse) Publish(ctx context.Context, t Target) (p Published, err err
 		}
 	}()
 	w.layOut(ctx)
+	if err := w.gather(ctx); err != nil {
+		return p, fmt.Errorf("publish: %w", fileError(w.path, err))
+	}
 	id, err := readIdentity(ctx, w.db)
 	if err != nil {
 		return p, fmt.Errorf("publish: %w", fileError(w.path, err))
@@ -86,10 +89,8 @@ func (w *Warehouse) Publish(ctx context.Context, t Target) (p Published, err err
 
 // prepare writes all that is new, where no reader looks for it.
 func (w *Warehouse) prepare(ctx context.Context, file *copied, next *snapshot) (c *Compacted, err error) {
-	if file != nil {
-		if c, err = w.slim(ctx); err != nil {
-			return c, fmt.Errorf("compact the working database: %w", fileError(w.path, err))
-		}
+	if c, err = w.slim(ctx); err != nil {
+		return c, fmt.Errorf("compact the working database: %w", fileError(w.path, err))
 	}
 	if err := w.settle(ctx); err != nil {
 		return c, fmt.Errorf("settle the working database: %w", fileError(w.path, err))

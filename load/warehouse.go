@@ -189,6 +189,7 @@ func (w *Warehouse) connectWith(ctx context.Context, attach ...string) (*sql.DB,
 			err = execAll(ctx, e, slices.Concat(
 				[]string{"SET GLOBAL TimeZone = 'UTC'", "SET GLOBAL temp_directory = " + literal(w.spill())},
 				attach,
+				w.gathering(),
 				[]string{"SET GLOBAL lock_configuration = true"})...)
 		})
 		if err != nil {
