@@ -248,10 +248,15 @@ func TestServeAnswersMachines(t *testing.T) {
 			t.Errorf("%d: want %s, got\n%s", code, want, text)
 		}
 	}
+	listen := regexp.MustCompile(`listen=(\S+)`).FindStringSubmatch(s.said.String())[1]
+	o.run(0, "health", "--listen", listen)
+	o.run(exitPartial, "health", "--ready", "--listen", listen)
 	o.run(0, "sync", "-q")
 	o.until("the tables are fresh", func() bool { code, _ := s.fetch("/readyz"); return code == http.StatusOK })
 	if _, text := s.fetch("/metrics"); !strings.Contains(text, `exactduck_stream_stale{pipeline="nightly",stream="crm/Accounts"} 0`) || strings.Contains(text, `kind="stale"`) {
 		t.Errorf("figures of what is fresh:\n%s", text)
 	}
+	o.run(0, "health", "--ready", "--listen", listen)
 	s.stop()
+	o.run(exitMachine, "health", "--listen", listen)
 }

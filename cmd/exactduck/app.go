@@ -49,7 +49,7 @@ type call struct {
 func commands() []command {
 	return slices.Concat(
 		initCommands(), authCommands(), stateCommands(), runsCommands(),
-		lookCommands(), []command{demoCommand(), planCommand(), syncCommand(), verifyCommand(), forgetCommand(), statusCommand(), compactCommand(), serveCommand(), completionCommand(), versionCommand()},
+		lookCommands(), []command{demoCommand(), planCommand(), syncCommand(), verifyCommand(), forgetCommand(), statusCommand(), compactCommand(), serveCommand(), healthCommand(), completionCommand(), versionCommand()},
 		scheduleCommands(), alertCommands(),
 	)
 }

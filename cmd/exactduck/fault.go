@@ -89,6 +89,7 @@ var faults = []fault{
 	{as[*auth.StoreError], exitMachine, storeHint},
 	{as[*auth.BundleError], exitMachine, bundleHint},
 	{as[*listenError], exitMachine, listenHint},
+	{as[*notServing], exitMachine, say("start it with \"exactduck serve\", or name its address with --listen")},
 	{as[*load.NoRoom], exitMachine, roomHint},
 	{is(syscall.ENOSPC, syscall.EDQUOT), exitMachine, say("free some space and run again; nothing is lost")},
 	{is(fs.ErrPermission, syscall.EROFS), exitMachine, say("check who owns that folder and what may write to it")},
@@ -112,6 +113,7 @@ var faults = []fault{
 	{as[*auth.BudgetError], exitQuota, say("run again after that")},
 
 	{as[*load.Shrink], exitPartial, shrinkHint},
+	{as[*notFresh], exitPartial, say("\"exactduck status\" shows which runs brought what, \"exactduck runs --failed\" what was in the way")},
 	{as[*vanished], exitPartial, say("check the rights of the user at Exact, or take the division out of divisions: in pipelines.yaml")},
 	{as[*extract.Blocked], exitPartial, say("wait until then: Exact blocks an endpoint after ten errors within an hour")},
 	{as[*exactonline.Undated], exitPartial, say("leave since out for this stream")},
