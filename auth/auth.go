@@ -4,7 +4,8 @@
 //
 // Begin with [New], which makes an http.RoundTripper whose requests carry a fresh access token,
 // and [Login], which gets the first pair of tokens. [File] is where they live; [ReadStatus] tells
-// how they are; [Export] and [Import] move them to another machine.
+// how they are; [Export] and [Import] move them to another machine. Logins at Exact Payments are another
+// matter, see [PayLogin].
 //
 // The rules, which hold across processes:
 //

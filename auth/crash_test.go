@@ -39,6 +39,8 @@ func child() int {
 		_, err = auth.Export(context.Background(), o, file, bundlePassphrase)
 	case "work":
 		err = worker()
+	case "pay login", "pay logout":
+		err = payChild(o, os.Getenv("AUTH_DO"))
 	case "import":
 		_, err = auth.Import(context.Background(), o, file, bundlePassphrase, false)
 	default:

@@ -33,6 +33,14 @@ const (
 	WrongState    Cause = "wrong_state"    // the redirect does not belong to this login
 	WrongClient   Cause = "wrong_client"   // client id or secret
 	WrongRedirect Cause = "wrong_redirect" // redirect URL
+
+	// At Exact Payments.
+	WrongPassword     Cause = "wrong_password"      // or e-mail
+	PasswordExpired   Cause = "password_expired"    // the person must choose another
+	LockedOut         Cause = "locked_out"          // after too many wrong passwords
+	NoSuchApplication Cause = "no_such_application" // or the user does not belong to it
+	NotAllowed        Cause = "not_allowed"         // to make, list or delete application tokens
+	BadToken          Cause = "bad_token"           // what was given as a token cannot be one
 )
 
 var explanations = map[Cause]string{
@@ -50,6 +58,13 @@ var explanations = map[Cause]string{
 	WrongState:    "the address does not belong to this login (its state differs): use the one that this login ended at",
 	WrongClient:   "the server does not accept the client id or the client secret",
 	WrongRedirect: "the redirect URL is not the one of the app registration",
+
+	WrongPassword:     "the server does not accept the e-mail address or the password",
+	PasswordExpired:   "the password has expired",
+	LockedOut:         "the user is locked, most likely after too many wrong passwords",
+	NoSuchApplication: "the server does not know the application, or not this user in it",
+	NotAllowed:        "the user or the token may not do that with application tokens",
+	BadToken:          "what was given as a token cannot be one",
 }
 
 // Explain says in plain words what happened.
@@ -81,7 +96,8 @@ func (e *LoginError) Error() string {
 
 // Unwrap says whose move it is.
 func (e *LoginError) Unwrap() error {
-	if e.Cause == WrongClient || e.Cause == WrongRedirect {
+	switch e.Cause {
+	case WrongClient, WrongRedirect, NoSuchApplication, BadToken:
 		return ErrAppRefused
 	}
 	return ErrLoginRequired

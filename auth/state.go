@@ -30,6 +30,10 @@ type State struct {
 	Sealed *Move
 	// Imported is the bundle that the login came in; nil when somebody logged in here.
 	Imported *Move
+	// Application is the token of a login at Exact Payments, which has no pair of tokens.
+	Application *ApplicationToken
+	// Leftovers are application tokens to be removed at the vendor.
+	Leftovers []Leftover
 }
 
 // Token is what the token server hands out: an access token and the refresh token that
@@ -114,6 +118,18 @@ type stored struct {
 	Calls      Calls        `json:"token_calls,omitzero"`
 	Sealed     *Move        `json:"sealed,omitempty"`   // since version 2
 	Imported   *Move        `json:"imported,omitempty"` // since version 2
+
+	Application *storedApplication `json:"application_token,omitempty"`           // since version 3
+	Leftovers   []Leftover         `json:"leftover_application_tokens,omitempty"` // since version 3
+}
+
+type storedApplication struct {
+	ID          string    `json:"id"`
+	Label       string    `json:"label"`
+	Token       string    `json:"token"`
+	Permissions []string  `json:"permissions"`
+	MadeAt      time.Time `json:"made_at"`
+	By          Process   `json:"by"`
 }
 
 type storedToken struct {
@@ -125,8 +141,12 @@ type storedToken struct {
 	By         Process   `json:"by"`
 }
 
-// storedVersion is what is written. Version 1 knew no moves, and is read too.
-const storedVersion = 2
+// storedVersion is the newest version. Version 1 knew no moves, and version 2 no application tokens: it
+// is still what is written of a login without, so that a version of this program before them can use it.
+const (
+	storedVersion = 3
+	pairVersion   = 2
+)
 
 // Format is the format of logins that this program writes; it reads those before too.
 func Format() int { return storedVersion }
@@ -134,10 +154,15 @@ func Format() int { return storedVersion }
 // Marshal writes a state in the form that stores keep, secrets in clear: for implementers of
 // [Store] only.
 func Marshal(s State) ([]byte, error) {
+	version := pairVersion
+	if s.Application != nil || s.Leftovers != nil {
+		version = storedVersion
+	}
 	out, err := json.MarshalIndent(stored{
-		Version: storedVersion, Host: s.Host, ClientID: s.ClientID, LoggedInAt: s.LoggedInAt,
+		Version: version, Host: s.Host, ClientID: s.ClientID, LoggedInAt: s.LoggedInAt,
 		Now: s.Now.store(), Previous: s.Previous.store(), Attempt: s.Attempt, Broken: s.Broken,
 		NotBefore: s.NotBefore, Calls: s.Calls, Sealed: s.Sealed, Imported: s.Imported,
+		Application: s.Application.store(), Leftovers: s.Leftovers,
 	}, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("encode login: %w", err)
@@ -172,11 +197,29 @@ func Unmarshal(raw []byte) (State, error) {
 	if (s.Now != nil && s.Now.Refresh == "") || (s.Previous != nil && s.Previous.Refresh == "") {
 		return State{}, errors.New("a login without a refresh token")
 	}
+	if s.Application != nil && s.Application.Token == "" {
+		return State{}, errors.New("an application token without the token")
+	}
 	return State{
 		Host: s.Host, ClientID: s.ClientID, LoggedInAt: s.LoggedInAt,
 		Now: s.Now.token(), Previous: s.Previous.token(), Attempt: s.Attempt, Broken: s.Broken,
 		NotBefore: s.NotBefore, Calls: s.Calls, Sealed: s.Sealed, Imported: s.Imported,
+		Application: s.Application.token(), Leftovers: s.Leftovers,
 	}, nil
+}
+
+func (t *ApplicationToken) store() *storedApplication {
+	if t == nil {
+		return nil
+	}
+	return &storedApplication{t.ID, t.Label, string(t.Token), t.Permissions, t.MadeAt, t.By}
+}
+
+func (t *storedApplication) token() *ApplicationToken {
+	if t == nil {
+		return nil
+	}
+	return &ApplicationToken{t.ID, t.Label, Secret(t.Token), t.Permissions, t.MadeAt, t.By}
 }
 
 func (t *Token) store() *storedToken {

@@ -34,6 +34,13 @@ type Status struct {
 	// Sealed is where the login was exported to, and Imported the bundle that it came in.
 	Sealed   *Move `json:"sealed,omitempty"`
 	Imported *Move `json:"imported,omitempty"`
+	// Lasting is true of an application token, which does not lapse: then the times and calls above are
+	// zero. Label and Permissions are its own.
+	Lasting     bool     `json:"lasting,omitempty"`
+	Label       string   `json:"label,omitempty"`
+	Permissions []string `json:"permissions,omitempty"`
+	// Leftovers are application tokens that may be at the vendor though nobody here uses them.
+	Leftovers []Leftover `json:"leftovers,omitempty"`
 }
 
 // ReadStatus reads the status of the login in store at now. No login is no error.
@@ -51,7 +58,12 @@ func (s State) Status(now time.Time) Status {
 	st := Status{
 		Host: s.Host, ClientID: s.ClientID, LoggedInAt: s.LoggedInAt,
 		CallsToday: s.Calls.On(now), CallsLeft: max(0, MaxCalls-s.Calls.On(now)), Unanswered: s.Attempt,
-		Sealed: s.Sealed, Imported: s.Imported,
+		Sealed: s.Sealed, Imported: s.Imported, Leftovers: s.Leftovers,
+	}
+	if a := s.Application; a != nil {
+		st.LoggedIn, st.Lasting, st.Label, st.Permissions = true, true, a.Label, a.Permissions
+		st.CallsLeft, st.RefreshedBy, st.RefreshedAt = 0, a.By, a.MadeAt
+		return st
 	}
 	if s.Now == nil {
 		st.Cause, st.Problem = NoLogin, NoLogin.Explain()
