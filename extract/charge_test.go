@@ -21,9 +21,12 @@ func TestChargedCallsAreOurs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	permit.Learn(t.Context(), Report{Sent: now, Received: now, Date: now, Status: 200, Rates: Rates{
+	parked := permit.Learn(t.Context(), Report{Sent: now, Received: now, Date: now, Status: 200, Rates: Rates{
 		Day: ledger.Rate{Limit: 5000, Remaining: 4998, Reset: now.Add(21 * time.Hour)}, Minute: ledger.Rate{Limit: 60, Remaining: 58, Reset: now.Add(time.Minute)},
 	}})
+	if parked != nil {
+		t.Error(parked)
+	}
 	a, found, err := book.Read(division)
 	if err != nil || !found || a.Day.Ours != 2 || a.Day.Others != 0 || a.Minute.Others != 0 {
 		t.Errorf("the account is %+v, %t, %v", a, found, err)

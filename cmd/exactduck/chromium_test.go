@@ -60,7 +60,7 @@ func newChromium(t *testing.T) *chromium {
 	if err != nil {
 		t.Fatal(err)
 	}
-	profile, err := os.MkdirTemp("", "exactduck-chromium")
+	profile, err := os.MkdirTemp("", "exactduck-chromium") //nolint:usetesting // it may be written to after the test
 	if err != nil {
 		t.Fatal(err)
 	}

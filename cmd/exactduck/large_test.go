@@ -18,6 +18,7 @@ import (
 	"exactduck/extract"
 	"exactduck/extract/exactonline"
 	"exactduck/extract/ledger"
+	"exactduck/load"
 	"exactduck/schema"
 )
 
@@ -62,31 +63,37 @@ func officeScope(i int) schema.Scope { return schema.Scope(fmt.Sprint(100000 + i
 // furnish publishes a warehouse whose cursors say that all was read.
 func (w *world) furnish(divisions int, streams []*extract.Stream) {
 	w.t.Helper()
-	w.publish()
-	var places, cursors []string
+	var places []load.Division
 	for d := range divisions {
-		places = append(places, fmt.Sprintf("('', '%[1]s', '%[1]s', 'Division %[1]s B.V.', '', true, now(), now(), '')", officeScope(d)))
+		code := string(officeScope(d))
+		places = append(places, load.Division{Scope: officeScope(d), Code: code, Name: "Division " + code + " B.V.", Active: true})
 	}
+	w.publish(places)
+	var cursors []string
 	for _, s := range streams {
 		cursors = append(cursors, fmt.Sprintf("('%s', '%s', '%s')", s.Name, s.Variants[0].Table.FullName(), s.Variants[0].Name))
 	}
 	w.tamper(
-		"INSERT INTO _exactduck.divisions (prefix, scope, code, name, epoch, active, first_seen, last_seen, run_id) VALUES "+strings.Join(places, ", "),
 		fmt.Sprintf(`INSERT INTO _exactduck.cursors (stream, scope, table_name, variant, fingerprint, epoch, position, complete, read_at, rows)
 			SELECT s, (100000 + d)::VARCHAR, t, v, '', '', '{}', true, TIMESTAMPTZ '2026-11-20 03:15:00Z', 1000 + d
 			FROM (VALUES %s) streams(s, t, v), range(%d) divisions(d)`, strings.Join(cursors, ", "), divisions),
 		"UPDATE _exactduck.meta SET value = (value::BIGINT + 1)::VARCHAR WHERE key = 'generation'",
 	)
-	w.publish()
+	w.publish(places)
 }
 
-func (w *world) publish() {
+// publish publishes what there is, with these divisions.
+func (w *world) publish(places []load.Division) {
 	w.t.Helper()
 	warehouse, err := w.open(w.t.Context(), w.pipeline(), false)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if _, err := warehouse.Publish(w.t.Context(), target(w.pipeline(), runID(w.clock.time()))); err != nil {
+	id := runID(w.clock.time())
+	if _, _, err := warehouse.MeetDivisions(w.t.Context(), id, places); err != nil {
+		w.t.Fatal(err)
+	}
+	if _, err := warehouse.Publish(w.t.Context(), target(w.pipeline(), id)); err != nil {
 		w.t.Fatal(err)
 	}
 	if err := warehouse.Close(); err != nil {

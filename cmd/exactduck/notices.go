@@ -166,14 +166,3 @@ func isOrAre(n int) string {
 	}
 	return "are"
 }
-
-// inShort is the state of a pipeline in a word or two.
-func (p *pipelineStanding) inShort() string {
-	switch {
-	case p.LastRun == nil:
-		return "never run"
-	case p.LastRun.Status == "running":
-		return "running"
-	}
-	return strings.ReplaceAll(p.LastRun.Status, "_", " ")
-}

@@ -140,6 +140,9 @@ func groupsShown(all []groupStanding) []page.Group {
 	shown := make([]page.Group, len(all))
 	for i, g := range all {
 		shown[i] = page.Group{Name: g.Name, Title: printable(g.Title), Fresh: page.Fresh(g.ages)}
+		if g.Name == string(shared) {
+			shown[i].Title = "of no division"
+		}
 	}
 	return shown
 }

@@ -135,7 +135,7 @@ func TestPageShowsNoSecret(t *testing.T) {
 	run := w.run(syncOptions{})
 	s := w.shows()
 	_, secret := w.sandbox.Client()
-	state, err := os.ReadFile(w.books.loginPath(t))
+	state, err := os.ReadFile(w.loginPath(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -57,7 +57,7 @@ func (f Fresh) Good() bool { return f.Stale == 0 && f.Failed == 0 }
 
 // Group is what the streams of one division come to, or one stream in all divisions.
 type Group struct {
-	Name  string `json:"name"`
+	Name  string `json:"name"`            // the division "0" has what belongs to none
 	Title string `json:"title,omitempty"` // of a division
 	Fresh
 }

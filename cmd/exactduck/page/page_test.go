@@ -69,7 +69,7 @@ func newWorld(t *testing.T) *world {
 			}
 			return w.of[0], nil
 		},
-		RunLog: func(_ context.Context, id string) (io.ReadSeekCloser, error) {
+		RunLog: func(context.Context, string) (io.ReadSeekCloser, error) {
 			if w.log == "" {
 				return nil, ErrUnknown
 			}

@@ -136,6 +136,17 @@ func (p Pipeline) State() string {
 	return p.Last.Status
 }
 
+// Places is how many divisions are read.
+func (p Pipeline) Places() int {
+	n := 0
+	for _, g := range p.Divisions {
+		if g.Name != "0" {
+			n++
+		}
+	}
+	return n
+}
+
 // Wrong are the worst divisions, as far as something is wrong in them.
 func (p Pipeline) Wrong() []Group {
 	n := slices.IndexFunc(p.Divisions, func(g Group) bool { return g.Good() })
