@@ -112,7 +112,7 @@ func (k *checker) connection(name string, c *Connection) {
 	at := path{"connections", name}
 	k.name(at, name)
 	if c == nil {
-		k.report(at, "write type:, region:, client_id: and client_secret: below it", "is empty")
+		k.report(at, "write type: below it, and what that needs", "is empty")
 		return
 	}
 	switch {
@@ -123,6 +123,19 @@ func (k *checker) connection(name string, c *Connection) {
 		k.report(at.to("type"), "write type: "+k.sources(), "there is no source %q", c.Type)
 		return
 	}
+	k.foreign(at, connectionKeys, c.Type)
+	kindOf(c.Type).check(k, at, c)
+	k.tokens(at, c)
+	if c.SchemaPrefix != "" && !identifier.MatchString(c.SchemaPrefix) {
+		k.report(at.to("schema_prefix"), "write it like second_", "%q cannot begin the name of a schema", c.SchemaPrefix)
+	}
+	if c.Reserve.problem != nil {
+		k.report(at.to("reserve"), "write a share such as 20%, or a number of calls a day", "%v", c.Reserve.problem)
+	}
+}
+
+// exactOnline checks what only a connection to Exact Online has.
+func (k *checker) exactOnline(at path, c *Connection) {
 	k.site(at, c)
 	for key, s := range map[string]Secret{"client_id": c.ClientID, "client_secret": c.ClientSecret} {
 		if err := s.problem(); err != nil {
@@ -130,7 +143,6 @@ func (k *checker) connection(name string, c *Connection) {
 		}
 	}
 	k.redirect(at.to("redirect_url"), c.RedirectURL)
-	k.tokens(at, c)
 	if c.Language != "" && !language.MatchString(c.Language) {
 		k.report(at.to("language"), "write it like nl or en-GB", "%q is no language", c.Language)
 	}
@@ -139,12 +151,6 @@ func (k *checker) connection(name string, c *Connection) {
 	}
 	if c.Division < 0 || c.Division > 1<<31-1 {
 		k.report(at.to("division"), `"exactduck divisions" lists them`, "%d is no division code", c.Division)
-	}
-	if c.SchemaPrefix != "" && !identifier.MatchString(c.SchemaPrefix) {
-		k.report(at.to("schema_prefix"), "write it like second_", "%q cannot begin the name of a schema", c.SchemaPrefix)
-	}
-	if c.Reserve.problem != nil {
-		k.report(at.to("reserve"), "write a share such as 20%, or a number of calls a day", "%v", c.Reserve.problem)
 	}
 }
 
@@ -229,7 +235,8 @@ func (k *checker) pipeline(name string, p *Pipeline) {
 	if k.catalogue = k.kinds[p.kind]; k.catalogue.Lookup == nil {
 		return // the check of the connection says why
 	}
-	k.divisions(at.to("divisions"), p.Divisions)
+	k.foreign(at, pipelineKeys, p.kind)
+	k.divisions(at.to(p.placesKey()), p)
 	if c := p.AtOnce; c < 1 || c > mostAtOnce {
 		k.report(at.to("divisions_at_once"), "write a number from 1 to 64; each division is read under a limit of its own", "%d cannot be meant", c)
 	}
@@ -249,10 +256,11 @@ func (k *checker) pipeline(name string, p *Pipeline) {
 	k.schedule(at, p)
 }
 
-func (k *checker) divisions(at path, d Divisions) {
+func (k *checker) divisions(at path, p *Pipeline) {
+	d := p.Divisions
 	for i, entry := range d {
 		pattern, leave := but(entry)
-		if err := divisionProblem(pattern); err != nil {
+		if err := kindOf(p.kind).placeProblem(pattern); err != nil {
 			k.report(at.to(i), `write all, a code or a name; "exactduck divisions" lists them`, "%v", err)
 		}
 		if slices.Contains(d[:i], entry) {
@@ -404,9 +412,12 @@ func (c *Config) Warnings() []string {
 		warnings = append(warnings, fmt.Sprintf("%s:%d:%d: ", c.source.name, where.line, where.column)+fmt.Sprintf(format, args...))
 	}
 	for _, name := range c.ConnectionNames() {
-		if c.Connections[name].ClientSecret.literal() {
-			warn("connections.%s.client_secret is written into the file; ${VARIABLE} or file:PATH keeps it out",
-				[]any{name}, "connections", name, "client_secret")
+		conn := c.Connections[name]
+		for key, s := range map[string]Secret{"client_secret": conn.ClientSecret, "token": conn.Token} {
+			if s != "" && s.literal() {
+				warn("connections.%s.%s is written into the file; ${VARIABLE} or file:PATH keeps it out",
+					[]any{name, key}, "connections", name, key)
+			}
 		}
 	}
 	for i, a := range c.Alerts {

@@ -34,6 +34,7 @@ func (k *checker) defaults(at path, p *Pipeline) {
 	k.since(at.to("since"), d.Since)
 	k.span(at.to("sweep_every"), d.SweepEvery, false)
 	k.span(at.to("max_age"), d.MaxAge, true)
+	k.lookback(at.to("lookback"), d.Lookback)
 	k.priority(at.to("priority"), d.Priority)
 	k.contract(at.to("contract"), d.Contract)
 	if len(d.ExcludeColumns) == 0 {
@@ -155,6 +156,10 @@ func (k *checker) stream(at path, p *Pipeline, s *Stream) []*Choice {
 	k.numbers(at.to("numbers"), s, choices)
 	k.some(at.to("columns"), s, choices)
 	k.dated(at.to("since"), s, choices)
+	k.lookback(at.to("lookback"), s.Lookback)
+	if s.Lookback.given() && !slices.ContainsFunc(choices, (*Choice).looksBack) {
+		k.report(at.to("lookback"), "remove it", "reads of %s begin at their cursor: what changes there is marked", s.Stream)
+	}
 	k.filter(at.to("filter"), s.Filter, choices)
 	return choices
 }

@@ -39,23 +39,38 @@ type Config struct {
 
 // Connection is one login at one vendor.
 type Connection struct {
-	// Type is the kind of source. Required; there is one, exact-online.
+	// Type is the kind of source: exact-online or exactpay. Required. Keys that only one kind has say so.
 	Type string `yaml:"type"`
 	// Region says which of Exact's sites holds the books: nl be de uk fr es us. This or base_url
-	// is required. Another region is another login and other books: give the pipeline another file.
+	// is required of exact-online, and of nobody else. Another region is another login and other books:
+	// give the pipeline another file.
 	Region string `yaml:"region"`
-	// BaseURL is the address of the source in full, instead of a region. https; http only for this
-	// machine, which is where the sandbox is.
+	// Environment says which Exact Payments it is: production or sandbox, the vendor's own. This or
+	// base_url is required of exactpay, and of nobody else. Another one is another login and other
+	// payments: give the pipeline another file.
+	Environment string `yaml:"environment"`
+	// BaseURL is the address of the source in full, instead of a region or an environment. https; http
+	// only for this machine, which is where the sandbox is.
 	BaseURL string `yaml:"base_url"`
-	// ClientID names the app that you registered with Exact. Required; ${VARIABLE}, file:PATH or
-	// the id itself. A login belongs to one client id.
+	// ClientID names the app that you registered with Exact. Required of exact-online; ${VARIABLE},
+	// file:PATH or the id itself. A login belongs to one client id.
 	ClientID Secret `yaml:"client_id"`
-	// ClientSecret is the secret of that app. Required; ${VARIABLE} or file:PATH. The secret itself
+	// ClientSecret is the secret of that app. Required of exact-online; ${VARIABLE} or file:PATH. The secret itself
 	// is taken too, with a warning.
 	ClientSecret Secret `yaml:"client_secret"`
-	// RedirectURL is the redirect URL of that app, to the letter. Default
+	// RedirectURL is the redirect URL of that app, to the letter. For exact-online. Default
 	// https://localhost:8585/callback.
 	RedirectURL string `yaml:"redirect_url"`
+	// Application is the name of your application at Exact Payments, for which "exactduck auth login"
+	// makes a token. This or token is required of exactpay. With a token it is named in requests.
+	Application string `yaml:"application"`
+	// Token is an application token of Exact Payments, in the place of a login: ${VARIABLE} or
+	// file:PATH. The token itself is taken too, with a warning. It need not be allowed more than to read.
+	Token Secret `yaml:"token"`
+	// Organization is the organization at Exact Payments whose accounts are read: 24 hexadecimal digits.
+	// For exactpay. Default: none, and what is read are the accounts that the pipelines list, or what
+	// belongs to the token itself.
+	Organization string `yaml:"organization"`
 	// TokenStore is how the login is kept: file (default), which only its owner may read, or
 	// encrypted-file, which takes token_key to read as well. The login that is there is converted
 	// when it is next used; the way back to file takes token_key once more. Every configuration
@@ -67,17 +82,20 @@ type Connection struct {
 	// all decrypt. Without its key a login is lost.
 	TokenKey Secret `yaml:"token_key"`
 	// Language is the language of the columns that hold descriptions (nl, en-GB). Default: that of
-	// the user who logged in. What is loaded keeps its language until it changes at the source.
+	// the user who logged in. What is loaded keeps its language until it changes at the source. For
+	// exact-online.
 	Language string `yaml:"language"`
 	// ServerTimezone is the zone of the source's clock, in which it writes its times and reads
 	// --since. Default Europe/Amsterdam, which recordings prove for the Dutch, Belgian and French
-	// sites; nobody has published what the British and American ones do, so it can be set.
+	// sites; nobody has published what the British and American ones do, so it can be set. For
+	// exact-online.
 	ServerTimezone Zone `yaml:"server_timezone"`
 	// Division is the code that goes into the address of questions that are about no division in
-	// particular. Default: the one that was opened last in the browser, which costs a call.
+	// particular. Default: the one that was opened last in the browser, which costs a call. For
+	// exact-online.
 	Division int `yaml:"division"`
 	// SchemaPrefix is put before the name of every schema of this connection (uk_crm.Accounts).
-	// Required where two connections feed one warehouse. Another prefix is a first load.
+	// Required where two connections of one type feed one warehouse. Another prefix is a first load.
 	SchemaPrefix string `yaml:"schema_prefix"`
 	// Reserve is what is left to other software of the calls that a division has a day: a share
 	// (20%), or a number. Default: nothing. It changes nothing that is loaded.
@@ -91,7 +109,10 @@ type Pipeline struct {
 	// Divisions are the books to read: all, codes, or names with * and ?. What begins with ! is left
 	// out. Default all. What was loaded of a division that is no longer listed stays.
 	Divisions Divisions `yaml:"divisions"`
-	// AtOnce is how many divisions are read at the same time, 1 to 64. Default 8. Each has a quota
+	// Accounts are what divisions are, for a connection to Exact Payments: all, ids of 24 hexadecimal
+	// digits, or names with * and ?. After a configuration is read, Divisions are these.
+	Accounts Divisions `yaml:"accounts"`
+	// AtOnce is how many divisions, or accounts, are read at the same time, 1 to 64. Default 8. Each has a quota
 	// of its own.
 	AtOnce int `yaml:"divisions_at_once"`
 	// Streams are the entities to read: names (crm/Accounts), names with * and ?, or a block of
@@ -240,7 +261,7 @@ func (c *Config) complete() {
 			continue // the check says so
 		}
 		if conn.BaseURL == "" {
-			conn.BaseURL, _ = RegionURL(conn.Region)
+			conn.BaseURL = kindOf(conn.Type).address(conn)
 		}
 		conn.BaseURL = strings.TrimRight(conn.BaseURL, "/")
 		conn.RedirectURL = cmp.Or(conn.RedirectURL, DefaultRedirect)
@@ -254,14 +275,12 @@ func (c *Config) complete() {
 		if names := c.ConnectionNames(); p.From == "" && len(names) == 1 {
 			p.From = names[0]
 		}
-		if len(p.Divisions) == 0 {
-			p.Divisions = Divisions{"all"}
-		}
-		if !c.source.has("pipelines", name, "divisions_at_once") {
-			p.AtOnce = DefaultAtOnce
-		}
 		if conn := c.Connections[p.From]; conn != nil {
 			p.kind = conn.Type
+		}
+		p.complete()
+		if !c.source.has("pipelines", name, "divisions_at_once") {
+			p.AtOnce = DefaultAtOnce
 		}
 		p.Deletes = cmp.Or(p.Deletes, "hard")
 		p.SweepEvery.Duration = cmp.Or(p.SweepEvery.Duration, DefaultSweep)

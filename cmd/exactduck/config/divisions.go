@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -88,13 +89,15 @@ func wildcard(pattern string) *regexp.Regexp {
 	return regexp.MustCompile(`(?is)^` + quoted + `$`)
 }
 
+var errEmptyPlace = errors.New("an empty division; write all, a code, or a name with * and ?")
+
 // divisionProblem says what is wrong with one entry of divisions; nil: nothing that can be seen
 // without asking the source.
 func divisionProblem(entry string) error {
 	pattern, _ := but(entry)
 	switch n, err := strconv.ParseInt(pattern, 10, 64); {
 	case strings.TrimSpace(pattern) == "":
-		return fmt.Errorf("an empty division; write all, a code, or a name with * and ?")
+		return errEmptyPlace
 	case err == nil && (n < 1 || n > 1<<31-1):
 		return fmt.Errorf("%s is no division code", pattern)
 	}

@@ -39,6 +39,10 @@ type Stream struct {
 	Priority *int `yaml:"priority"`
 	// SweepEvery is the pipeline's sweep_every for this stream.
 	SweepEvery Duration `yaml:"sweep_every"`
+	// Lookback is how far before its cursor a read begins, for streams whose rows change without any mark
+	// (35d of exactpay/payments unless it is set): what is older is noticed when sweep_every has it read
+	// whole. For exactpay. It changes nothing that is loaded.
+	Lookback Duration `yaml:"lookback"`
 	// MaxAge is how old the last complete read may be before status calls the stream stale; none:
 	// any age. Default: none. It changes nothing that is loaded.
 	MaxAge Duration `yaml:"max_age"`
@@ -77,6 +81,7 @@ type Defaults struct {
 	Priority         *int       `yaml:"priority"`
 	Contract         Contract   `yaml:"contract"`
 	SweepEvery       Duration   `yaml:"sweep_every"`
+	Lookback         Duration   `yaml:"lookback"`
 	MaxAge           Duration   `yaml:"max_age"`
 	DeleteWithHeader *bool      `yaml:"delete_with_header"`
 }

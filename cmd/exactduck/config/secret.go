@@ -76,6 +76,16 @@ func (c *Config) Credentials(connection string, lookup func(string) (string, boo
 	return id, secret, err
 }
 
+// Token finds the application token that a connection is given; "" when it names none. Errors are of
+// type *[SecretError].
+func (c *Config) Token(connection string, lookup func(string) (string, bool)) (string, error) {
+	token := c.Connections[connection].Token
+	if token == "" {
+		return "", nil
+	}
+	return c.resolve(connection, "token", token, lookup)
+}
+
 // TokenKey finds the key of the login of a connection; "" when it names none. Errors are of type
 // *[SecretError].
 func (c *Config) TokenKey(connection string, lookup func(string) (string, bool)) (string, error) {

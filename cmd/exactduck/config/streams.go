@@ -65,6 +65,8 @@ type Choice struct {
 	Priority int
 	// SweepEvery is how often its keys are compared; zero: [DefaultSweep].
 	SweepEvery time.Duration
+	// Lookback is how far before its cursor a read begins; zero: as far as the variant says.
+	Lookback time.Duration
 	// MaxAge is the age at which the last read is stale; zero: never.
 	MaxAge time.Duration
 	// Follow says that lines go when the deletion of their header is told.
@@ -178,7 +180,14 @@ func (p *Pipeline) fill(c *Choice, s *Stream) {
 	if !sweep.given() {
 		sweep = d.SweepEvery
 	}
-	dated := slices.ContainsFunc(c.variants(), func(v *extract.Variant) bool { return v.Dated != "" })
+	lookback := s.Lookback
+	if !lookback.given() {
+		lookback = d.Lookback
+	}
+	if c.looksBack() {
+		c.Lookback = lookback.Duration
+	}
+	dated := slices.ContainsFunc(c.variants(), func(v *extract.Variant) bool { return v.Dated != "" || v.Windowed })
 	if c.Undated = !dated && !since.IsZero(); dated {
 		c.Since = since.Time
 	}
@@ -218,6 +227,11 @@ func oneSpace(filter string) string {
 		}
 		return " "
 	})
+}
+
+// looksBack tells whether reads of the choice begin before their cursor.
+func (c *Choice) looksBack() bool {
+	return slices.ContainsFunc(c.variants(), func(v *extract.Variant) bool { return v.Lookback > 0 })
 }
 
 // variants are those that the choice may be read with.
