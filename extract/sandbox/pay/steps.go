@@ -1,0 +1,134 @@
+package pay
+
+import (
+	"cmp"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"exactduck/extract/sandbox/internal/journal"
+	"exactduck/extract/sandbox/internal/switches"
+)
+
+// step is one line of the state file: what was done, in order. Accounts are made anew from the seed
+// and the steps done to them again; of tokens the last state counts.
+type step struct {
+	Op     string            `json:"op"`
+	At     time.Time         `json:"at,omitzero"`
+	Number int               `json:"number,omitempty"`
+	Change *Change           `json:"change,omitempty"`
+	Name   string            `json:"name,omitempty"`
+	Set    map[string]string `json:"set,omitempty"`
+	Logins *logins           `json:"logins,omitempty"`
+	Origin *origin           `json:"origin,omitempty"`
+}
+
+// origin is what the accounts are made from.
+type origin struct {
+	Seed     uint64    `json:"seed"`
+	Accounts int       `json:"accounts"`
+	Scale    float64   `json:"scale"`
+	Today    time.Time `json:"today"`
+	Invoices []Invoice `json:"invoices,omitempty"`
+}
+
+// logins are the tokens that there are.
+type logins struct {
+	Tokens []*token        `json:"tokens"`
+	Issued int             `json:"issued"`
+	Failed map[string]int  `json:"failed,omitempty"`
+	Locked map[string]bool `json:"locked,omitempty"`
+}
+
+// begin makes the accounts, and does again what the state file says was done.
+func (s *Sandbox) begin() (err error) {
+	done := s.start(nil)
+	if path := s.options.StateFile; path != "" {
+		if s.journal, done, err = journal.Open(path, s.start); err != nil {
+			return err
+		}
+	}
+	if done[0].Origin == nil {
+		return fmt.Errorf("reading the state of the sandbox: %s does not begin with its origin", s.options.StateFile)
+	}
+	s.world = newWorld(done[0].Origin)
+	for _, x := range done[1:] {
+		// A change that could not be done then cannot be done now, and did then what it does now.
+		if err := s.redo(x); err != nil {
+			s.log.Debug("step of the sandbox without effect", slog.String("op", x.Op), slog.Any("error", err))
+		}
+	}
+	return nil
+}
+
+// start is what a state file goes on with: all but superseded tokens, or the origin of a new sandbox.
+func (s *Sandbox) start(done []step) []step {
+	if len(done) == 0 {
+		o := &origin{Seed: s.options.Seed, Accounts: cmp.Or(s.options.Accounts, 2), Scale: cmp.Or(s.options.Scale, 1), Today: s.now()}
+		if s.options.Invoices != nil {
+			o.Invoices = s.options.Invoices()
+		}
+		return []step{{Op: "origin", Origin: o}}
+	}
+	last := -1
+	for i, x := range done {
+		if x.Logins != nil {
+			last = i
+		}
+	}
+	kept := done[:0]
+	for i, x := range done {
+		if x.Logins == nil || i == last {
+			kept = append(kept, x)
+		}
+	}
+	return kept
+}
+
+// do writes a step down and then does it.
+func (s *Sandbox) do(x step) error {
+	x.At = s.now()
+	if err := s.journal.Add(x); err != nil {
+		return err
+	}
+	return s.redo(x)
+}
+
+// saveLogins writes the tokens down.
+func (s *Sandbox) saveLogins() error {
+	return s.journal.Add(step{Op: "logins", At: s.now(), Logins: &logins{s.tokens, s.issued, s.failed, s.locked}})
+}
+
+// redo does a step, whether for the first time or again.
+func (s *Sandbox) redo(x step) error {
+	switch x.Op {
+	case "change":
+		s.number = max(s.number, x.Number)
+		return s.world.change(*x.Change, x.Number, x.At)
+	case "set":
+		for _, name := range slices.Sorted(maps.Keys(x.Set)) {
+			if err := switches.Set(&s.switches, name, x.Set[name]); err != nil {
+				return err
+			}
+		}
+	case "deny":
+		s.denied[x.Name] = true
+	case "grant":
+		delete(s.denied, x.Name)
+	case "logins":
+		s.tokens, s.issued = x.Logins.Tokens, x.Logins.Issued
+		s.failed, s.locked = orEmpty(x.Logins.Failed), orEmpty(x.Logins.Locked)
+	default:
+		return fmt.Errorf("the state of the sandbox has a step %q, which this version does not know", x.Op)
+	}
+	return nil
+}
+
+func orEmpty[V any](m map[string]V) map[string]V {
+	if m == nil {
+		return map[string]V{}
+	}
+	return m
+}
