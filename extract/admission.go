@@ -34,7 +34,7 @@ type verdict struct {
 // admit looks at an account that is up to date and says what may be done.
 func (l *Limiter) admit(a *ledger.Account, to address, known *acquaintance, now time.Time) verdict {
 	if a.Minute.Limit == 0 {
-		a.Minute.Limit = assumedPerMinute
+		a.Minute.Limit = l.options.Manners.PerMinute
 	}
 	if err := l.forbidden(a, to); err != nil {
 		return verdict{err: err}

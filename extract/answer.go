@@ -31,8 +31,8 @@ var errTooLarge = errors.New("answer is too large")
 // refusals are read no further than this.
 const refusalBytes = 64 << 10
 
-func readBody(r *http.Response, limit int64) ([]byte, error) {
-	if r.StatusCode != http.StatusOK {
+func readBody(r *http.Response, whole bool, limit int64) ([]byte, error) {
+	if !whole {
 		body, _ := io.ReadAll(io.LimitReader(r.Body, refusalBytes)) // the status says enough
 		return body, nil
 	}

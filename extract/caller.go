@@ -54,10 +54,8 @@ type Options struct {
 	Timeout time.Duration
 	// MaxBody is the largest answer that is read, in bytes; 0: 256 MiB.
 	MaxBody int64
-	// PerMinute is how many calls a minute may be made in a scope while no answer says; 0: 60.
-	PerMinute int
-	// Concurrent is how many requests may be under way at a time; 0: no limit.
-	Concurrent int
+	// Manners are what is peculiar to the vendor; the zero value is for Exact Online.
+	Manners Manners
 	// Permanent reports errors of the Client that no retry cures, such as a login that is over.
 	// They are returned as they are. nil: none.
 	Permanent func(error) bool
@@ -94,6 +92,7 @@ type Caller struct {
 	base    *url.URL
 	client  *http.Client
 	limiter *Limiter
+	places  chan struct{} // one for each request under way; nil: any number
 
 	mu    sync.Mutex
 	calls map[address]int
@@ -114,6 +113,9 @@ func NewCaller(o Options) (*Caller, error) {
 	c := &Caller{
 		options: o, base: base, limiter: newLimiter(o),
 		calls: map[address]int{}, shut: map[schema.Scope]*Refused{},
+	}
+	if n := o.Manners.Concurrent; n > 0 {
+		c.places = make(chan struct{}, n)
 	}
 	client := *o.Client
 	client.CheckRedirect = c.checkRedirect
@@ -152,6 +154,7 @@ func (o *Options) fill() {
 	if o.MaxBody <= 0 {
 		o.MaxBody = 256 << 20
 	}
+	o.Manners.fill()
 }
 
 func wait(ctx context.Context, d time.Duration) error {

@@ -23,8 +23,8 @@ var (
 	ErrUncounted = errors.New("cannot be counted")
 )
 
-// Refused is an answer that no retry changes: a 4xx other than 408 and 429. A 401 is also
-// [ErrUnauthorized].
+// Refused is an answer that no retry changes: a 4xx other than 408 and 429, or what [Manners.Final]
+// claims. A 401 is also [ErrUnauthorized].
 type Refused struct {
 	Endpoint string
 	Scope    schema.Scope

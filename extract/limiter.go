@@ -10,7 +10,8 @@ import (
 	"exactduck/schema"
 )
 
-// assumedPerMinute is believed until the first answer says better.
+// assumedPerMinute is believed until the first answer says better, unless the vendor's manners say
+// something else.
 const assumedPerMinute = 60
 
 // Limiter decides when the next call may be sent, and whether at all. Each scope has a quota of its
@@ -165,8 +166,9 @@ type Report struct {
 	Date           time.Time // the Date header; zero: none, or no answer at all
 	Status         int       // 0: no answer
 	Rates          Rates
-	Refusals       int      // answers that count as errors of the endpoint
-	Lasting        *Refused // the answer, when it is one that will be the same tomorrow
+	RetryAfter     time.Duration // for which the vendor wants to be left alone; 0: it does not say
+	Refusals       int           // answers that count as errors of the endpoint
+	Lasting        *Refused      // the answer, when it is one that will be the same tomorrow
 }
 
 // Learn takes note of what became of the call. It reports whether the endpoint is left alone from
@@ -200,7 +202,7 @@ func (p *Permit) Learn(ctx context.Context, r Report) (parked *Blocked) {
 func (r Report) outcome() ledger.Outcome {
 	o := ledger.Outcome{
 		Answered: r.Status != 0, Minute: r.Rates.Minute, Day: r.Rates.Day,
-		Refusals: r.Refusals, Throttled: r.Status == http.StatusTooManyRequests, Healthy: r.Status == http.StatusOK,
+		Refusals: r.Refusals, Throttled: r.Status == http.StatusTooManyRequests, Healthy: r.Status >= 200 && r.Status < 300,
 	}
 	if r.Lasting != nil {
 		o.Forbidden = &ledger.Forbidden{Heard: r.Received, Reason: r.Lasting.Reason, Message: r.Lasting.Message}
@@ -222,11 +224,20 @@ func refuse(a *ledger.Account, r Report, now time.Time) {
 		a.Day.Closed = true
 	case minute.Reset.After(now) && a.Minute.Told:
 		a.Minute.Closed = true
+	case r.RetryAfter > 0:
+		a.Pause = later(a.Pause, now.Add(r.RetryAfter))
 	case a.Pause.After(now): // one of several that were sent together
 	default:
 		a.Pause = now.Truncate(time.Minute).Add(time.Minute << min(a.Bare, 4))
 		a.Bare++
 	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // Left is what is known of a scope's quota.
@@ -261,7 +272,7 @@ func (l *Limiter) Left(s schema.Scope) Left {
 	}
 	a.Roll(l.server.at(l.options.Clock()), known != nil && known.heard)
 	if a.Minute.Limit == 0 {
-		a.Minute.Limit = assumedPerMinute
+		a.Minute.Limit = l.options.Manners.PerMinute
 	}
 	left := Left{
 		Minute: a.Minute.Left(), MinuteLimit: a.Minute.Limit, Known: !a.Heard.IsZero(),

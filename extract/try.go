@@ -31,6 +31,8 @@ type try struct {
 	number    int           // of attempts made
 	pause     time.Duration // before the next attempt
 	throttled bool          // the last failure was a 429
+	failures  int           // answers of 500
+	after     time.Duration // for which the last answer wanted us to wait
 	curable   bool          // the last failure was one that a retry might have cured
 }
 
@@ -46,14 +48,14 @@ func (t *try) backoff() retry.Backoff {
 			return 0, throttles >= maxThrottled
 		}
 		pause, stop := down.Next()
-		t.pause = pause
-		return 0, stop
+		t.pause = max(pause, t.after)
+		return 0, stop || o.Manners.Failures > 0 && t.failures >= o.Manners.Failures
 	})
 }
 
 // attempt sends the request once. Errors that a retry may cure are marked as retry wants it.
 func (t *try) attempt(ctx context.Context) (*Answer, error) {
-	t.throttled, t.curable = false, false
+	t.throttled, t.curable, t.after = false, false, 0
 	permit, err := t.ready(ctx)
 	if err != nil {
 		return nil, err
@@ -119,9 +121,14 @@ func (t *try) ready(ctx context.Context) (*Permit, error) {
 // send makes the request and reads the answer whole.
 func (t *try) send(ctx context.Context, permit *Permit, report *Report) (answer *Answer, err error) {
 	c := t.caller
+	leave, err := c.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	ctx, cancel := context.WithTimeoutCause(ctx, c.options.Timeout, errSlow)
 	defer cancel()
-	sent := &tally{permit: permit, path: t.url.Path}
+	sent := &tally{permit: permit, path: t.url.Path, counts: func(status int) bool { return c.options.Manners.Strike(t.to.endpoint, status) }}
 	defer func() {
 		requests, refusals := sent.sum(report.Status)
 		report.Refusals = refusals
@@ -146,7 +153,8 @@ func (t *try) send(ctx context.Context, permit *Permit, report *Report) (answer 
 	report.Status, report.Rates = response.StatusCode, ReadRates(response.Header)
 	report.Date, _ = http.ParseTime(response.Header.Get("Date"))
 	answer = &Answer{Status: response.StatusCode, Header: response.Header, Date: report.Date}
-	answer.Body, err = readBody(response, c.options.MaxBody)
+	report.RetryAfter = c.options.Manners.after(response.Header, c.options.Clock())
+	answer.Body, err = readBody(response, c.options.Manners.success(report.Status), c.options.MaxBody)
 	return answer, cause(ctx, err)
 }
 
@@ -193,27 +201,41 @@ func (t *try) again(err error) error {
 
 // refused is an answer that no retry changes; nil: another answer, or none.
 func (t *try) refused(a *Answer, err error) *Refused {
-	if err != nil || a.Status < 300 || a.Status >= 500 ||
+	if err != nil || a.Status < 300 || a.Status >= 500 && !t.caller.options.Manners.Final(a) ||
 		a.Status == http.StatusTooManyRequests || a.Status == http.StatusRequestTimeout {
 		return nil
 	}
-	reason, message := a.refusal()
+	reason, message := t.caller.options.Manners.Refusal(a)
 	return &Refused{Endpoint: t.to.endpoint, Scope: t.to.scope, Status: a.Status, Reason: reason, Message: message}
 }
 
 // judge names what an answer means that is no refusal.
 func (t *try) judge(a *Answer) (*Answer, error) {
-	switch a.Status {
-	case http.StatusOK:
+	manners := t.caller.options.Manners
+	switch {
+	case manners.success(a.Status):
 		if err := a.checkJSON(); err != nil {
 			return nil, t.again(err)
 		}
 		return a, nil
-	case http.StatusTooManyRequests:
+	case a.Status == http.StatusTooManyRequests:
 		t.throttled = true
 		return nil, t.again(errThrottled)
+	case a.Status == http.StatusInternalServerError:
+		t.failures++
+	default:
+		t.after = manners.after(a.Header, t.caller.options.Clock())
 	}
-	return nil, t.again(fmt.Errorf("%d %s: %s", a.Status, http.StatusText(a.Status), a.excerpt()))
+	return nil, t.again(fmt.Errorf("%d %s: %s", a.Status, http.StatusText(a.Status), t.words(a)))
+}
+
+// words are what a failing vendor says of it.
+func (t *try) words(a *Answer) string {
+	if !t.caller.options.Manners.own {
+		return a.excerpt()
+	}
+	reason, message := t.caller.options.Manners.Refusal(a)
+	return line(reason + " " + message)
 }
 
 // asked is when the request was sent, by the vendor's clock and rather too early than too late:

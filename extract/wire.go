@@ -41,7 +41,7 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if counts(response.StatusCode) {
+	if t.counts(response.StatusCode) {
 		t.refusal()
 	}
 	response.Body = &counted{response.Body, t}
@@ -106,6 +106,7 @@ type tallyKey struct{}
 type tally struct {
 	permit *Permit
 	path   string
+	counts func(status int) bool // against the endpoint
 
 	mu                 sync.Mutex
 	requests, refusals int
@@ -146,7 +147,7 @@ func (t *tally) came() int64 {
 func (t *tally) sum(status int) (requests, refusals int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.requests == 0 && counts(status) {
+	if t.requests == 0 && t.counts(status) {
 		return 1, 1
 	}
 	return max(1, t.requests), t.refusals

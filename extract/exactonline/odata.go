@@ -1,7 +1,6 @@
 package exactonline
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"exactduck/extract/rawjson"
 	"exactduck/schema"
 
 	"github.com/go-faster/jx"
@@ -242,7 +242,7 @@ func (d *decoder) keep(s *slot, raw jx.Raw) {
 		d.extra = append(d.extra, ',')
 	}
 	d.extra = append(d.extra, s.quoted...)
-	d.extra = appendUnicode(d.extra, raw)
+	d.extra = rawjson.Append(d.extra, raw)
 }
 
 // end completes the record at hand, or takes it back when it is not wanted.
@@ -297,35 +297,7 @@ func (d *decoder) integer(column, row int) (int64, bool) {
 func (d *decoder) takeBack() {
 	d.page.Rows--
 	for i := range d.page.Columns {
-		cut(&d.page.Columns[i], d.page.Rows)
+		d.page.Columns[i].Cut(d.page.Rows)
 	}
-	cut(&d.page.Extra, d.page.Rows)
-}
-
-// cut shortens a vector to its first rows.
-func cut(v *schema.Vector, rows int) {
-	v.Valid = v.Valid[:rows]
-	switch v.Type {
-	case schema.Double:
-		v.Floats = v.Floats[:rows]
-	case schema.UUID:
-		v.UUIDs = v.UUIDs[:rows]
-	case schema.Varchar, schema.Blob, schema.JSON:
-		v.Ends = v.Ends[:rows]
-		v.Text = v.Text[:0]
-		if rows > 0 {
-			v.Text = v.Text[:v.Ends[rows-1]]
-		}
-	default:
-		v.Ints = v.Ints[:rows]
-	}
-}
-
-// appendUnicode appends a JSON value as it is, or wrapped when some of its text is not Unicode.
-func appendUnicode(to []byte, raw jx.Raw) []byte {
-	if unicodeJSON(raw) {
-		return append(to, raw...)
-	}
-	wrapped, _ := json.Marshal(map[string][]byte{"_base64": bytes.Clone(raw)}) // cannot fail
-	return append(to, wrapped...)
+	d.page.Extra.Cut(d.page.Rows)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"exactduck/extract/rawjson"
 	"exactduck/schema"
 
 	"github.com/google/go-cmp/cmp"
@@ -377,7 +378,7 @@ func checkShape(t *testing.T, p *schema.Page) {
 		if err := json.Unmarshal(p.Extra.At(r), &members); err != nil || len(members) == 0 {
 			t.Fatalf("extra is no object: %s", p.Extra.At(r))
 		}
-		if !utf8.Valid(p.Extra.At(r)) || !unicodeJSON(p.Extra.At(r)) {
+		if !utf8.Valid(p.Extra.At(r)) || !rawjson.Unicode(p.Extra.At(r)) {
 			t.Fatalf("extra is no Unicode: %q", p.Extra.At(r))
 		}
 	}

@@ -5,8 +5,8 @@ import (
 	"encoding/base64"
 	"strconv"
 	"time"
-	"unicode/utf8"
 
+	"exactduck/extract/rawjson"
 	"exactduck/schema"
 
 	"github.com/go-faster/jx"
@@ -83,7 +83,7 @@ func (d *decoder) plain(raw jx.Raw) ([]byte, bool) {
 }
 
 func (d *decoder) document(v *schema.Vector, raw jx.Raw) fit {
-	return added(unicodeJSON(raw) && v.AppendText(raw))
+	return added(rawjson.Unicode(raw) && v.AppendText(raw))
 }
 
 func (d *decoder) binary(v *schema.Vector, raw jx.Raw, text []byte) fit {
@@ -98,7 +98,7 @@ func (d *decoder) binary(v *schema.Vector, raw jx.Raw, text []byte) fit {
 // appendString takes numbers and booleans too, as they are written: the types of a few properties
 // are guessed.
 func appendString(v *schema.Vector, raw jx.Raw, text []byte) fit {
-	if unicodeJSON(raw) {
+	if rawjson.Unicode(raw) {
 		return added(v.AppendText(text))
 	}
 	if v.AppendText(bytes.ToValidUTF8(text, []byte("\uFFFD"))) {
@@ -198,44 +198,6 @@ func appendDouble(v *schema.Vector, text []byte) bool {
 	}
 	f, err := strconv.ParseFloat(string(text), 64)
 	return err == nil && v.AppendFloat(f)
-}
-
-// unicodeJSON reports whether all text of a JSON value is Unicode: valid UTF-8, and no half of a
-// surrogate pair alone among its escapes. A text that was cut in the middle of an emoji ends so.
-func unicodeJSON(raw []byte) bool {
-	if !utf8.Valid(raw) {
-		return false
-	}
-	for {
-		at := bytes.IndexByte(raw, '\\')
-		if at < 0 {
-			return true
-		}
-		r, ok := escaped(raw[at:])
-		size := 2
-		switch {
-		case ok && r >= 0xD800 && r < 0xDC00:
-			low, ok := escaped(raw[at+6:])
-			if !ok || low < 0xDC00 || low > 0xDFFF {
-				return false
-			}
-			size = 12
-		case ok && r >= 0xDC00 && r <= 0xDFFF:
-			return false
-		case ok:
-			size = 6
-		}
-		raw = raw[at+size:]
-	}
-}
-
-// escaped reads a \uXXXX at the beginning of some JSON.
-func escaped(raw []byte) (uint64, bool) {
-	if len(raw) < 6 || raw[0] != '\\' || raw[1] != 'u' {
-		return 0, false
-	}
-	r, err := strconv.ParseUint(string(raw[2:6]), 16, 32)
-	return r, err == nil
 }
 
 // Convert adds a JSON value as the service writes it, other than null, to a vector, by the rules by

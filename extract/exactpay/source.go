@@ -1,19 +1,18 @@
 package exactpay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"regexp"
-	"slices"
 	"sync"
 	"time"
 
 	"exactduck/extract"
 	"exactduck/extract/ledger"
-	"exactduck/schema"
 )
 
 // The addresses of the service. There are older ones, which answer differently.
@@ -63,6 +62,8 @@ type Source struct {
 	mu    sync.Mutex
 	habit map[string]habits // by variant
 	told  map[string]bool   // warnings that were given
+	// paused are reads that gave a position to go on from, by stream and scope.
+	paused map[string]*pass
 }
 
 var _ extract.Source = (*Source)(nil)
@@ -87,7 +88,7 @@ func CheckIdentity(what, text string) error {
 
 // New checks the configuration. It makes no call.
 func New(c Config) (*Source, error) {
-	s := &Source{config: c, caller: c.Caller, log: c.Log, habit: map[string]habits{}, told: map[string]bool{}}
+	s := &Source{config: c, caller: c.Caller, log: c.Log, habit: map[string]habits{}, told: map[string]bool{}, paused: map[string]*pass{}}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -106,23 +107,15 @@ func New(c Config) (*Source, error) {
 		header.Set("X-Application-Id", c.Application)
 	}
 	var err error
-	s.caller, err = extract.NewCaller(Manners(extract.Options{
+	manners := Manners()
+	manners.Concurrent, manners.PerMinute = cmp.Or(c.Concurrent, manners.Concurrent), cmp.Or(c.PerMinute, manners.PerMinute)
+	s.caller, err = extract.NewCaller(extract.Options{
 		Base: c.BaseURL, Client: c.Client, Header: header, Clock: c.Clock, Wait: c.Wait, Log: s.log,
 		Ledger: c.Ledger, Reserve: c.Reserve, MaxCalls: c.MaxCalls, LoggedIn: c.LoggedIn, AskAgain: c.AskAgain,
-		Attempts: c.Attempts, Permanent: c.Permanent, Observe: c.Observe, Concurrent: c.Concurrent, PerMinute: c.PerMinute,
-	}))
+		Attempts: c.Attempts, Permanent: c.Permanent, Observe: c.Observe, Reach: reach, Manners: manners,
+	})
 	return s, err
 }
 
 // Caller is what makes the calls: it knows how many there were.
 func (s *Source) Caller() *extract.Caller { return s.caller }
-
-// sole is the place of what the token itself stands for.
-var sole = extract.Place{Scope: connection, Code: string(connection), Name: "what the token stands for", Active: true}
-
-// given tells whether accounts were chosen, and this one is not among them.
-func (s *Source) unwanted(account string) bool {
-	return len(s.config.Accounts) > 0 && !slices.Contains(s.config.Accounts, account)
-}
-
-func scopeOf(account string) schema.Scope { return schema.Scope(account) }

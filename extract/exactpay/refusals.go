@@ -1,0 +1,203 @@
+package exactpay
+
+import (
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync"
+
+	"exactduck/extract"
+)
+
+// Manners are those of Exact Payments. It documents no limits on calls: these are a guess at what
+// nobody minds.
+func Manners() extract.Manners {
+	return extract.Manners{
+		Refusal: refusal, AnySuccess: true, Final: isCastError, Failures: 2, RetryAfter: true, Strike: strikes,
+		PerMinute: 300, Concurrent: 4,
+	}
+}
+
+// complaint is an error in any of the forms that are documented.
+type complaint struct {
+	Type, Code, Message, RequestID string
+	Messages                       []json.RawMessage
+	Issues, PathIssues             []struct {
+		Code, Message string
+		Path          []any
+	}
+}
+
+// refusal finds the code and the words of an error. What a client had sent is not repeated, nor is
+// anything that could be a token.
+func refusal(a *extract.Answer) (reason, message string) {
+	var c complaint
+	words := ""
+	if err := json.Unmarshal(a.Body, &c); err == nil {
+		words = c.words()
+	} else if kind := a.Header.Get("Content-Type"); !strings.Contains(kind, "json") {
+		words = string(a.Body[:min(len(a.Body), 300)])
+	}
+	if words == "" && c.Code == "" {
+		words = http.StatusText(a.Status)
+	}
+	if id := firstOf(c.RequestID, a.Header.Get("X-Request-Id"), a.Header.Get("Request-Id")); id != "" {
+		words += " (request " + id + ")"
+	}
+	return extract.Line(hush(firstOf(c.Code, c.Type))), extract.Line(hush(words))
+}
+
+func firstOf(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			return t
+		}
+	}
+	return ""
+}
+
+func (c *complaint) words() string {
+	var all []string
+	if c.Message != "" {
+		all = append(all, c.Message)
+	}
+	for _, m := range c.Messages {
+		all = append(all, phrase(m))
+	}
+	for _, i := range append(c.Issues, c.PathIssues...) {
+		var at []string
+		for _, step := range i.Path {
+			at = append(at, fmt.Sprint(step))
+		}
+		all = append(all, strings.TrimSpace(strings.Join(at, ".")+" "+firstOf(i.Message, i.Code)))
+	}
+	return strings.Join(all, "; ")
+}
+
+// phrase is a message, which may be a text or an object with one.
+func phrase(m json.RawMessage) string {
+	var text string
+	var object struct{ Message string }
+	if json.Unmarshal(m, &text) == nil {
+		return text
+	}
+	if json.Unmarshal(m, &object) == nil {
+		return object.Message
+	}
+	return ""
+}
+
+// secret is what looks like a token: longer than any name or number that the vendor gives.
+var secret = regexp.MustCompile(`[A-Za-z0-9_\-./+=]{40,}`)
+
+func hush(text string) string { return secret.ReplaceAllString(text, "…") }
+
+// isCastError tells the failure over a malformed name, which will be the same next time, from others.
+func isCastError(a *extract.Answer) bool {
+	_, message := refusal(a)
+	return a.Status == http.StatusInternalServerError && strings.Contains(message, "CastError")
+}
+
+// strikes tells answers that are errors of their list. That a customer has stored no cards is none, nor
+// that a way of asking is not understood: it is left after the first time.
+func strikes(endpoint string, status int) bool {
+	if e := named(endpoint); e != nil && e.Each != "" && status == http.StatusNotFound {
+		return false
+	}
+	switch status {
+	case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusRequestTimeout, http.StatusTooManyRequests:
+		return false
+	}
+	return status >= 400 && status < 500
+}
+
+func named(variant string) *Endpoint {
+	for _, e := range Endpoints() {
+		if Service+"/"+e.Name == variant {
+			return e
+		}
+	}
+	return nil
+}
+
+// reach is how far a 403 goes. The list of accounts is what runs begin with: it is asked every time.
+func reach(r *extract.Refused) extract.Reach {
+	switch {
+	case r.Endpoint == accountsList:
+		return extract.ForOnce
+	case r.Scope != connection && strings.Contains(strings.ToLower(r.Message), "account not found"):
+		return extract.ForScope
+	}
+	return extract.ForEndpoint
+}
+
+//go:embed refusals.txt
+var refusalsText string
+
+// Explanation says in plain words what an answer of the API means, and what to do.
+type Explanation struct{ Means, Do string }
+
+// meaning is one line of refusals.txt.
+type meaning struct {
+	status, code, words string
+	Explanation
+}
+
+var meanings = sync.OnceValue(func() []meaning {
+	var all []meaning
+	number := 0
+	for line := range strings.Lines(refusalsText) {
+		number++
+		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
+			continue
+		}
+		fields := strings.Split(line, "|")
+		if len(fields) != 5 {
+			panic(fmt.Sprintf("refusals.txt:%d: %d fields, not 5", number, len(fields)))
+		}
+		for i := range fields {
+			fields[i] = strings.TrimSpace(fields[i])
+		}
+		all = append(all, meaning{fields[0], fields[1], fields[2], Explanation{fields[3], fields[4]}})
+	}
+	return all
+})
+
+// Explain finds what is known of the answer that an error is about, an *[extract.Refused] or an
+// *[extract.Unreachable] in its tree; false: nothing is.
+func Explain(err error) (Explanation, bool) {
+	if refused, ok := errors.AsType[*extract.Refused](err); ok {
+		return explain(refused.Status, refused.Endpoint, refused.Reason, refused.Message)
+	}
+	if gone, ok := errors.AsType[*extract.Unreachable](err); ok && gone.Err != nil {
+		return explain(0, gone.Endpoint, "", gone.Err.Error())
+	}
+	return Explanation{}, false
+}
+
+func explain(status int, endpoint, code, message string) (Explanation, bool) {
+	for _, m := range meanings() {
+		fits := m.status == "*" || m.status == fmt.Sprint(status)
+		if fits && strings.HasSuffix(code, m.code) && strings.Contains(strings.ToLower(message), m.words) {
+			permission := strings.NewReplacer("{permission}", permissionFor(endpoint))
+			return Explanation{permission.Replace(m.Means), permission.Replace(m.Do)}, true
+		}
+	}
+	return Explanation{}, false
+}
+
+// permissionFor is what a list is documented or believed to need.
+func permissionFor(endpoint string) string {
+	e := named(endpoint)
+	if e == nil || e.Permission == "-" {
+		return "which one is not documented"
+	}
+	if sure, ok := strings.CutSuffix(e.Permission, "?"); ok {
+		return "probably " + sure
+	}
+	return e.Permission
+}
