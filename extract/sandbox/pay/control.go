@@ -59,7 +59,7 @@ var actions = []action{
 		s.ClearFaults()
 		return nil
 	}},
-	{"set", "rules change: any of the switches below", func() any { return &Switches{} }, func(s *Sandbox, given any, texts map[string]string) error {
+	{"set", "rules change: any of the switches below", func() any { return &Switches{} }, func(s *Sandbox, _ any, texts map[string]string) error {
 		return s.Switch(func(w *Switches) {
 			for name, text := range texts {
 				_ = switches.Set(w, name, text) // it could be set in the one that was given

@@ -3,6 +3,7 @@ package pay
 import (
 	"cmp"
 	"hash/fnv"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -179,10 +180,7 @@ func (o object) only(selected []string) object {
 
 func (o object) with(more object) object {
 	all := object{}
-	for _, part := range []object{o, more} {
-		for name, v := range part {
-			all[name] = v
-		}
-	}
+	maps.Copy(all, o)
+	maps.Copy(all, more)
 	return all
 }

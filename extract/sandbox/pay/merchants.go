@@ -100,9 +100,18 @@ func (o *onboarding) detailed() object {
 type code struct{ code, description string }
 
 var codes = []code{
-	{"5045", "Computers, peripherals and software"}, {"5192", "Books, periodicals and newspapers"}, {"5251", "Hardware stores"},
-	{"5462", "Bakeries"}, {"5699", "Apparel and accessory stores"}, {"5814", "Fast food"}, {"5912", "Pharmacies"}, {"5940", "Bicycle shops"},
-	{"5992", "Florists"}, {"7298", "Health and beauty"}, {"8021", "Dentists"}, {"8043", "Opticians"},
+	{"5045", "Computers, peripherals and software"},
+	{"5192", "Books, periodicals and newspapers"},
+	{"5251", "Hardware stores"},
+	{"5462", "Bakeries"},
+	{"5699", "Apparel and accessory stores"},
+	{"5814", "Fast food"},
+	{"5912", "Pharmacies"},
+	{"5940", "Bicycle shops"},
+	{"5992", "Florists"},
+	{"7298", "Health and beauty"},
+	{"8021", "Dentists"},
+	{"8043", "Opticians"},
 }
 
 func (c code) ident() string            { return c.code }

@@ -1,7 +1,6 @@
 package pay
 
 import (
-	"encoding/json"
 	"maps"
 	"strings"
 	"time"
@@ -48,7 +47,7 @@ func text(t time.Time) string {
 	return t.UTC().Format("2006-01-02T15:04:05.000Z")
 }
 
-// wire turns times into text.
+// onWire turns times into text.
 func onWire(v any) any {
 	switch v := v.(type) {
 	case time.Time:
@@ -56,7 +55,7 @@ func onWire(v any) any {
 	case offset:
 		return time.Time(v).UTC().Format("2006-01-02T15:04:05.000+00:00")
 	case object:
-		return v.each(onWire)
+		return map[string]any(v.each(onWire))
 	case []any:
 		return eachOf(v, onWire)
 	}
@@ -91,9 +90,6 @@ func eachOf(list []any, turn func(any) any) []any {
 	}
 	return turned
 }
-
-// MarshalJSON implements [json.Marshaler].
-func (o object) MarshalJSON() ([]byte, error) { return json.Marshal(map[string]any(o.each(onWire))) }
 
 // list makes values of one type values of an object.
 func list[T any](values []T) []any {

@@ -4,20 +4,20 @@ import "time"
 
 // order is what is to be paid. When it was made does not show, nor when it changed.
 type order struct {
-	account                *account
-	id, payment            string // payment: "" until it is paid
-	created                time.Time
-	status                 string
-	amount, tax, surcharge int64
-	capture                bool
-	description            string
-	customerRef, number    string
-	access                 string
-	expires                time.Time
-	payer                  string
-	payerAddress           address
-	items                  []item
-	tracking               string
+	account             *account
+	id, payment         string // payment: "" until it is paid
+	created             time.Time
+	status              string
+	amount, tax         int64
+	capture             bool
+	description         string
+	customerRef, number string
+	access              string
+	expires             time.Time
+	payer               string
+	payerAddress        address
+	items               []item
+	tracking            string
 }
 
 // item is a line of an order.

@@ -164,7 +164,7 @@ func (o *Options) Check() error {
 	if o.Accounts < 0 || o.Scale < 0 {
 		return errors.New("a sandbox of payments has no negative number of accounts or records")
 	}
-	return o.Switches.check()
+	return o.check()
 }
 
 // Set sets a switch by its name, as [Manual] has it: "page_cap" to "10".

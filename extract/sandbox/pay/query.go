@@ -102,7 +102,7 @@ func colons(value string) []key {
 
 func words(value string) []key {
 	var keys []key
-	for _, word := range strings.Fields(value) {
+	for word := range strings.FieldsSeq(value) {
 		property, descending := strings.CutPrefix(word, "-")
 		keys = append(keys, key{property, descending})
 	}
@@ -119,22 +119,22 @@ func (f filter) met(r row) bool {
 	if v == nil {
 		return f.operator == "ne"
 	}
-	order, comparable := compareText(v, f.value)
+	order, alike := compareText(v, f.value)
 	switch f.operator {
 	case "eq":
-		return comparable && order == 0
+		return alike && order == 0
 	case "ne":
-		return !comparable || order != 0
+		return !alike || order != 0
 	case "gt":
-		return comparable && order > 0
+		return alike && order > 0
 	case "gte":
-		return comparable && order >= 0
+		return alike && order >= 0
 	}
 	return true
 }
 
 // compareText compares a value with a text that should be like it.
-func compareText(v any, text string) (order int, comparable bool) {
+func compareText(v any, text string) (order int, alike bool) {
 	switch v := v.(type) {
 	case time.Time:
 		t, err := parseTime(text)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 
 	"exactduck/extract/sandbox/internal/wire"
@@ -25,8 +26,9 @@ const (
 // formal paths have no plain text, and answer 403 to what others answer 401 to.
 func (m manners) formal() bool { return m == paying || m == ordering }
 
+// jsonReply answers with an object, a list of them, or anything that JSON knows.
 func jsonReply(status int, v any) *wire.Reply {
-	text, err := json.Marshal(v)
+	text, err := json.Marshal(onWire(v))
 	if err != nil {
 		return wire.Text(http.StatusInternalServerError, plainText, "Internal Server Error")
 	}
@@ -41,9 +43,7 @@ func (v *visit) plain(status int) *wire.Reply {
 // formally is an error of payments or orders.
 func (v *visit) formally(status int, kind, code, message string, more object) *wire.Reply {
 	o := object{"type": kind, "code": code, "message": message, "requestId": v.requestID}
-	for name, value := range more {
-		o[name] = value
-	}
+	maps.Copy(o, more)
 	return jsonReply(status, o)
 }
 

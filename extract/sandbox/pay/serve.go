@@ -137,6 +137,8 @@ func (s *Sandbox) ClearFaults() {
 // instead is the answer of a fault that keeps a request from being carried out; nil: of another.
 func (s *Sandbox) instead(ctx context.Context, r *http.Request, kind string) *wire.Reply {
 	switch kind {
+	case "":
+		return nil
 	case Hang:
 		<-ctx.Done()
 		return &wire.Reply{Cut: true}
