@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -88,8 +89,11 @@ func (d *Desk) tell(ctx context.Context, r *Receiver, report *Report) error {
 	}
 	defer unlock()
 	m := d.recall(ctx, r)
+	before, looked := m.gist(), maps.Clone(m.Looked)
 	m.reconcile(r, report, d.o.Clock())
-	d.keep(ctx, r, m)
+	if m.gist() != before || m.outdates(looked) || d.owesTheDisk(r) {
+		d.keep(ctx, r, m)
+	}
 	if m.waiting(d.o.Clock()) {
 		if owed := len(messages(m.owed())) + len(m.pings(r, report, d.o.Clock())); owed > 0 {
 			return &Undelivered{Receiver: r.Name, Owed: owed, Problem: m.Problem, Next: m.Next}

@@ -337,3 +337,29 @@ func TestForgetAndLook(t *testing.T) {
 	check(t, o.tell(failing(), stale))
 	o.told()
 }
+
+// A service that looks every minute leaves the disk in peace as long as there is nothing new.
+func TestLookingWritesSeldom(t *testing.T) {
+	o := newOffice(t)
+	check(t, o.tell(failing()))
+	written := func() os.FileInfo {
+		about, err := os.Stat(filepath.Join(o.dir, "office.json"))
+		check(t, err)
+		return about
+	}
+	last, times := written(), 0
+	for range 60 {
+		o.later(time.Minute)
+		check(t, o.tell(failing()))
+		if now := written(); !now.ModTime().Equal(last.ModTime()) {
+			last, times = now, times+1
+		}
+	}
+	if times < 5 || times > 6 {
+		t.Errorf("written %d times within an hour in which nothing happened", times)
+	}
+	check(t, o.tell())
+	if written().ModTime().Equal(last.ModTime()) {
+		t.Error("what is over is not written")
+	}
+}

@@ -308,6 +308,38 @@ func read(path string) (*memory, error) {
 	return m, nil
 }
 
+// gist is all but when areas were looked at, to be compared.
+func (m *memory) gist() string {
+	rest := *m
+	rest.Looked = nil
+	text, err := json.Marshal(rest)
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}
+
+// lookedEvery is by how much it may be forgotten when an area was looked at, so that a disk is left in
+// peace on which nothing else has changed. What a report opens or ends is written at once.
+const lookedEvery = 10 * time.Minute
+
+// outdates reports whether what is written about when areas were looked at is too old.
+func (m *memory) outdates(written map[string]time.Time) bool {
+	for area, at := range m.Looked {
+		if last, known := written[area]; !known || at.Sub(last).Abs() >= lookedEvery {
+			return true
+		}
+	}
+	return false
+}
+
+// owesTheDisk reports that something is remembered in this process alone.
+func (d *Desk) owesTheDisk(r *Receiver) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.unwritten[r.Name] != nil
+}
+
 // keep writes what a receiver was told, or remembers it in this process.
 func (d *Desk) keep(ctx context.Context, r *Receiver, m *memory) {
 	d.mu.Lock()
