@@ -78,6 +78,13 @@ func handled(w Wanted, occurrence, now time.Time) time.Time {
 	return occurrence
 }
 
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
 func later(a, b time.Time) time.Time {
 	if b.After(a) {
 		return b

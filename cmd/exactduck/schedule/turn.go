@@ -71,34 +71,52 @@ func (e *entry) agree(w Wanted, now time.Time) bool {
 	if w.Spec != nil {
 		spec, zone = w.Spec.String(), w.Spec.Zone().String()
 	}
-	future := e.Handled.After(now.Add(25 * time.Hour)) // the clock was wrong then
-	if e.Spec == spec && e.Zone == zone && !future {
+	if e.Spec != spec || e.Zone != zone {
+		e.Spec, e.Zone, e.Handled = spec, zone, now
+		return true
+	}
+	return e.comeBack(w, now)
+}
+
+// comeBack takes back what was noted while the clock was ahead, and reports whether that was much: an
+// occurrence that is done with already is not repeated, but no more than one is left out for it.
+func (e *entry) comeBack(w Wanted, now time.Time) bool {
+	handled := e.Handled
+	switch {
+	case handled.After(now.Add(25 * time.Hour)):
+		handled = now
+	case w.Spec != nil && handled.After(now):
+		if first := w.Spec.Next(now); !first.IsZero() && !w.Spec.Next(first).After(handled) {
+			handled = first
+		}
+	}
+	if handled.Equal(e.Handled) {
 		return false
 	}
-	e.Spec, e.Zone, e.Handled = spec, zone, now
+	e.Handled = handled
 	return true
 }
 
 // turn is the next run as far as it is known when that is; false: there is none.
 func (e *entry) turn(w Wanted, now time.Time) (Turn, bool) {
-	t := Turn{Pipeline: w.Pipeline, Warehouse: w.Warehouse, Why: Requested, Due: e.Requested}
+	t := Turn{Pipeline: w.Pipeline, Warehouse: w.Warehouse, Why: Requested, Due: earlier(e.Requested, now)}
 	switch {
 	case e.Began != nil:
 		return t, false
 	case !e.Requested.IsZero():
-		return e.notBefore(t), true
-	case !e.PausedAt.IsZero() || e.lacksLogin(w):
+		return e.notBefore(t, now), true
+	case !e.PausedAt.IsZero() || e.lacksLogin(w, now):
 		return t, false
 	case !e.LoginSince.IsZero():
 		t.Why, t.Due = Again, now
-		return e.notBefore(t), true
+		return e.notBefore(t, now), true
 	}
 	scheduled, found := e.scheduled(w, now)
 	if !e.RetryAt.IsZero() && (!found || e.RetryAt.Before(scheduled.Due)) {
 		t.Why, t.Due = Again, e.RetryAt
-		return e.notBefore(t), true
+		return e.notBefore(t, now), true
 	}
-	return e.notBefore(scheduled), found
+	return e.notBefore(scheduled, now), found
 }
 
 // scheduled is the run that the schedule brings next, or has brought.
@@ -115,16 +133,19 @@ func (e *entry) scheduled(w Wanted, now time.Time) (Turn, bool) {
 	return t, true
 }
 
-func (e *entry) notBefore(t Turn) Turn {
-	if e.NotBefore.After(t.Due) {
+// notBefore puts a run off that is not to begin yet. What lies further ahead than anything is put off is
+// from when the clock was.
+func (e *entry) notBefore(t Turn, now time.Time) Turn {
+	if e.NotBefore.After(t.Due) && !e.NotBefore.After(now.Add(restart<<mostTries)) {
 		t.Due = e.NotBefore
 	}
 	return t
 }
 
-// lacksLogin reports whether a run failed for want of a login and nobody has logged in since.
-func (e *entry) lacksLogin(w Wanted) bool {
-	if e.LoginSince.IsZero() {
+// lacksLogin reports whether a run failed for want of a login and nobody has logged in since. Of a run
+// that is still to come, by a clock that was ahead, it is not known.
+func (e *entry) lacksLogin(w Wanted, now time.Time) bool {
+	if e.LoginSince.IsZero() || e.LoginSince.After(now) {
 		return false
 	}
 	return w.LoggedIn == nil || !w.LoggedIn().After(e.LoginSince)
@@ -148,7 +169,7 @@ func rank(t Turn) int {
 func (e *entry) standing(w Wanted, now time.Time) Standing {
 	s := Standing{
 		Pipeline: w.Pipeline, Spec: e.Spec, Zone: e.Zone, Running: e.Began != nil, Tries: e.Tries,
-		Paused: !e.PausedAt.IsZero(), PausedAt: e.PausedAt, Requested: e.Requested, NeedsLogin: e.lacksLogin(w),
+		Paused: !e.PausedAt.IsZero(), PausedAt: e.PausedAt, Requested: e.Requested, NeedsLogin: e.lacksLogin(w, now),
 	}
 	if w.Spec != nil {
 		if next := w.Spec.Next(now); !next.IsZero() {
