@@ -30,8 +30,8 @@ after 10, 20, 40 … minutes, six times at most; one without calls left after mi
 needs a login when somebody has logged in; any other with its next start. A login that no run uses is
 kept from lapsing.
 
-A change of pipelines.yaml is taken over when it is right, and at once; a file with a mistake is
-refused, and what was right before stays in force. Stopping ends what runs within ten seconds, and the
+A change of pipelines.yaml is taken over when it is right, and at once; a file with a mistake, or with
+a secret that cannot be had, is refused, and what was right before stays in force. Stopping ends what runs within ten seconds, and the
 next start goes on with it.
 
    exactduck serve
@@ -79,6 +79,9 @@ func doServe(ctx context.Context, k *call) (*view, error) {
 	}
 	cfg, err := k.configuration()
 	if err != nil {
+		return nil, err
+	}
+	if err := k.secrets(); err != nil {
 		return nil, err
 	}
 	if err := load.MakeStateDir(cfg.State()); err != nil {

@@ -129,7 +129,33 @@ func (s *service) takeOverFile() error {
 	if cfg.State() != before.State() {
 		return &usageError{"state_dir has changed, which takes a restart", "start serve anew"}
 	}
+	if err := s.under(cfg).secrets(); err != nil {
+		return err
+	}
 	return s.settings.put(cfg)
+}
+
+// secrets reports that something which the configuration refers to cannot be had: what needs it would
+// fail, night after night.
+func (k *call) secrets() error {
+	if _, err := k.cfg.ServePassword(k.getenv); err != nil {
+		return err
+	}
+	for _, name := range k.cfg.ConnectionNames() {
+		if _, err := k.login(name); err != nil {
+			return err
+		}
+	}
+	b, err := k.books()
+	if err != nil {
+		return err
+	}
+	for _, p := range k.cfg.Pipelines {
+		if _, err := b.maskKey(p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *service) sayRefused(ctx context.Context, err error) {

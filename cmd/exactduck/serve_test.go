@@ -205,6 +205,23 @@ func TestServeRunsWhatIsAskedForByTheConfigurationThatIsRight(t *testing.T) {
 	}
 }
 
+// A configuration whose secrets cannot be had is as wrong as one with a mistake: at the start, and when
+// it is taken over.
+func TestServeRefusesSecretsThatCannotBeHad(t *testing.T) {
+	t.Parallel()
+	o := newScheduled(t, "      - crm/Accounts")
+	s := o.serve("--listen", "127.0.0.1:0")
+	o.rewrite("client_secret: ", "client_secret: ${NOBODY_HAS_SET_THIS} # ")
+	s.await("configuration refused")
+	if code, text := o.get(s.url()); code != http.StatusOK || !strings.Contains(text, "the variable NOBODY_HAS_SET_THIS is not set") {
+		t.Errorf("the page says %d %s", code, text)
+	}
+	s.stop()
+	if text := o.run(exitUsage, "serve", "--listen", "off"); !strings.Contains(text, "export NOBODY_HAS_SET_THIS=") {
+		t.Errorf("a start says %s", text)
+	}
+}
+
 // interrupted lets a server start a long run, and returns when that is in the middle.
 func (o *office) interrupted(args ...string) *server {
 	o.t.Helper()
