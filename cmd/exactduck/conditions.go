@@ -85,7 +85,7 @@ func (r *reporter) run(p *pipelineStanding, last *runs.Record) {
 	r.settle(p.Pipeline, at, alert.Failure)
 	switch last.Status {
 	case "failed", "killed":
-		if last.ExitCode != exitLogin || r.s.loggedIn() { // else the login says so itself
+		if last.ExitCode != exitLogin || p.login.LoggedIn && !p.loggedInSince(last) { // else the login says so itself
 			r.add(failed(p, last, at))
 		}
 		return

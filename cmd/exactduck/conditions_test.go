@@ -20,7 +20,8 @@ var toldNow = time.Date(2026, 11, 21, 4, 0, 0, 0, time.UTC)
 
 // stood is a standing of one pipeline with some runs, the newest first, and streams.
 func stood(streams []streamStanding, ended ...runs.Record) *standing {
-	p := pipelineStanding{Pipeline: "nightly", Streams: streams}
+	login := auth.Status{LoggedIn: true, DaysLeft: 30}
+	p := pipelineStanding{Pipeline: "nightly", Streams: streams, login: login}
 	for i, r := range ended {
 		r.ID = fmt.Sprintf("run-%d", len(ended)-i)
 		r.Ended = toldNow.Add(-time.Duration(i+1) * time.Hour)
@@ -29,7 +30,7 @@ func stood(streams []streamStanding, ended ...runs.Record) *standing {
 	if len(p.Runs) > 0 {
 		p.LastRun = &p.Runs[0].Record
 	}
-	return &standing{At: toldNow, Logins: map[string]auth.Status{"books": {LoggedIn: true, DaysLeft: 30}}, Pipelines: []pipelineStanding{p}}
+	return &standing{At: toldNow, Logins: map[string]auth.Status{"books": login}, Pipelines: []pipelineStanding{p}}
 }
 
 // causesIn are the conditions of a report in short, sorted, and after them the kinds that are not
@@ -91,6 +92,36 @@ func TestConditions(t *testing.T) {
 			if c.Message == "" || strings.Contains(c.Message, "\n") || !strings.Contains(c.Hint, "exactduck ") {
 				t.Errorf("%s: %q, hint %q", test.name, c.Message, c.Hint)
 			}
+		}
+	}
+}
+
+// A run that had no login is over with the login; one whose login was not taken is not.
+func TestConditionsOfRunsWithoutLogin(t *testing.T) {
+	for _, test := range []struct {
+		name      string
+		login     auth.Status
+		told, say string
+	}{
+		{"nobody has logged in", auth.Status{}, "login:books:0", "act: Somebody must log in as books"},
+		{
+			"somebody has since", auth.Status{LoggedIn: true, DaysLeft: 30, LoggedInAt: toldNow.Add(-time.Minute)}, "",
+			"note: The last run of nightly had no login; somebody has logged in since",
+		},
+		{
+			"it was not taken", auth.Status{LoggedIn: true, DaysLeft: 20, LoggedInAt: toldNow.Add(-48 * time.Hour)}, "failure:login:0",
+			"act: The source did not take the login of nightly: refused",
+		},
+	} {
+		s := stood(nil, runs.Record{Status: "failed", ExitCode: exitLogin, Message: "refused"})
+		s.Logins["books"], s.Pipelines[0].login = test.login, test.login
+		want := strings.TrimSpace(test.told + " ?partial ?budget ?drift ?shrink")
+		if got := causesIn(report(s)); got != want {
+			t.Errorf("%s: told is %s, want %s", test.name, got, want)
+		}
+		said := (&books{}).notices(s)
+		if len(said) != 1 || !strings.HasPrefix(said[0].Level+": "+said[0].Text, test.say) {
+			t.Errorf("%s: said is %+v, want %s", test.name, said, test.say)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -226,6 +227,7 @@ type listing struct {
 	stream  []int // of each line, among streams
 	places  []string
 	streams []string
+	unread  []string // streams with a max_age, as long as nothing was ever read
 }
 
 // lines puts together what the journal and the published file know, when one of them knows more.
@@ -245,6 +247,9 @@ func (f *facts) lines(p *config.Pipeline, j *pipelineJournal, e *edition) (*list
 	l := &listing{of: e, version: j.version, running: running, all: j.with(e.cursors, running)}
 	for i := range l.all {
 		l.all[i].MaxAge = age[l.all[i].Stream]
+	}
+	if len(l.all) == 0 {
+		l.unread = slices.DeleteFunc(slices.Sorted(maps.Keys(age)), func(name string) bool { return age[name] == 0 })
 	}
 	l.index()
 	f.merged[p.Name()] = l

@@ -53,16 +53,22 @@ func (p *pipelineStanding) figures(now time.Time) metrics.Pipeline {
 			break
 		}
 	}
+	f.Unread = p.unread
 	for i := range p.Streams {
 		s := &p.Streams[i]
 		f.Streams = append(f.Streams, metrics.Stream{
-			Name: s.Stream, Division: s.Scope, Rows: s.Rows, ReadAt: s.ReadAt, MaxAge: time.Duration(s.MaxAge) * time.Second, Stale: s.Stale,
+			Name: s.Stream, Division: s.Scope, Rows: s.Rows, ReadAt: s.ReadAt, MaxAge: time.Duration(s.MaxAge) * time.Second, Stale: s.Stale || s.awaited(),
 		})
 		if alertOf(s) != "" {
 			f.Failing[cmp.Or(s.Cause, s.Status)]++
 		}
 	}
 	return f
+}
+
+// awaited reports whether a stream that has to be fresh was never read, and may yet be.
+func (s *streamStanding) awaited() bool {
+	return s.MaxAge > 0 && s.ReadAt.IsZero() && (s.Status != "forbidden" || s.Cause != "")
 }
 
 // ofLastDay adds up the runs that began within the last 24 hours, by how they ended.

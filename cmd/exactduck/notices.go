@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"exactduck/auth"
+	"exactduck/cmd/exactduck/runs"
 )
 
 // notice is something that somebody should know.
@@ -77,8 +78,12 @@ func (p *pipelineStanding) runNotices() []notice {
 		n.Level, n.Text, n.Do = levelNote, "The last run of "+p.Pipeline+" was "+r.Status+"; the next one goes on from there", "exactduck sync "+p.Pipeline
 	case r.ExitCode == exitQuota:
 		n.Level, n.Text, n.Do = levelNote, p.Pipeline+" has used up its calls of the day; the next run goes on from there", "exactduck plan "+p.Pipeline
-	case r.ExitCode == exitLogin:
+	case r.ExitCode == exitLogin && !p.login.LoggedIn:
 		return nil // the login says so itself
+	case r.ExitCode == exitLogin && p.loggedInSince(r):
+		n.Level, n.Text, n.Do = levelNote, "The last run of "+p.Pipeline+" had no login; somebody has logged in since", "exactduck sync "+p.Pipeline
+	case r.ExitCode == exitLogin:
+		n.Text, n.Do = "The source did not take the login of "+p.Pipeline+": "+cmp.Or(firstLine(r.Message), "nobody knows why"), "exactduck auth login"
 	case r.ExitCode == exitContract:
 		n.Text, n.Do = "The source has changed the shape of a stream of "+p.Pipeline+" that is frozen", "exactduck schema diff "+p.Pipeline
 	case r.Status == "partial":
@@ -87,6 +92,11 @@ func (p *pipelineStanding) runNotices() []notice {
 		n.Text = "The last run of " + p.Pipeline + " failed: " + cmp.Or(firstLine(r.Message), "nobody knows why")
 	}
 	return []notice{n}
+}
+
+// loggedInSince reports whether somebody has logged in since a run ended.
+func (p *pipelineStanding) loggedInSince(r *runs.Record) bool {
+	return p.login.LoggedIn && p.login.LoggedInAt.After(cmp.Or(r.Ended, r.Started))
 }
 
 func failedOf(p *pipelineStanding) int {

@@ -42,6 +42,8 @@ type pipelineStanding struct {
 	Names    map[string]string `json:"-"`              // of divisions
 	Warnings []string          `json:"warnings,omitempty"`
 	zone     *time.Location
+	login    auth.Status // of its connection
+	unread   []string    // streams with a max_age, as long as nothing was ever read
 }
 
 // runStanding is a run in short: Streams of the record are left out and added up.
@@ -119,7 +121,7 @@ func (b *books) standing(ctx context.Context, pipelines []*config.Pipeline) (sta
 		if err != nil {
 			return s, err
 		}
-		of.Schedule = schedules[i]
+		of.Schedule, of.login = schedules[i], s.Logins[p.From]
 		s.Pipelines = append(s.Pipelines, of)
 	}
 	s.Notices = b.notices(&s)
@@ -143,7 +145,7 @@ func (f *facts) pipeline(ctx context.Context, b *books, p *config.Pipeline, now 
 	if err != nil {
 		return of, err
 	}
-	of.Streams = slices.Clone(lines.all)
+	of.Streams, of.unread = slices.Clone(lines.all), lines.unread
 	markStale(of.Streams, now)
 	of.Fresh, of.ByPlace, of.ByStream = lines.groups(of.Streams, of.Names)
 	return of, nil
@@ -174,11 +176,12 @@ func (b *books) book() *schedule.Book {
 	return schedule.Open(filepath.Join(b.config.State(), "schedule"), b.clock)
 }
 
-// markStale marks what was read longer ago than its max_age.
+// markStale marks what was read longer ago than its max_age. What was never read to its end is told of
+// by the runs that try.
 func markStale(all []streamStanding, now time.Time) {
 	for i := range all {
 		s := &all[i]
-		s.Stale = s.MaxAge > 0 && now.Sub(s.ReadAt) > time.Duration(s.MaxAge)*time.Second
+		s.Stale = s.MaxAge > 0 && !s.ReadAt.IsZero() && now.Sub(s.ReadAt) > time.Duration(s.MaxAge)*time.Second
 	}
 }
 

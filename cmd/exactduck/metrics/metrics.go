@@ -37,6 +37,8 @@ type Pipeline struct {
 	// Day counts the runs that began in the last 24 hours, and what they did.
 	Day     []Runs
 	Streams []Stream
+	// Unread are streams with a max_age of a pipeline that has read nothing yet.
+	Unread []string
 	// Failing counts the reads that did not come to their end, by the word for the cause.
 	Failing map[string]int
 	Checks  int // that found a difference

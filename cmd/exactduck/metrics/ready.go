@@ -72,6 +72,9 @@ func staleStreams(f *Facts) (lines []string) {
 	var all []named
 	for i := range f.Pipelines {
 		p := &f.Pipelines[i]
+		for _, name := range p.Unread {
+			lines = append(lines, fmt.Sprintf("stale: %s %s, never read", p.Name, name))
+		}
 		for j := range p.Streams {
 			s := &p.Streams[j]
 			if !s.Stale {
