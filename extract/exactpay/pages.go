@@ -309,7 +309,7 @@ func (p *pass) ask(ctx context.Context, query, parent string, look func(r *row, 
 	if err != nil {
 		return reply{}, err
 	}
-	answer, err := p.source.caller.Get(ctx, p.read.Scope, p.read.Variant.Name, link)
+	answer, err := p.source.get(ctx, address{p.read.Scope, p.read.Variant.Name, link})
 	if err != nil {
 		return reply{}, err
 	}
@@ -344,21 +344,24 @@ func totalOf(a *extract.Answer, l list) int64 {
 
 // link is the address of the list, or of the list of a row of another list.
 func (p *pass) link(query, parent string) (string, error) {
-	e, c := p.endpoint, p.source.config
+	return p.source.link(p.endpoint, p.read.Scope, query, parent)
+}
+
+func (s *Source) link(e *Endpoint, scope schema.Scope, query, parent string) (string, error) {
 	path := e.Own
 	switch {
-	case e.Organization != "" && c.Organization != "":
+	case e.Organization != "" && s.config.Organization != "":
 		path = e.Organization
-	case e.Account != "" && p.read.Scope != connection:
+	case e.Account != "" && scope != connection:
 		path = e.Account
 	case path == "":
-		return "", &NoOrganization{p.read.Stream}
+		return "", &NoOrganization{Service + "/" + e.Name}
 	}
-	path = strings.NewReplacer("{organization}", c.Organization, "{account}", string(p.read.Scope), "{id}", url.PathEscape(parent)).Replace(path)
+	path = strings.NewReplacer("{organization}", s.config.Organization, "{account}", string(scope), "{id}", url.PathEscape(parent)).Replace(path)
 	if query != "" {
 		path += "?" + query
 	}
-	return p.source.caller.Base() + path, nil
+	return s.caller.Base() + path, nil
 }
 
 // misunderstood tells whether the service refuses the way in which it was asked.

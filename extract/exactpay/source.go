@@ -62,6 +62,7 @@ type Source struct {
 	mu    sync.Mutex
 	habit map[string]habits // by variant
 	told  map[string]bool   // warnings that were given
+	open  address           // a list that answered; zero: none did
 	// paused are reads that gave a position to go on from, by stream and scope.
 	paused map[string]*pass
 }
