@@ -36,7 +36,9 @@ type Status struct {
 	Imported *Move `json:"imported,omitempty"`
 	// Lasting is true of an application token, which does not lapse: then the times and calls above are
 	// zero. Label and Permissions are its own.
-	Lasting     bool     `json:"lasting,omitempty"`
+	Lasting bool `json:"lasting,omitempty"`
+	// Given says that the token comes from the configuration: nobody logs in, and nothing is stored.
+	Given       bool     `json:"given,omitempty"`
 	Label       string   `json:"label,omitempty"`
 	Permissions []string `json:"permissions,omitempty"`
 	// Leftovers are application tokens that may be at the vendor though nobody here uses them.

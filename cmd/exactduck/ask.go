@@ -52,6 +52,36 @@ func (a *asker) line(ctx context.Context) (string, error) {
 	}
 }
 
+// typed is the next line that the person types. Nothing behind it is read, so that something else may be
+// asked for afterwards; a read that nothing answers stays behind.
+func (k *call) typed(ctx context.Context) (string, error) {
+	lines := make(chan string, 1)
+	go func() {
+		defer close(lines)
+		var line []byte
+		for one := make([]byte, 1); ; {
+			n, err := k.in.Read(one)
+			if n == 1 && one[0] != '\n' {
+				line = append(line, one[0])
+			}
+			if n == 1 && one[0] == '\n' || err != nil && len(line) > 0 {
+				lines <- string(line)
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return (&asker{k.err, lines}).trimmed(ctx)
+}
+
+// trimmed is a line without the blanks around it.
+func (a *asker) trimmed(ctx context.Context) (string, error) {
+	line, err := a.line(ctx)
+	return strings.TrimSpace(line), err
+}
+
 // all asks what has no answer yet, each until the answer will do.
 func (a *asker) all(ctx context.Context, settings []setting) error {
 	for _, x := range settings {
@@ -87,7 +117,7 @@ func (k *call) confirm(ctx context.Context, what string) error {
 		return &usageError{what + "? There is no terminal to ask on", fmt.Sprintf(`"exactduck %s --yes" does it without asking`, k.name)}
 	}
 	fmt.Fprintf(k.err, "%s? [y/N] ", what)
-	line, err := newAsker(k).line(ctx)
+	line, err := k.typed(ctx)
 	if err != nil {
 		return err
 	}

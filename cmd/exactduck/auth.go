@@ -38,10 +38,15 @@ Exit codes: 0 it is fresh, 4 a person must log in, 5 the token server cannot be 
 		},
 		{
 			name: "auth logout", usage: "forget the login on this machine", do: doAuthLogout,
-			flags: []cli.Flag{connection, yesFlag("do it without asking")},
+			flags: append([]cli.Flag{
+				connection, yesFlag("do it without asking"),
+				&cli.BoolFlag{Name: "local", Usage: "forget it here and tell nobody", EnvVars: env("local")},
+			}, personFlags()...),
 			help: `
-Removes the login file. At Exact the login lapses after 30 days; to end it there at once, withdraw the
-app's access in the app centre.
+Removes the login file. At Exact Online the login lapses after 30 days; to end it there at once, withdraw
+the app's access in the app centre. At Exact Payments the application token that "auth login" made is
+deleted first, which takes the e-mail address and the password of a user who may: it asks, or takes
+--email and --password-file. With --local it stays there.
 
    exactduck auth logout
    exactduck auth logout --connection books --yes`,
@@ -63,6 +68,21 @@ line of the file and remove the old one after the next refresh.`,
 type loginStatus struct {
 	Connection string `json:"connection"`
 	auth.Status
+	// Tokens are those that the vendor lists of the application.
+	Tokens []auth.PayPermit `json:"application_tokens,omitempty"`
+}
+
+// permits fills in which tokens the vendor has, where it has such, and returns what is to be said of them.
+func (k *call) permits(ctx context.Context, s *loginStatus) (said []string) {
+	lister, ok := k.vendorOn(s.Connection).(interface {
+		permits(context.Context, *call, string, *login, auth.Status) ([]auth.PayPermit, []string)
+	})
+	l, err := k.login(s.Connection)
+	if !ok || err != nil || !s.LoggedIn {
+		return leftoverWarnings(s.Status)
+	}
+	s.Tokens, said = lister.permits(ctx, k, s.Connection, l, s.Status)
+	return said
 }
 
 // loginStatus reads how the login of a connection is; none is no error.
@@ -71,14 +91,14 @@ func (k *call) loginStatus(ctx context.Context, name string) (loginStatus, error
 	if err != nil {
 		return loginStatus{}, err
 	}
-	status, err := auth.ReadStatus(ctx, l.store, k.clock())
+	status, err := l.status(ctx, k.clock())
 	if err != nil {
 		return loginStatus{}, err
 	}
 	if status.Host == "" {
 		status.Host, status.ClientID = l.app.Host, l.app.ClientID
 	}
-	return loginStatus{name, status}, nil
+	return loginStatus{Connection: name, Status: status}, nil
 }
 
 func doAuthStatus(ctx context.Context, k *call) (*view, error) {
@@ -102,6 +122,8 @@ func doAuthStatus(ctx context.Context, k *call) (*view, error) {
 			problems = append(problems, fmt.Errorf("connection %s: %w", name, err))
 			continue
 		}
+		said := k.permits(ctx, &status)
+		k.warnings = append(k.warnings, said...)
 		all = append(all, status)
 		if !status.LoggedIn {
 			problems = append(problems, fmt.Errorf("connection %s: %w", name, status.problem()))
@@ -128,6 +150,10 @@ func statusView(all []loginStatus) *view {
 		}
 		t := newTable(out, "connection", "host", "logged in", "lapses", "token age", "refresh due", "token calls today")
 		for _, s := range all {
+			if s.Lasting {
+				t.AppendRow([]any{s.Connection, s.Host, sinceWhen(s.Status), "never", "", "", ""})
+				continue
+			}
 			if !s.LoggedIn {
 				t.AppendRow([]any{s.Connection, s.Host, "no: " + strings.ReplaceAll(string(s.Cause), "_", " "), "", "", "", s.CallsToday})
 				continue
@@ -138,7 +164,37 @@ func statusView(all []loginStatus) *view {
 			})
 		}
 		t.Render()
+		printPermits(out, all)
 	}}
+}
+
+// printPermits lists the application tokens, and marks ours.
+func printPermits(out io.Writer, all []loginStatus) {
+	t := newTable(out, "connection", "application token", "made", "may", "")
+	for _, s := range all {
+		for _, p := range s.Tokens {
+			ours := ""
+			if p.Label == s.Label {
+				ours = "ours"
+			}
+			t.AppendRow([]any{s.Connection, printable(p.Label), p.CreatedAt, strings.Join(p.Permissions, ", "), ours})
+		}
+		if s.Lasting && !s.Given && len(s.Tokens) == 0 {
+			t.AppendRow([]any{s.Connection, printable(s.Label), minute(s.LoggedInAt), strings.Join(s.Permissions, ", "), "ours"})
+		}
+	}
+	if t.Length() > 0 {
+		fmt.Fprintln(out)
+		t.Render()
+	}
+}
+
+// sinceWhen says since when somebody is logged in with a token that does not lapse.
+func sinceWhen(s auth.Status) string {
+	if s.Given {
+		return "token of the configuration"
+	}
+	return minute(s.LoggedInAt)
 }
 
 // minute is a time as a person reads it, at this machine's clock.
@@ -153,7 +209,7 @@ func days(n int) string {
 
 // loginWarning says that a login will lapse soon; "" when there is time, or no login.
 func loginWarning(s auth.Status) string {
-	if !s.LoggedIn || s.DaysLeft > 14 {
+	if !s.LoggedIn || s.Lasting || s.DaysLeft > 14 {
 		return ""
 	}
 	steps := []int{2, 7, 14} // the nearest of them names the urgency
@@ -175,11 +231,7 @@ func doAuthRefresh(ctx context.Context, k *call) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	transport, err := auth.New(l.options(k))
-	if err != nil {
-		return nil, err
-	}
-	if err := transport.Fresh(ctx); err != nil {
+	if _, err := k.vendorOn(name).connect(ctx, k, l); err != nil {
 		if warning := loginWarning(before.Status); warning != "" {
 			k.warnings = append(k.warnings, warning)
 		}
@@ -199,7 +251,11 @@ func refreshView(before, after loginStatus) *view {
 		loginStatus
 	}{refreshed, after}
 	return &view{data: data, text: func(out io.Writer) {
-		if refreshed {
+		switch {
+		case after.Lasting:
+			fmt.Fprintf(out, "the token for %s does not expire, and there is nothing to renew\n", after.Host)
+			return
+		case refreshed:
 			fmt.Fprintf(out, "renewed the login at %s; it lapses at %s unless it is used before\n", after.Host, minute(after.ExpiresAt))
 			return
 		}
@@ -217,16 +273,24 @@ func doAuthLogout(ctx context.Context, k *call) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
+	if l.given != "" {
+		return nil, &usageError{"the token of connection " + name + " is in the configuration, and nothing of it is kept", "take token: out of pipelines.yaml; withdraw it where it was made"}
+	}
 	status, err := auth.ReadStatus(ctx, l.store, k.clock())
 	if err != nil && !as[*auth.StoreError](err) { // a file that cannot be read can be forgotten
 		return nil, err
 	}
 	data := map[string]any{"connection": name, "host": l.app.Host, "path": l.store.Path()}
-	if err == nil && status.Cause == auth.NoLogin {
+	if err == nil && status.Cause == auth.NoLogin && len(status.Leftovers) == 0 {
 		return &view{data: data, text: func(out io.Writer) { fmt.Fprintf(out, "there is no login at %s\n", l.app.Host) }}, nil
 	}
 	if err := k.confirm(ctx, "forget the login at "+l.app.Host); err != nil {
 		return nil, err
+	}
+	if err == nil && !k.Bool("local") {
+		if err := k.vendorOn(name).leave(ctx, k, l); err != nil {
+			return nil, err
+		}
 	}
 	if err := auth.Logout(ctx, l.store); err != nil {
 		return nil, err

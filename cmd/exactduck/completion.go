@@ -12,7 +12,6 @@ import (
 
 	"exactduck/cmd/exactduck/config"
 	"exactduck/cmd/exactduck/runs"
-	"exactduck/extract/exactonline"
 )
 
 // askingFlag ends a command line that a shell wants completed: the words that are typed, and the one at
@@ -193,8 +192,10 @@ func (a *app) streamsOf(words []string) []string {
 	c := a.configured(words)
 	if c == nil {
 		var all []string
-		for _, s := range exactonline.Streams() {
-			all = append(all, s.Name)
+		for _, v := range everyVendor() {
+			for _, s := range v.catalogue().Streams() {
+				all = append(all, s.Name)
+			}
 		}
 		return all
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"exactduck/auth"
 	"exactduck/cmd/exactduck/config"
@@ -18,8 +19,19 @@ type connection struct {
 
 // login is where the login of a connection lives, and what it is of.
 type login struct {
-	app   auth.App
+	app   auth.App // the host at least
 	store *auth.File
+	given auth.Secret // a token that the configuration has in the place of a login
+
+	application auth.PayApp // of Exact Payments
+}
+
+// status is how the login is at now; none is no error.
+func (l *login) status(ctx context.Context, now time.Time) (auth.Status, error) {
+	if l.given != "" {
+		return auth.Status{Host: l.app.Host, LoggedIn: true, Lasting: true, Given: true}, nil
+	}
+	return auth.ReadStatus(ctx, l.store, now)
 }
 
 // login finds the login of a connection of the configuration; it need not exist yet.
@@ -28,28 +40,18 @@ func (k *call) login(name string) (*login, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := cfg.Connections[name]
-	id, secret, err := cfg.Credentials(name, k.getenv)
-	if err != nil {
-		return nil, err
-	}
-	dir := cfg.Logins()
+	return vendors[cfg.Connections[name].Type].login(k, name)
+}
+
+// store is where a login lives, in the form that token_store says.
+func (k *call) store(name, id string) (*auth.File, error) {
+	c, dir := k.cfg.Connections[name], k.cfg.Logins()
 	if dir == "" {
+		var err error
 		if dir, err = auth.DefaultDir(); err != nil {
 			return nil, err
 		}
 	}
-	app := auth.App{Host: c.BaseURL, ClientID: id, ClientSecret: auth.Secret(secret), RedirectURL: c.RedirectURL}
-	store, err := k.store(name, dir, id)
-	if err != nil {
-		return nil, err
-	}
-	return &login{app, store}, nil
-}
-
-// store is where a login lives, in the form that token_store says.
-func (k *call) store(name, dir, id string) (*auth.File, error) {
-	c := k.cfg.Connections[name]
 	text, err := k.cfg.TokenKey(name, k.getenv)
 	if err != nil {
 		return nil, err
@@ -79,9 +81,24 @@ func (l *login) options(k *call) auth.Options {
 
 // dial makes the source of a connection; see books.dial.
 func (k *call) dial(ctx context.Context, name string, known schema.Scope) (*connection, error) {
-	source, err := vendors[k.cfg.Connections[name].Type].dial(ctx, k, name, known)
+	l, err := k.login(name)
 	if err != nil {
 		return nil, err
+	}
+	before, err := l.status(ctx, k.clock())
+	if err != nil {
+		return nil, err
+	}
+	o := opening{at: known, loggedIn: before.LoggedInAt, maxCalls: k.maxCalls()}
+	if o.client, err = k.vendorOn(name).connect(ctx, k, l); err != nil {
+		if warning := loginWarning(before); warning != "" {
+			k.warnings = append(k.warnings, warning)
+		}
+		return nil, err
+	}
+	source, err := k.vendorOn(name).open(k, name, l, o)
+	if err != nil {
+		return nil, fmt.Errorf("connection %s: %w", name, err)
 	}
 	dialled := &connection{source}
 	k.dialled = append(k.dialled, dialled)

@@ -20,7 +20,7 @@ type scopesOf struct {
 // scopes of the streams, of the deletions and of what every run asks beside.
 func (p *patient) scopes() scopesOf {
 	v := p.vendor()
-	list, first := v.places()
+	list, first := v.places(p.cfg.Connections[p.of])
 	s := scopesOf{Connection: p.of, Scopes: []string{}, Unknown: []string{}}
 	for _, name := range []string{list, first} {
 		if stream, _, err := v.catalogue().Lookup(name); err == nil {

@@ -14,8 +14,6 @@ import (
 	"exactduck/cmd/exactduck/config"
 	"exactduck/cmd/exactduck/doctor"
 	"exactduck/extract"
-	"exactduck/extract/exactonline"
-	"exactduck/extract/ledger"
 	"exactduck/load"
 	"exactduck/schema"
 )
@@ -32,8 +30,7 @@ type patient struct {
 
 	sent, received, date time.Time // of the server's first answer
 	reached              bool
-	transport            *auth.Transport
-	book                 *ledger.Ledger
+	client               *http.Client
 	refreshed            error // what became of renewing the login
 	connection           *connection
 	places               []extract.Place
@@ -123,21 +120,18 @@ func (p *patient) mostCalls(ctx context.Context) int {
 	if err != nil || !status.LoggedIn {
 		return 0
 	}
-	if p.anyDivision() == "" {
-		return 2 + len(p.inquiries)
+	c := p.cfg.Connections[p.of]
+	most := len(p.inquiries)
+	if list, _ := p.vendor().places(c); list != "" {
+		most++
 	}
-	return 1 + len(p.inquiries)
+	if _, stranger := p.vendor().asks(c, p.met, p.cursors); stranger {
+		most++
+	}
+	return most
 }
 
-func (p *patient) vendor() vendor { return vendors[p.cfg.Connections[p.of].Type] }
-
-// anyDivision is one to put into addresses; "" when none is known.
-func (p *patient) anyDivision() schema.Scope {
-	if n := p.cfg.Connections[p.of].Division; n != 0 {
-		return schema.Scope(strconv.Itoa(n))
-	}
-	return someDivision(p.met, p.cursors)
-}
+func (p *patient) vendor() vendor { return p.vendorOn(p.of) }
 
 // made is how many calls there were.
 func (p *patient) made() int {
@@ -180,7 +174,7 @@ func (p *patient) credentials(context.Context) doctor.Verdict {
 	if err != nil {
 		return doctor.Wrong(err)
 	}
-	return doctor.Well("client id and secret are there, for " + l.app.Host)
+	return doctor.Well(p.vendor().words().credentials + ", for " + l.app.Host)
 }
 
 // serverLimit is how long the server may take to say anything.
@@ -221,16 +215,12 @@ func (p *patient) region(ctx context.Context) doctor.Verdict {
 	if err != nil {
 		return doctor.Wrong(err)
 	}
-	p.book = l.ledger(p.call)
-	if p.transport, err = auth.New(l.options(p.call)); err != nil {
-		return doctor.Wrong(err)
-	}
-	p.refreshed = p.transport.Fresh(ctx)
+	p.client, p.refreshed = p.vendor().connect(ctx, p.call, l)
 	switch {
 	case errors.Is(p.refreshed, auth.ErrAppRefused):
 		return doctor.Wrong(p.refreshed)
 	case p.refreshed == nil:
-		return doctor.Well(l.app.Host + " knows this client id")
+		return doctor.Well(l.app.Host + " " + p.vendor().words().known)
 	}
 	return doctor.Well("nothing speaks against it; whether the app is registered there shows at the next login")
 }
@@ -250,6 +240,9 @@ func (p *patient) login(ctx context.Context) doctor.Verdict {
 	case !status.LoggedIn:
 		return doctor.Wrong(status.problem())
 	}
+	if status.Lasting {
+		return doctor.Well("an application token, which does not expire")
+	}
 	finding := fmt.Sprintf("lives for %s unless it is used before, %s today", days(status.DaysLeft), count(status.CallsToday, "token call"))
 	if warning != "" {
 		return doctor.Doubtful(finding, `"exactduck auth refresh" uses it, and so does every sync`)
@@ -259,12 +252,12 @@ func (p *patient) login(ctx context.Context) doctor.Verdict {
 
 // divisions dials, with one attempt a call, and lists the divisions.
 func (p *patient) divisions(ctx context.Context) doctor.Verdict {
-	c := p.cfg.Connections[p.of]
-	source, err := exactonline.New(exactonline.Config{
-		BaseURL: c.BaseURL, Client: p.transport.Client(), Language: c.Language, Zone: c.ServerTimezone.Location,
-		Division: p.anyDivision(), Clock: p.clock, Log: p.log, Permanent: isLogin, Attempts: 1,
-		Ledger: p.book, Reserve: reserve(c.Reserve), AskAgain: true,
-	})
+	l, err := p.call.login(p.of)
+	if err != nil {
+		return doctor.Wrong(err)
+	}
+	at, _ := p.vendor().asks(p.cfg.Connections[p.of], p.met, p.cursors)
+	source, err := p.vendor().open(p.call, p.of, l, opening{client: p.client, at: at, once: true})
 	if err != nil {
 		return doctor.Wrong(err)
 	}

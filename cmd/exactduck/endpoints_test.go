@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"exactduck/extract/exactonline"
+	"exactduck/extract/exactpay"
 )
 
 func TestEndpointsAsTable(t *testing.T) {
@@ -25,7 +26,7 @@ func TestEndpointsAsTable(t *testing.T) {
 		}
 	}
 	_, out, _ := typed(t.Context(), "", "endpoints")
-	if lines, want := strings.Count(out, "\n"), len(exactonline.Streams())+2; lines != want {
+	if lines, want := strings.Count(out, "\n"), len(exactonline.Streams())+len(exactpay.Streams())+2; lines != want {
 		t.Errorf("without a pattern there are %d lines, want %d", lines, want)
 	}
 }
@@ -60,11 +61,11 @@ func TestEndpointsAsJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &envelope); err != nil {
 		t.Fatal(err)
 	}
-	if len(envelope.Data) != len(exactonline.Streams()) {
+	if len(envelope.Data) != len(exactonline.Streams())+len(exactpay.Streams()) {
 		t.Errorf("%d streams", len(envelope.Data))
 	}
 	for _, f := range envelope.Data {
-		s, _, err := exactonline.Lookup(f.Stream)
+		s, _, err := vendorNamed(f.Stream).catalogue().Lookup(f.Stream)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,14 +3,15 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
+	"net/http"
 	"strconv"
 
 	"exactduck/auth"
 	"exactduck/cmd/exactduck/config"
 	"exactduck/extract"
 	"exactduck/extract/exactonline"
+	"exactduck/load"
 	"exactduck/schema"
 )
 
@@ -26,7 +27,33 @@ func (exactOnline) catalogue() config.Catalogue {
 
 func (exactOnline) deletions() *extract.Stream { return exactonline.Deletions() }
 
-func (exactOnline) places() (list, stranger string) { return "system/Divisions", "system/Me" }
+func (exactOnline) words() words {
+	return words{
+		place: "division", credentials: "client id and secret are there", known: "knows this client id", perMinute: 60, perDay: 5000,
+	}
+}
+
+func (exactOnline) serves(name string) bool {
+	_, _, err := exactonline.Lookup(name)
+	return err == nil
+}
+
+func (exactOnline) owns(s schema.Scope) bool {
+	n, err := strconv.Atoi(string(s))
+	return err == nil && n > 0
+}
+
+func (exactOnline) places(*config.Connection) (list, stranger string) {
+	return "system/Divisions", "system/Me"
+}
+
+func (exactOnline) asks(c *config.Connection, met []load.Division, cursors []load.Cursor) (at schema.Scope, stranger bool) {
+	if c.Division != 0 {
+		return schema.Scope(strconv.Itoa(c.Division)), false
+	}
+	at = someDivision(met, cursors)
+	return at, at == ""
+}
 
 func (exactOnline) describe(p schema.Position) string { return exactonline.Describe(p) }
 
@@ -92,38 +119,43 @@ func (exactOnline) documented(v *extract.Variant) documentation {
 	return d
 }
 
-func (exactOnline) dial(ctx context.Context, k *call, name string, division schema.Scope) (source, error) {
-	l, err := k.login(name)
+func (exactOnline) login(k *call, name string) (*login, error) {
+	c := k.cfg.Connections[name]
+	id, secret, err := k.cfg.Credentials(name, k.getenv)
 	if err != nil {
 		return nil, err
 	}
+	store, err := k.store(name, id)
+	if err != nil {
+		return nil, err
+	}
+	app := auth.App{Host: c.BaseURL, ClientID: id, ClientSecret: auth.Secret(secret), RedirectURL: c.RedirectURL}
+	return &login{app: app, store: store}, nil
+}
+
+func (exactOnline) connect(ctx context.Context, k *call, l *login) (*http.Client, error) {
 	transport, err := auth.New(l.options(k))
 	if err != nil {
 		return nil, err
 	}
-	before, err := auth.ReadStatus(ctx, l.store, k.clock())
-	if err != nil {
-		return nil, err
+	return transport.Client(), transport.Fresh(ctx)
+}
+
+// leave leaves it to the server to let the login lapse.
+func (exactOnline) leave(context.Context, *call, *login) error { return nil }
+
+func (exactOnline) stays() error { return nil }
+
+func (exactOnline) open(k *call, name string, l *login, o opening) (source, error) {
+	c, at := k.cfg.Connections[name], exactonline.Config{
+		Client: o.client, Division: o.at, Clock: k.clock, Log: k.log, Permanent: isLogin, Dropped: dropped(k.log),
+		Ledger: l.ledger(k), MaxCalls: o.maxCalls, LoggedIn: o.loggedIn, AskAgain: o.once,
 	}
-	if err := transport.Fresh(ctx); err != nil {
-		if warning := loginWarning(before); warning != "" {
-			k.warnings = append(k.warnings, warning)
-		}
-		return nil, err
+	at.BaseURL, at.Language, at.Zone, at.Reserve = c.BaseURL, c.Language, c.ServerTimezone.Location, reserve(c.Reserve)
+	if o.once {
+		at.Attempts = 1
 	}
-	c := k.cfg.Connections[name]
-	if c.Division != 0 {
-		division = schema.Scope(strconv.Itoa(c.Division))
-	}
-	source, err := exactonline.New(exactonline.Config{
-		BaseURL: c.BaseURL, Client: transport.Client(), Language: c.Language, Zone: c.ServerTimezone.Location,
-		Division: division, Clock: k.clock, Log: k.log, Permanent: isLogin, Dropped: dropped(k.log),
-		Ledger: l.ledger(k), Reserve: reserve(c.Reserve), MaxCalls: k.maxCalls(), LoggedIn: before.LoggedInAt,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("connection %s: %w", name, err)
-	}
-	return source, nil
+	return exactonline.New(at)
 }
 
 func dropped(log *slog.Logger) func(exactonline.Dropped) {

@@ -54,7 +54,7 @@ func (f *facts) addLogins(ctx context.Context, b *books, s *standing) error {
 			return err
 		}
 		patient, stop := context.WithTimeout(ctx, loginPatience)
-		status, err := auth.ReadStatus(patient, l.store, s.At)
+		status, err := l.status(patient, s.At)
 		busy := errors.Is(patient.Err(), context.DeadlineExceeded)
 		stop()
 		switch {

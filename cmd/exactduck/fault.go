@@ -17,6 +17,7 @@ import (
 	"exactduck/cmd/exactduck/schedule"
 	"exactduck/extract"
 	"exactduck/extract/exactonline"
+	"exactduck/extract/exactpay"
 	"exactduck/load"
 	"exactduck/load/spool"
 )
@@ -61,6 +62,8 @@ var faults = []fault{
 	{as[*config.UnknownDivision], exitUsage, divisionHint},
 	{as[*exactonline.UnknownStream], exitUsage, say(`"exactduck endpoints" lists the streams`)},
 	{as[*exactonline.NotPullable], exitUsage, say(`"exactduck endpoints" lists the streams`)},
+	{as[*exactpay.UnknownStream], exitUsage, say(`"exactduck endpoints 'exactpay/*'" lists the streams`)},
+	{as[*exactpay.BadIdentity], exitUsage, say("copy organization: and accounts: from Exact Payments: 24 hexadecimal digits in lower case")},
 	{as[*schedule.Malformed], exitUsage, func(err error) string { return find[*schedule.Malformed](err).Hint }},
 	{as[*exactonline.BadParameter], exitUsage, say("write params: and as: in pipelines.yaml as Exact's page of the function says")},
 	{as[*exactonline.BadFilter], exitUsage, say("a filter is OData: Type eq 20 and startswith(Name,'A') and Modified ge datetime'2024-01-31'")},
@@ -218,19 +221,40 @@ func loginHint(err error) string {
 		return "redirect_url must be the app registration's, to the letter"
 	case auth.WrongState, auth.Denied:
 		return `run "exactduck auth login" again and use the newest link`
+	case auth.WrongPassword:
+		return `run "exactduck auth login" again; after five wrong passwords the user is locked`
+	case auth.PasswordExpired:
+		return `choose another password at Exact Payments, then run "exactduck auth login"`
+	case auth.LockedOut:
+		return `have a manager unlock the user at Exact Payments, then run "exactduck auth login"`
+	case auth.NoSuchApplication:
+		return "check application: and organization: in pipelines.yaml, and the e-mail address"
+	case auth.NotAllowed:
+		return `have a user log in who may make application tokens: "exactduck auth login"; "exactduck auth logout --local" only forgets the login here`
+	case auth.BadToken:
+		return "check where token: in pipelines.yaml leads: it must be one line of letters and digits"
 	case auth.Sealed:
 		return `use the machine that imported it; here, "exactduck auth import" of its bundle takes it back, if nobody else has imported it, and "exactduck auth login" begins a new one`
 	}
 	return `run "exactduck auth login"`
 }
 
+// endpointOf is the endpoint that an error of the API is about; "": it does not say.
+func endpointOf(err error) string {
+	if refused := find[*extract.Refused](err); refused != nil {
+		return refused.Endpoint
+	}
+	if gone := find[*extract.Unreachable](err); gone != nil {
+		return gone.Endpoint
+	}
+	return ""
+}
+
 // explained is what is known of the answer of the API that an error is about.
 func explained(otherwise string) func(error) string {
 	return func(err error) string {
-		for _, v := range everyVendor() {
-			if means, do, ok := v.explain(err); ok {
-				return means + "\n" + do
-			}
+		if means, do, ok := vendorNamed(endpointOf(err)).explain(err); ok {
+			return means + "\n" + do
 		}
 		return otherwise
 	}

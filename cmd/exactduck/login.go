@@ -16,7 +16,7 @@ import (
 
 func loginCommand(connection cli.Flag) command {
 	return command{
-		name: "auth login", usage: "log in at Exact Online, in a browser",
+		name: "auth login", usage: "log in, at Exact Online in a browser",
 		help: `
 Prints an address, opens it in a browser when somebody is at the terminal, and takes whichever comes
 first: the browser that comes back to this machine (when the redirect URL leads here), or the address
@@ -31,12 +31,19 @@ One app and one user have one login: logging in with them anywhere ends the logi
 elsewhere. Register an app for each installation, or move the login with "exactduck auth export".
 
 Exit codes: 0 logged in, 2 the app registration or what was pasted is not right, 4 access was not
-granted, 5 the token server cannot be reached.`,
-		flags: []cli.Flag{
+granted, 5 the token server cannot be reached.
+
+At Exact Payments it asks for your e-mail address and password, shows neither, keeps neither, and makes
+an application token that may read what pipelines.yaml lists, and nothing else. It is stored as logins
+are, and does not expire. "exactduck auth logout" deletes it there and here.
+
+   exactduck auth login --connection payments
+   exactduck auth login --email ann@example.com --password-file /run/secrets/exactpay`,
+		flags: append([]cli.Flag{
 			connection,
 			&cli.StringFlag{Name: "code-file", Usage: "read the address that the browser ended at, or the code, from `FILE`; - is standard input", EnvVars: env("code-file")},
 			&cli.BoolFlag{Name: "no-browser", Usage: "print the address and open nothing", EnvVars: env("no-browser")},
-		},
+		}, personFlags()...),
 		do: doLogin,
 	}
 }
@@ -50,6 +57,10 @@ func doLogin(ctx context.Context, k *call) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
+	return k.vendorOn(name).enter(ctx, k, name, l)
+}
+
+func (exactOnline) enter(ctx context.Context, k *call, name string, l *login) (_ *view, err error) {
 	o := auth.LoginOptions{Options: l.options(k), Input: k.in, Announce: k.announce, Reject: k.reject}
 	if !k.Bool("no-browser") && terminal(k.err) {
 		o.OpenBrowser = func(url string) error { return k.openBrowser(ctx, url) }
@@ -69,7 +80,7 @@ func doLogin(ctx context.Context, k *call) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &view{data: loginStatus{name, status}, text: func(out io.Writer) {
+	return &view{data: loginStatus{Connection: name, Status: status}, text: func(out io.Writer) {
 		fmt.Fprintf(out, "logged in at %s\nthe login lapses at %s unless it is used before: every sync uses it\n\nnext, type:\n  exactduck sync\n",
 			status.Host, minute(status.ExpiresAt))
 	}}, nil

@@ -83,7 +83,7 @@ func doAuthExport(ctx context.Context, k *call) (*view, error) {
 	data := struct {
 		File string `json:"file"`
 		loginStatus
-	}{to, loginStatus{name, status}}
+	}{to, loginStatus{Connection: name, Status: status}}
 	return &view{data: data, text: func(out io.Writer) {
 		fmt.Fprintf(out, "sealed the login at %s on this machine: it is not used here any more\nwrote it to %s, encrypted\n", status.Host, to)
 		fmt.Fprintf(out, "\nnext, on the other machine and nowhere else, type:\n  exactduck auth import --from %s\nthen delete the file\n", to)
@@ -119,7 +119,7 @@ func importView(name, from string, done auth.Imported) *view {
 		Already  bool      `json:"already"`
 		Exported auth.Move `json:"exported"`
 		loginStatus
-	}{from, done.Already, done.Exported, loginStatus{name, done.Status}}
+	}{from, done.Already, done.Exported, loginStatus{Connection: name, Status: done.Status}}
 	return &view{data: data, text: func(out io.Writer) {
 		switch {
 		case done.Already && done.Status.LoggedIn:
@@ -145,6 +145,9 @@ func (k *call) moving(flag string) (string, *login, error) {
 	if err != nil {
 		return "", nil, err
 	}
+	if err := k.vendorOn(name).stays(); err != nil {
+		return "", nil, err
+	}
 	l, err := k.login(name)
 	return name, l, err
 }
@@ -166,27 +169,28 @@ func (k *call) passphrase(ctx context.Context, twice bool) (auth.Secret, error) 
 	if !terminal(k.in) || !terminal(k.err) {
 		return "", &usageError{"there is no passphrase, and no terminal to ask on", "name a file with --passphrase-file, or set EXACTDUCK_PASSPHRASE"}
 	}
-	first, err := k.unseen(ctx, "passphrase of the bundle: ")
+	none := &usageError{"there is no passphrase", "run it again, or use --passphrase-file"}
+	first, err := k.unseen(ctx, "passphrase of the bundle: ", none)
 	if err != nil || !twice {
 		return first, err
 	}
-	again, err := k.unseen(ctx, "the same once more: ")
+	again, err := k.unseen(ctx, "the same once more: ", none)
 	if err == nil && again != first {
 		return "", &usageError{"the two passphrases differ", "run it again; nothing was done"}
 	}
 	return first, err
 }
 
-// unseen asks for a line without showing what is typed. An interruption leaves a terminal that shows
+// unseen asks for a line without showing what is typed; none is the error when nothing is. An interruption leaves a terminal that shows
 // again what is typed.
-func (k *call) unseen(ctx context.Context, question string) (auth.Secret, error) {
+func (k *call) unseen(ctx context.Context, question string, none error) (auth.Secret, error) {
 	in, ok := k.in.(*os.File)
 	if !ok {
-		return "", errors.New("ask for the passphrase: no terminal")
+		return "", errors.New("ask without showing the answer: no terminal")
 	}
 	showing, err := term.GetState(int(in.Fd()))
 	if err != nil {
-		return "", fmt.Errorf("ask for the passphrase: %w", err)
+		return "", fmt.Errorf("ask without showing the answer: %w", err)
 	}
 	fmt.Fprint(k.err, question)
 	defer fmt.Fprintln(k.err)
@@ -198,7 +202,7 @@ func (k *call) unseen(ctx context.Context, question string) (auth.Secret, error)
 	select {
 	case text := <-typed:
 		if text == "" {
-			return "", &usageError{"there is no passphrase", "run it again, or use --passphrase-file"}
+			return "", none
 		}
 		return text, nil
 	case <-ctx.Done():

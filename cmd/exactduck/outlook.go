@@ -47,7 +47,6 @@ const (
 // The reasons for it.
 const (
 	whyStranger  = "an address to ask at, the first time"
-	whyPlaces    = "which divisions there are"
 	whyDiscovery = "properties that the catalogue lacks, once a week"
 )
 
@@ -66,7 +65,7 @@ func (b *books) outlook(ctx context.Context, p *config.Pipeline, o syncOptions, 
 	if err != nil {
 		return nil, err
 	}
-	asked := someDivision(known.Divisions, known.Cursors)
+	asked, stranger := vendorOf(p).asks(b.config.Connections[p.From], known.Divisions, known.Cursors)
 	c, err := b.dial(ctx, p.From, asked)
 	if err != nil {
 		return nil, err
@@ -101,11 +100,10 @@ func (b *books) outlook(ctx context.Context, p *config.Pipeline, o syncOptions, 
 	if err := b.size(ctx, p, r, c.source, known, tasks, count); err != nil {
 		return nil, err
 	}
-	stranger := asked == "" && b.config.Connections[p.From].Division == 0
 	if asked == "" && len(chosen) > 0 {
 		asked = chosen[0].Scope
 	}
-	out.fill(vendorOf(p), tasks, looks, asked, stranger)
+	out.fill(vendorOf(p), b.config.Connections[p.From], tasks, looks, asked, stranger)
 	out.schedule(b.clock(), asked, c.source.Caller().Left, chosen)
 	return out, nil
 }
@@ -176,19 +174,21 @@ func (b *books) size(ctx context.Context, p *config.Pipeline, r *run, source ext
 
 // fill lists what is asked in the order in which it is.
 // Where no division is known yet, one is asked for, to have something for the address of the list.
-func (o *outlook) fill(v vendor, tasks, looks []*task, payer schema.Scope, stranger bool) {
+func (o *outlook) fill(v vendor, c *config.Connection, tasks, looks []*task, payer schema.Scope, stranger bool) {
 	one := 1
-	list, first := v.places()
-	if stranger {
+	list, first := v.places(c)
+	if stranger && first != "" {
 		o.Reads = append(o.Reads, plannedRead{
 			Pipeline: o.Pipeline, Stream: first, Scope: string(payer), Variant: first, Mode: modePlaces,
 			Why: whyStranger, Least: 1, Expected: &one,
 		})
 	}
-	o.Reads = append(o.Reads, plannedRead{
-		Pipeline: o.Pipeline, Stream: list, Scope: string(payer), Variant: list, Mode: modePlaces,
-		Why: whyPlaces, Least: 1, Expected: &one,
-	})
+	if list != "" {
+		o.Reads = append(o.Reads, plannedRead{
+			Pipeline: o.Pipeline, Stream: list, Scope: string(payer), Variant: list, Mode: modePlaces,
+			Why: "which " + v.words().place + "s there are", Least: 1, Expected: &one,
+		})
+	}
 	for _, t := range looks {
 		o.Reads = append(o.Reads, plannedRead{
 			Pipeline: o.Pipeline, Stream: t.choice.Stream.Name, Scope: string(t.place.Scope), Variant: t.variant.Name,

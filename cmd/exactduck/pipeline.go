@@ -22,8 +22,8 @@ import (
 type books struct {
 	config *config.Config
 	// dial makes the source of a connection, checks that there is a login, and refreshes it when
-	// that is due. division is one that is known to be there; "" if none is.
-	dial  func(ctx context.Context, connection string, division schema.Scope) (*connection, error)
+	// that is due. at is what vendor.asks says.
+	dial  func(ctx context.Context, connection string, at schema.Scope) (*connection, error)
 	clock func() time.Time
 	log   *slog.Logger
 	// journal writes the log of each run, with verbose every step; nil: there are none.
@@ -97,7 +97,8 @@ func (b *books) pass(ctx context.Context, p *config.Pipeline, o syncOptions, do 
 	}
 	var c *connection
 	if err == nil {
-		c, err = b.dial(ctx, p.From, someDivision(known, cursors))
+		at, _ := vendorOf(p).asks(b.config.Connections[p.From], known, cursors)
+		c, err = b.dial(ctx, p.From, at)
 	}
 	if err == nil {
 		err = b.prepare(ctx, r, p, o, choices, cursors, c)

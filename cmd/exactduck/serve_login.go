@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"time"
-
-	"exactduck/auth"
 )
 
 // unusedFor is for how long a login may go unused before it is used for its own sake: it lapses after
@@ -24,18 +22,14 @@ func (s *service) keepLogins(ctx context.Context) {
 
 func (k *call) keepLogin(ctx context.Context, name string) error {
 	status, err := k.loginStatus(ctx, name)
-	if err != nil || !status.LoggedIn || k.clock().Sub(status.RefreshedAt) < unusedFor {
+	if err != nil || !status.LoggedIn || status.Lasting || k.clock().Sub(status.RefreshedAt) < unusedFor {
 		return err
 	}
 	l, err := k.login(name)
 	if err != nil {
 		return err
 	}
-	transport, err := auth.New(l.options(k))
-	if err != nil {
-		return err
-	}
-	if err := transport.Fresh(ctx); err != nil {
+	if _, err := k.vendorOn(name).connect(ctx, k, l); err != nil {
 		return err
 	}
 	k.log.InfoContext(ctx, "login kept alive", "connection", name, "unused_since", status.RefreshedAt)
@@ -46,8 +40,11 @@ func (k *call) keepLogin(ctx context.Context, name string) error {
 // a person must log in.
 func (k *call) loggedIn(connection string) time.Time {
 	status, err := k.loginStatus(context.Background(), connection)
-	if err != nil || !status.LoggedIn {
+	switch {
+	case err != nil || !status.LoggedIn:
 		return time.Time{}
+	case status.Given: // nobody can log in: whoever has changed the token tells nobody
+		return k.clock()
 	}
 	if status.Imported != nil && status.Imported.At.After(status.LoggedInAt) {
 		return status.Imported.At

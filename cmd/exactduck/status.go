@@ -77,6 +77,10 @@ func (s *standing) print(out io.Writer) {
 			fmt.Fprintf(out, "login %s: %s\n", name, cmp.Or(l.Problem, "none"))
 			continue
 		}
+		if l.Lasting {
+			fmt.Fprintf(out, "login %s: an application token, which does not expire\n", name)
+			continue
+		}
 		fmt.Fprintf(out, "login %s: lives until %s unless it is used, %d token calls today\n", name, l.ExpiresAt.Format(time.DateOnly), l.CallsToday)
 	}
 }

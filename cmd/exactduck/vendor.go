@@ -3,10 +3,13 @@ package main
 import (
 	"context"
 	"maps"
+	"net/http"
 	"slices"
+	"time"
 
 	"exactduck/cmd/exactduck/config"
 	"exactduck/extract"
+	"exactduck/load"
 	"exactduck/schema"
 )
 
@@ -17,11 +20,32 @@ type vendor interface {
 	catalogue() config.Catalogue
 	// deletions is the stream that tells which rows are gone; one without a name: nothing tells.
 	deletions() *extract.Stream
+	// words are what it calls things.
+	words() words
+	// serves tells by its name whether a stream or an endpoint is this vendor's.
+	serves(name string) bool
+	// owns tells by its looks whether a scope is a place of this vendor.
+	owns(schema.Scope) bool
 	// places names the stream that Places reads, and what is asked before when no place is known;
 	// "": nothing.
-	places() (list, stranger string)
-	// dial makes the source of a connection and sees to it that its login is good, see books.dial.
-	dial(ctx context.Context, k *call, name string, known schema.Scope) (source, error)
+	places(*config.Connection) (list, stranger string)
+	// asks is the place in whose name questions are asked that are about none; a stranger asks first
+	// which there is.
+	asks(c *config.Connection, met []load.Division, cursors []load.Cursor) (at schema.Scope, stranger bool)
+
+	// login finds the login of a connection; it need not exist yet.
+	login(k *call, name string) (*login, error)
+	// enter is "auth login".
+	enter(ctx context.Context, k *call, name string, l *login) (*view, error)
+	// connect makes requests carry the login, and renews it when that is due.
+	connect(ctx context.Context, k *call, l *login) (*http.Client, error)
+	// leave tells the vendor that the login is over, before it is forgotten here.
+	leave(ctx context.Context, k *call, l *login) error
+	// stays says why a login cannot be taken to another machine; nil: it can.
+	stays() error
+	// open makes the source of a connection.
+	open(k *call, name string, l *login, o opening) (source, error)
+
 	// describe says in words where a position is.
 	describe(schema.Position) string
 	// asksFilter tells whether a read of everything asks the source for a filter.
@@ -32,6 +56,24 @@ type vendor interface {
 	convert(v *schema.Vector, value []byte) (added, exact bool)
 	// explain says what an answer of this vendor means and what to do about it.
 	explain(error) (means, do string, known bool)
+}
+
+// words are what a vendor calls things.
+type words struct {
+	place       string // "division"
+	credentials string // "client id and secret are there"
+	known       string // of a host that has accepted the login: "knows this client id"
+	// perMinute and perDay are how many calls a place is assumed to have before an answer tells; 0: no limit.
+	perMinute, perDay int
+}
+
+// opening is how a source is made.
+type opening struct {
+	client   *http.Client
+	at       schema.Scope // see vendor.asks
+	loggedIn time.Time    // zero: nobody has, or need
+	maxCalls int
+	once     bool // one attempt a call, also at what has refused before
 }
 
 // source is a source whose calls are accounted.
@@ -55,7 +97,7 @@ type documentation struct {
 }
 
 // vendors are all there are, by the type of their connections.
-var vendors = map[string]vendor{"exact-online": exactOnline{}}
+var vendors = map[string]vendor{config.ExactOnline: exactOnline{}, config.ExactPay: exactPay{}}
 
 // everyVendor lists them, always in the same order.
 func everyVendor() []vendor {
@@ -68,6 +110,20 @@ func everyVendor() []vendor {
 
 // vendorOf is the one that a pipeline reads from.
 func vendorOf(p *config.Pipeline) vendor { return vendors[p.Kind()] }
+
+// vendorNamed is the one that has a stream or an endpoint of a name. One that nobody knows is an endpoint
+// that the configuration of Exact Online has defined.
+func vendorNamed(name string) vendor {
+	for _, v := range everyVendor() {
+		if v.serves(name) {
+			return v
+		}
+	}
+	return vendors[config.ExactOnline]
+}
+
+// vendorOn is the one that a connection leads to.
+func (k *call) vendorOn(connection string) vendor { return vendors[k.cfg.Connections[connection].Type] }
 
 // catalogue is what configurations are checked against.
 var catalogue = func() config.Catalogues {

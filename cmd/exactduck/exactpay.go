@@ -1,0 +1,286 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	"exactduck/auth"
+	"exactduck/cmd/exactduck/config"
+	"exactduck/extract"
+	"exactduck/extract/exactpay"
+	"exactduck/load"
+	"exactduck/schema"
+)
+
+// exactPay is the vendor of payments.
+type exactPay struct{}
+
+// payFeed is no stream: nothing tells which payments are gone.
+var payFeed = &extract.Stream{}
+
+func (exactPay) catalogue() config.Catalogue {
+	return config.Catalogue{
+		Lookup: exactpay.Lookup, Match: exactpay.Match, Streams: exactpay.Streams,
+		Call: func(string, map[string]any, string) (*extract.Stream, error) {
+			return nil, config.Misplaced(errors.New("Exact Payments has no functions"), 0, "params")
+		},
+		Define: func(config.Definition) (*extract.Stream, error) {
+			return nil, config.Misplaced(errors.New("Exact Payments has no endpoints beside those of the catalogue"), 0, "path")
+		},
+		CheckFilter: func(*extract.Stream, string) error {
+			return errors.New("what comes of Exact Payments cannot be filtered; mask: and exclude_columns: keep values out")
+		},
+	}
+}
+
+func (exactPay) deletions() *extract.Stream { return payFeed }
+
+func (exactPay) words() words {
+	return words{place: "account", credentials: "there is a token, or an application to log in to", known: "is where the token is for", perMinute: 300}
+}
+
+func (exactPay) owns(s schema.Scope) bool { return exactpay.CheckIdentity("account", string(s)) == nil }
+
+func (exactPay) serves(name string) bool { return strings.HasPrefix(name, exactpay.Service+"/") }
+
+func (exactPay) places(c *config.Connection) (list, stranger string) {
+	if c.Organization == "" {
+		return "", ""
+	}
+	return exactpay.Service + "/accounts", ""
+}
+
+func (exactPay) asks(*config.Connection, []load.Division, []load.Cursor) (at schema.Scope, stranger bool) {
+	return shared, false
+}
+
+func (exactPay) describe(p schema.Position) string { return exactpay.Describe(p) }
+
+func (exactPay) asksFilter(*extract.Variant, string) bool { return false }
+
+func (exactPay) convert(v *schema.Vector, value []byte) (added, exact bool) {
+	return exactpay.Convert(v, value)
+}
+
+func (exactPay) explain(err error) (means, do string, known bool) {
+	e, known := exactpay.Explain(err)
+	return e.Means, e.Do, known
+}
+
+func (exactPay) documented(v *extract.Variant) documentation {
+	e := exactpay.EndpointOf(v)
+	d := documentation{
+		Path: cmp.Or(e.Account, e.Organization, e.Own), Methods: []string{http.MethodGet}, Permission: strings.Join(permissionsOf(e), " "),
+		Parameters: []parameterFacts{},
+	}
+	for _, c := range e.Columns {
+		if c.Mark == "example" {
+			d.Guessed = append(d.Guessed, c.Name)
+		}
+	}
+	return d
+}
+
+// permissionsOf are what a token must be allowed to read a list, and the one that it is asked for each row of.
+func permissionsOf(e *exactpay.Endpoint) (all []string) {
+	for _, other := range exactpay.Endpoints() {
+		if other.Name == e.Name || other.Name == e.Each {
+			if p := strings.TrimSuffix(other.Permission, "?"); p != "" && p != "-" {
+				all = including(all, p)
+			}
+		}
+	}
+	return all
+}
+
+// need are the permissions that the pipelines of a connection need of a token, and no more.
+func (v exactPay) need(cfg *config.Config, connection string) (all []string, err error) {
+	add := func(variant *extract.Variant) {
+		for _, p := range strings.Fields(v.documented(variant).Permission) {
+			all = including(all, p)
+		}
+	}
+	if list, _ := v.places(cfg.Connections[connection]); list != "" {
+		if s, _, err := exactpay.Lookup(list); err == nil {
+			add(s.Variants[0])
+		}
+	}
+	for _, name := range cfg.PipelineNames() {
+		p := cfg.Pipelines[name]
+		if p.From != connection {
+			continue
+		}
+		choices, err := p.Choices(catalogue)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range choices {
+			add(c.Stream.Variants[0])
+		}
+	}
+	slices.Sort(all)
+	return all, nil
+}
+
+// accounts are those that the pipelines of a connection list by their ids.
+func (v exactPay) accounts(cfg *config.Config, connection string) (all []string) {
+	for _, name := range cfg.PipelineNames() {
+		for _, entry := range cfg.Pipelines[name].Divisions {
+			if cfg.Pipelines[name].From == connection && v.owns(schema.Scope(entry)) {
+				all = including(all, entry)
+			}
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+func (v exactPay) login(k *call, name string) (*login, error) {
+	c := k.cfg.Connections[name]
+	given, err := k.cfg.Token(name, k.getenv)
+	if err != nil {
+		return nil, err
+	}
+	id := "token " + auth.Secret(given).Fingerprint()
+	if given == "" {
+		id = v.app(k, name).ID()
+	}
+	store, err := k.store(name, id)
+	if err != nil {
+		return nil, err
+	}
+	return &login{app: auth.App{Host: c.BaseURL}, store: store, given: auth.Secret(given), application: v.app(k, name)}, nil
+}
+
+// app is for what tokens are made: all of an organization, or the one account that is read.
+func (v exactPay) app(k *call, name string) auth.PayApp {
+	c := k.cfg.Connections[name]
+	app := auth.PayApp{Host: c.BaseURL, Application: c.Application, Organization: c.Organization}
+	if accounts := v.accounts(k.cfg, name); c.Organization == "" && len(accounts) == 1 {
+		app.Account = accounts[0]
+	}
+	return app
+}
+
+// pay are what the auth package needs to use the login.
+func (l *login) pay(k *call) auth.PayOptions {
+	return auth.PayOptions{
+		App: l.application, Store: l.store, Base: extract.Wire(nil), Clock: k.clock, Log: k.log, Command: "exactduck " + k.name,
+	}
+}
+
+func (exactPay) enter(ctx context.Context, k *call, name string, l *login) (*view, error) {
+	if l.given != "" {
+		return nil, &usageError{"the token of connection " + name + " is in the configuration, and no login is needed", "exactduck sync"}
+	}
+	needed, err := exactPay{}.need(k.cfg, name)
+	if err != nil {
+		return nil, err
+	}
+	user, err := k.person(ctx)
+	if err != nil {
+		return nil, err
+	}
+	in, err := auth.PayLogin(ctx, l.pay(k), user, needed)
+	if err != nil {
+		return nil, err
+	}
+	if len(in.Lacking) > 0 {
+		k.warnings = append(k.warnings, "the user may not "+strings.Join(in.Lacking, ", ")+", and so the token may not either: what needs it cannot be read")
+	}
+	k.warnings = append(k.warnings, leftoverWarnings(in.Status)...)
+	return &view{data: loginStatus{Connection: name, Status: in.Status}, text: func(out io.Writer) {
+		fmt.Fprintf(out, "logged in at %s with a token of its own, which may only %s and does not expire\n\nnext, type:\n  exactduck sync\n",
+			in.Host, strings.Join(in.Permissions, ", "))
+	}}, nil
+}
+
+func (exactPay) connect(ctx context.Context, k *call, l *login) (*http.Client, error) {
+	token := l.given
+	if token == "" {
+		var err error
+		if token, err = auth.PayToken(ctx, l.pay(k)); err != nil {
+			return nil, err
+		}
+	}
+	transport, err := auth.NewPayTransport(l.app.Host, token, extract.Wire(nil))
+	if err != nil {
+		return nil, err
+	}
+	return transport.Client(), nil
+}
+
+// leave deletes the token, which may not do so itself unless it is allowed more than we ask for.
+func (exactPay) leave(ctx context.Context, k *call, l *login) error {
+	var user auth.PayUser
+	var err error
+	if k.String("email") != "" {
+		if user, err = k.person(ctx); err != nil {
+			return err
+		}
+	}
+	err = auth.PayLogout(ctx, l.pay(k), user)
+	if no := find[*auth.LoginError](err); no == nil || no.Cause != auth.NotAllowed || user.Email != "" {
+		return err
+	}
+	if user, err = k.person(ctx); err != nil {
+		return err
+	}
+	return auth.PayLogout(ctx, l.pay(k), user)
+}
+
+func (exactPay) stays() error {
+	return &usageError{
+		"a login at Exact Payments is not moved: its token does not expire, and other machines may have their own",
+		`type "exactduck auth login" on the other machine, and "exactduck auth logout" here when it is not needed any more`,
+	}
+}
+
+func (v exactPay) open(k *call, name string, l *login, o opening) (source, error) {
+	c := k.cfg.Connections[name]
+	at := exactpay.Config{
+		BaseURL: c.BaseURL, Client: o.client, Organization: c.Organization, Application: c.Application, Clock: k.clock, Log: k.log,
+		Ledger: l.ledger(k), Reserve: reserve(c.Reserve), MaxCalls: o.maxCalls, LoggedIn: o.loggedIn, AskAgain: o.once, Permanent: isLogin,
+	}
+	if c.Organization == "" {
+		at.Accounts = v.accounts(k.cfg, name)
+	}
+	if o.once {
+		at.Attempts = 1
+	}
+	return exactpay.New(at)
+}
+
+// permits are the application tokens at the vendor, and what is to be said of them.
+func (exactPay) permits(ctx context.Context, k *call, name string, l *login, s auth.Status) (all []auth.PayPermit, said []string) {
+	said = leftoverWarnings(s)
+	if needed, err := (exactPay{}).need(k.cfg, name); err == nil && !s.Given {
+		for _, p := range needed {
+			if !slices.Contains(s.Permissions, p) {
+				said = append(said, fmt.Sprintf(`the token of %s may not %s, which the chosen streams need: "exactduck auth login" makes another one`, name, p))
+			}
+		}
+	}
+	if l.application.Application == "" {
+		return nil, said
+	}
+	all, err := auth.PayPermits(ctx, l.pay(k), l.given)
+	if err != nil && find[*auth.LoginError](err) == nil {
+		said = append(said, fmt.Sprintf("the tokens of application %s could not be listed: %v", l.application.Application, err))
+	}
+	return all, said
+}
+
+func leftoverWarnings(s auth.Status) (all []string) {
+	for _, l := range s.Leftovers {
+		all = append(all, fmt.Sprintf(`an application token labelled %q, asked for at %s, may be at %s though nobody here uses it: "exactduck auth login" and "auth logout" delete it there`,
+			l.Label, minute(l.At), s.Host))
+	}
+	return all
+}
