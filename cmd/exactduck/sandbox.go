@@ -21,21 +21,26 @@ import (
 
 	"exactduck/cmd/exactduck/config"
 	"exactduck/extract/sandbox"
+	"exactduck/extract/sandbox/pay"
 )
 
 func sandboxCommand() command {
 	return command{
-		name: "sandbox", usage: "serve a simulated Exact Online on this machine",
+		name: "sandbox", usage: "serve a simulated Exact Online and Exact Payments on this machine",
 		help: `
 The same addresses, rules and refusals as the real one, over companies that do not exist. What is
 done in them, and who is logged in, is kept in the state file; in the folder of a demo that is the
-demo's. Ctrl-C stops it.
+demo's. Exact Payments listens at the same address, over merchants that do not exist either; it
+keeps what happens beside that file, in sandbox.pay.ndjson. Ctrl-C stops both.
 
    exactduck sandbox
    exactduck sandbox --divisions 5 --scale 10 --seed 7 --state large.ndjson
    exactduck sandbox --divisions 500 --scale 0.01 --records crm/Opportunities=5000 --set others=30
    curl -X POST 'http://127.0.0.1:8700/_sandbox/change?entity=crm/Accounts&insert=3&update=2&delete=1'
    curl http://127.0.0.1:8700/_sandbox/calls          also: errors, divisions
+   exactduck sandbox --accounts 5 --set pay.filters=ignored --set pay.natural=newest
+   curl -X POST 'http://127.0.0.1:8700/_sandbox/pay/change?resource=payments&insert=3&refund=1'
+   curl http://127.0.0.1:8700/_sandbox/pay/calls      also: accounts, login
 
 A scenario is a YAML list of steps, each with one action and at most one moment:
 
@@ -53,7 +58,10 @@ A scenario is a YAML list of steps, each with one action and at most one moment:
 What is due by the clock happens before the next request. With --state a scenario goes on where it
 was. The actions, also as POST /_sandbox/ACTION?NAME=VALUE:
 
-` + sandbox.Manual(),
+` + sandbox.Manual() + `
+Of Exact Payments, as POST /_sandbox/pay/ACTION?NAME=VALUE; --set has its switches as pay.SWITCH:
+
+` + pay.Manual(),
 		flags: sandboxFlags(),
 		do:    doSandbox,
 	}
@@ -72,6 +80,7 @@ func sandboxFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "records", Usage: "`STREAM=NUMBER` of records that a stream begins with in each division, may be repeated", EnvVars: env("records")},
 		&cli.IntFlag{Name: "archived", Usage: "`NUMBER` of companies, the last ones, that are archived", EnvVars: env("archived")},
 		&cli.IntFlag{Name: "blocked", Usage: "`NUMBER` of companies, those before, that are blocked", EnvVars: env("blocked")},
+		&cli.IntFlag{Name: "accounts", Value: 2, Usage: "`NUMBER` of merchants at Exact Payments", EnvVars: env("accounts")},
 		&cli.StringFlag{Name: "scenario", Usage: "the `FILE` of what happens by itself", EnvVars: env("scenario")},
 		&cli.StringSliceFlag{Name: "set", Usage: "`SWITCH=VALUE`, see the switches above, may be repeated", EnvVars: env("set")},
 		&cli.DurationFlag{Name: "window", Value: time.Minute, Usage: "`DURATION` of the minute of the minute limit", EnvVars: env("window")},
@@ -88,23 +97,27 @@ func doSandbox(ctx context.Context, k *call) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
+	payments, err := k.payOptions(options)
+	if err != nil {
+		return nil, err
+	}
 	listener, err := listenHere(ctx, k.String("listen"))
 	if err != nil {
 		return nil, err
 	}
-	simulated, err := sandbox.New(options)
+	both, err := newSimulated(options, payments)
 	if err != nil {
-		return nil, errors.Join(&stateError{options.StateFile, err}, listener.Close())
+		return nil, errors.Join(err, listener.Close())
 	}
 	return &view{raw: func(out io.Writer) error {
-		if err := k.introduce(out, newServed(simulated, listener, options.StateFile)); err != nil {
-			return errors.Join(err, listener.Close(), simulated.Close())
+		if err := k.introduce(out, newServed(both, listener, options.StateFile)); err != nil {
+			return errors.Join(err, listener.Close(), both.Close())
 		}
-		err := serve(ctx, listener, simulated, k.log)
+		err := serve(ctx, listener, both, k.log)
 		if err == nil && !k.Bool("q") {
 			fmt.Fprintln(k.err, "the sandbox has stopped")
 		}
-		return errors.Join(err, simulated.Close())
+		return errors.Join(err, both.Close())
 	}}, nil
 }
 
@@ -137,7 +150,7 @@ func (k *call) sandboxOptions() (o sandbox.Options, err error) {
 	if o.StateFile, err = filepath.Abs(k.String("state")); err != nil {
 		return o, err
 	}
-	if info, err := os.Stat(o.StateFile); err == nil && info.Size() > 0 {
+	if fileHolds(o.StateFile) {
 		for _, flag := range shaping {
 			if k.IsSet(flag) {
 				return o, &usageError{
@@ -148,6 +161,12 @@ func (k *call) sandboxOptions() (o sandbox.Options, err error) {
 		}
 	}
 	return o, nil
+}
+
+// fileHolds says whether there is a file with something in it.
+func fileHolds(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Size() > 0
 }
 
 func (k *call) recordsIn(o *sandbox.Options) error {
@@ -165,6 +184,9 @@ func (k *call) recordsIn(o *sandbox.Options) error {
 func (k *call) switchesIn(o *sandbox.Options) error {
 	for _, text := range k.StringSlice("set") {
 		name, value, _ := strings.Cut(text, "=")
+		if strings.HasPrefix(name, paySwitch) {
+			continue
+		}
 		if err := o.Set(name, value); err != nil {
 			return &usageError{fmt.Sprintf("--set %s: %v", text, err), "write it like --set others=30"}
 		}
@@ -299,12 +321,17 @@ type served struct {
 	ClientSecret string `json:"client_secret"` // of no worth outside this sandbox
 	StateFile    string `json:"state_file,omitempty"`
 	Control      string `json:"control_url"`
+
+	Payments servedPay `json:"payments"`
 }
 
-func newServed(s *sandbox.Sandbox, listener net.Listener, state string) *served {
-	id, secret := s.Client()
+func newServed(s *simulated, listener net.Listener, state string) *served {
+	id, secret := s.exact.Client()
 	url := "http://" + listener.Addr().String()
-	return &served{URL: url, Divisions: s.Divisions(), ClientID: id, ClientSecret: secret, StateFile: state, Control: url + "/_sandbox/"}
+	return &served{
+		URL: url, Divisions: s.exact.Divisions(), ClientID: id, ClientSecret: secret, StateFile: state, Control: url + "/_sandbox/",
+		Payments: servedPay{Credentials: s.pay.Credentials(), StateFile: payState(state), Control: url + "/_sandbox/pay/"},
+	}
 }
 
 // introduce says what is served, before it is: a sandbox has no end at which to say it.
@@ -343,8 +370,12 @@ To work in its books, as people would (omit division: the first):
 
   curl -X POST '%[6]schange?division=%[7]d&entity=crm/Accounts&insert=3&update=2&delete=1'
   curl %[6]scalls
-
-Ctrl-C stops it.
 `, s.URL, strings.Trim(fmt.Sprint(s.Divisions), "[]"), state, s.ClientID, s.ClientSecret, s.Control, s.Divisions[0])
+	if err == nil {
+		err = s.Payments.print(out, s.URL)
+	}
+	if err == nil {
+		_, err = fmt.Fprintln(out, "\nCtrl-C stops both.")
+	}
 	return err
 }
