@@ -187,3 +187,45 @@ func TestOldRecordsGo(t *testing.T) {
 		}
 	}
 }
+
+// What others wrote does not steer the terminal that it is printed on, and a record that says nothing is
+// none.
+func TestWordsOfOthersAreHarmless(t *testing.T) {
+	o := newOffice(t, crashing, sandbox.Options{Divisions: 1, Scale: 0.1})
+	o.run(0, "schedule", "list", "-q") // makes the state directory
+	for _, folder := range []string{"state/runs", "state/logs"} {
+		if err := os.MkdirAll(o.file(folder), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const id, empty = "20261121T030000.000Z-0001", "20261121T040000.000Z-0002"
+	evil := "\x1b]0;title\a\x1b[2J \u202e"
+	record, err := runs.Create(o.file("state/runs"), runs.Record{ID: id, Pipeline: "nightly", Started: o.now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := record.Stream(runs.Stream{Stream: "crm/Accounts", Scope: "1", Status: "failed", Error: evil, Cause: "unreachable"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := record.Warn(evil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := record.End(runs.Record{Status: "partial", ExitCode: exitPartial, Message: evil, Ended: o.now()}); err != nil {
+		t.Fatal(err)
+	}
+	for path, text := range map[string]string{
+		"state/runs/" + empty + ".ndjson": "", "state/logs/" + id + ".log": `{"level":"WARN","msg":"\u001b[2J","a":"\u202e"}` + "\n",
+	} {
+		if err := os.WriteFile(o.file(path), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, args := range [][]string{{"status"}, {"runs"}, {"runs", "show", id}, {"runs", "show", id, "--log"}, {"alert", "list"}} {
+		if text := o.run(0, args...); strings.ContainsAny(text, "\x1b\a\u202e") {
+			t.Errorf("%v prints %q", args, text)
+		}
+	}
+	if text := o.run(exitUsage, "runs", "show", empty); !strings.Contains(text, "says nothing") {
+		t.Errorf("of a record that says nothing: %s", text)
+	}
+}

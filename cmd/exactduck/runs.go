@@ -134,6 +134,9 @@ func doShowRun(ctx context.Context, k *call) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
+	if r.ID == "" {
+		return nil, &usageError{"the record of run " + id + " says nothing: it was killed as it began", `"exactduck runs" lists the others`}
+	}
 	return &view{data: r, runID: id, text: func(out io.Writer) { r.print(out, k.Bool("v")) }}, nil
 }
 
@@ -152,7 +155,7 @@ func (b *books) showLog(id string) (*view, error) {
 	}
 	return &view{data: map[string]any{"log": lines}, runID: id, text: func(out io.Writer) {
 		for _, l := range lines {
-			fmt.Fprintln(out, l)
+			fmt.Fprintln(out, printable(l.String()))
 		}
 	}}, nil
 }

@@ -151,8 +151,16 @@ func runShown(r *runStanding, zone *time.Location) page.Run {
 	return page.Run{
 		ID: r.ID, Pipeline: r.Pipeline, Zone: zone, Status: r.Status, ExitCode: r.ExitCode, Started: r.Started, Ended: r.Ended,
 		Calls: r.Calls, Read: r.Sum.Rows, Inserted: r.Sum.Inserted, Updated: r.Sum.Updated, Deleted: r.Sum.Deleted,
-		Message: printable(r.Message), Warnings: r.Warnings,
+		Message: printable(r.Message), Warnings: allPrintable(r.Warnings),
 	}
+}
+
+func allPrintable(texts []string) []string {
+	shown := slices.Clone(texts)
+	for i := range shown {
+		shown[i] = printable(shown[i])
+	}
+	return shown
 }
 
 func loginShown(name string, l auth.Status) page.Login {
@@ -245,6 +253,9 @@ func (w *watched) run(ctx context.Context, id string) (page.Run, error) {
 	r, err := runs.Read(filepath.Join(b.records(), filepath.Base(id)+".ndjson"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return w.published(ctx, b, id)
+	}
+	if err == nil && r.ID == "" {
+		err = fmt.Errorf("run %s: %w", id, page.ErrUnknown)
 	}
 	if err != nil {
 		return page.Run{}, err

@@ -164,3 +164,23 @@ func (b *books) loginPath(t *testing.T) string {
 	}
 	return l.store.Path()
 }
+
+// A run that was killed before it could say anything has no page.
+func TestPageOfARecordThatSaysNothing(t *testing.T) {
+	w := newBooks(t)
+	const id = "20261121T030000.000Z-0001"
+	if err := os.MkdirAll(w.records(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(w.records(), id+".ndjson"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]int{"/": http.StatusOK, "/runs": http.StatusOK, "/runs/" + id: http.StatusNotFound, "/api/v1/runs/" + id: http.StatusNotFound} {
+		answer, r := httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost"+path, nil)
+		r.RemoteAddr = "127.0.0.1:1"
+		w.site().Handler().ServeHTTP(answer, r)
+		if answer.Code != want {
+			t.Errorf("%s: %d, want %d: %s", path, answer.Code, want, answer.Body)
+		}
+	}
+}

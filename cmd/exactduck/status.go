@@ -193,7 +193,7 @@ func runInWords(r *runs.Record, now time.Time) string {
 		text += fmt.Sprintf(", then %d left for the day in division %s", least, scope)
 	}
 	if r.Message != "" {
-		text += ": " + r.Message
+		text += ": " + firstLine(r.Message)
 	}
 	return text
 }

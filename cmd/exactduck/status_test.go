@@ -81,7 +81,7 @@ func TestWhatWasNeverReadIsNotFresh(t *testing.T) {
 	if how := w.how(); how.Fresh.Stale != 0 || len(how.streamNotices()) != 0 {
 		t.Errorf("during the first load: %+v, %+v", how.Fresh, how.streamNotices())
 	}
-	if text := ready(); !strings.HasPrefix(text, "stale: nightly crm/Accounts in 1 divisions, never read") {
+	if text := ready(); !strings.HasPrefix(text, "stale: nightly crm/Accounts in 1 division, never read") {
 		t.Errorf("during the first load: %s", text)
 	}
 	if err := record.Stream(runs.Stream{Stream: "crm/Accounts", Scope: "123456", Status: "forbidden"}); err != nil {

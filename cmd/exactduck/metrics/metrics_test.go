@@ -125,7 +125,7 @@ func TestReady(t *testing.T) {
 	code, text := get(t, h)
 	want := "stale: nightly crm/Accounts in 3 divisions, read 39h0m0s ago, max_age 36h0m0s\n" +
 		"stale: nightly crm/Contacts in 3 divisions, read 39h0m0s ago, max_age 36h0m0s\n" +
-		"stale: nightly hrm/Leaves in 1 divisions, never read, max_age 1h0m0s\n"
+		"stale: nightly hrm/Leaves in 1 division, never read, max_age 1h0m0s\n"
 	if code != http.StatusServiceUnavailable || text != want {
 		t.Errorf("%d: %s", code, text)
 	}

@@ -98,7 +98,14 @@ func staleStreams(f *Facts) (lines []string) {
 		if !s.ReadAt.IsZero() {
 			age = fmt.Sprintf("read %v ago", f.At.Sub(s.ReadAt).Round(time.Minute))
 		}
-		lines = append(lines, fmt.Sprintf("stale: %s %s in %d divisions, %s, max_age %v", name.pipeline, name.stream, places[name], age, s.MaxAge))
+		lines = append(lines, fmt.Sprintf("stale: %s %s in %s, %s, max_age %v", name.pipeline, name.stream, divisions(places[name]), age, s.MaxAge))
 	}
 	return lines
+}
+
+func divisions(n int) string {
+	if n == 1 {
+		return "1 division"
+	}
+	return fmt.Sprintf("%d divisions", n)
 }

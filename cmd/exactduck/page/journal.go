@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // longestTail is how much of the end of a log is shown.
@@ -65,14 +67,14 @@ func (h *server) tail(r *http.Request, id string) (t tail, err error) {
 func parse(line []byte) entry {
 	var all map[string]any
 	if json.Unmarshal(line, &all) != nil {
-		return entry{Message: strings.TrimSpace(strings.ToValidUTF8(string(line), "�"))}
+		return entry{Message: plain(strings.TrimSpace(string(line)))}
 	}
 	e := entry{Level: text(all["level"]), Message: text(all["msg"])}
 	e.At, _ = time.Parse(time.RFC3339Nano, text(all["time"])) // a line without a time has none
 	var rest []string
 	for _, key := range slices.Sorted(maps.Keys(all)) {
 		if key != "time" && key != "level" && key != "msg" && key != "run_id" {
-			rest = append(rest, key+"="+text(all[key]))
+			rest = append(rest, plain(key)+"="+text(all[key]))
 		}
 	}
 	e.Rest = strings.Join(rest, " ")
@@ -84,10 +86,23 @@ func text(v any) string {
 	case nil:
 		return ""
 	case string:
-		return v
+		return plain(v)
 	}
 	written, _ := json.Marshal(v) // it was read from JSON
-	return string(written)
+	return plain(string(written))
+}
+
+// plain has a sign for what cannot be seen, or would turn the words around it.
+func plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case unicode.IsControl(r) || unicode.In(r, unicode.Cf):
+			return utf8.RuneError
+		}
+		return r
+	}, text)
 }
 
 func logLevel(level string) string {
@@ -112,7 +127,7 @@ func (h *server) wholeLog(w http.ResponseWriter, r *http.Request) error {
 	}
 	defer log.Close()
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("Content-Disposition", `attachment; filename="`+run.ID+`.log"`)
-	_, _ = io.Copy(w, log) // who has gone needs no answer
+	w.Header().Set("Content-Disposition", `attachment; filename="`+r.PathValue("id")+`.log"`) // named has looked at it
+	_, _ = io.Copy(w, log)                                                                    // who has gone needs no answer
 	return nil
 }

@@ -344,6 +344,8 @@ func TestLogOfARun(t *testing.T) {
 	if text := w.get(path + "/log"); text != w.log {
 		t.Errorf("the whole log is %q", text)
 	}
+	w.log = `{"time":5,"level":{"a":1},"msg":"\u001b[2Jone\n\u202etwo","a\u0007b":"\u200b"}` + "\n[1]\n\xff\x1b\n"
+	has(t, w.get(path), "\ufffd[2Jone \ufffdtwo", "a\ufffdb=\ufffd", "[1]", "\ufffd\ufffd")
 	w.log = strings.Repeat(`{"time":"2026-11-21T03:15:01Z","level":"INFO","msg":"a page was spooled"}`+"\n", 200_000) + `{"msg":"the end"}`
 	page := w.get(path)
 	has(t, page, "The end of it", "the end")

@@ -20,7 +20,7 @@ func (l LogLine) MarshalJSON() ([]byte, error) { return l, nil }
 func (l LogLine) String() string {
 	fields := bytes.NewReader(l)
 	d := json.NewDecoder(fields)
-	if _, err := d.Token(); err != nil {
+	if begin, err := d.Token(); err != nil || begin != json.Delim('{') {
 		return string(l)
 	}
 	var at, level, message string

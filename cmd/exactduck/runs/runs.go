@@ -3,7 +3,6 @@
 package runs
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -238,7 +237,7 @@ func (p places) put(r *Record, s Stream) {
 }
 
 // Read folds one file into a record. A torn last line, of a run that is writing or was killed, is
-// left out. Who was killed cannot say so: Read does, with what the run had done until then.
+// left out; of a file that says nothing there is a record without ID. Who was killed cannot say so: Read does, with what the run had done until then.
 func Read(path string) (Record, error) {
 	r, err := read(path)
 	if err != nil || r.Status != "running" {
@@ -257,33 +256,9 @@ func Read(path string) (Record, error) {
 }
 
 func read(path string) (Record, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return Record{}, fmt.Errorf("read a run's record: %w", err)
-	}
-	defer file.Close()
-	var r Record
-	at := places{}
-	lines := bufio.NewScanner(file)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var e event
-		if json.Unmarshal(lines.Bytes(), &e) != nil {
-			continue
-		}
-		if e.Run != nil {
-			streams, warnings := r.Streams, r.Warnings
-			r = *e.Run
-			r.Streams, r.Warnings = streams, warnings
-		}
-		if e.Stream != nil {
-			at.put(&r, *e.Stream)
-		}
-		if e.Warning != "" {
-			r.Warnings = append(r.Warnings, e.Warning)
-		}
-	}
-	return r, lines.Err()
+	f := Follower{Path: path}
+	err := f.read(func(Stream) {})
+	return f.record, err
 }
 
 // List returns the paths of the records in dir, oldest first. A folder that is not there is empty.
@@ -297,7 +272,7 @@ func List(dir string) ([]string, error) {
 	}
 	var paths []string
 	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), recordEnding) {
+		if strings.HasSuffix(e.Name(), recordEnding) && !e.IsDir() {
 			paths = append(paths, filepath.Join(dir, e.Name()))
 		}
 	}

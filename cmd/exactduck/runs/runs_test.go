@@ -3,6 +3,7 @@ package runs
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -65,5 +66,38 @@ func TestTornLineIsLeftOut(t *testing.T) {
 func TestListOfNothing(t *testing.T) {
 	if paths, err := List(filepath.Join(t.TempDir(), "none")); err != nil || paths != nil {
 		t.Errorf("listed %v, %v", paths, err)
+	}
+}
+
+// One warning may be as long as a page of a source that is not well, and one file no record.
+func TestRecordsThatAreOdd(t *testing.T) {
+	dir, long := t.TempDir(), strings.Repeat("x", 3<<20)
+	w, err := Create(dir, Record{ID: "r", Pipeline: "nightly"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Warn(long); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.End(Record{Status: "done"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "s.ndjson"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	paths, err := List(dir)
+	if err != nil || len(paths) != 1 {
+		t.Fatalf("listed %v, %v", paths, err)
+	}
+	if r, err := Read(paths[0]); err != nil || r.Status != "done" || len(r.Warnings) != 1 || r.Warnings[0] != long {
+		t.Errorf("read status %q, %d warnings, %v", r.Status, len(r.Warnings), err)
+	}
+}
+
+func TestLinesThatAreNoObjects(t *testing.T) {
+	for _, line := range []string{`[1,2]`, `5`, `null`, `"words"`} {
+		if got := LogLine(line).String(); got != line {
+			t.Errorf("%s is shown as %s", line, got)
+		}
 	}
 }
