@@ -138,7 +138,10 @@ func (l *alertsListed) print(out io.Writer, now time.Time) {
 	}
 	for _, c := range l.Open {
 		fmt.Fprintf(out, "%s %s: %s\n", c.Kind, cmp.Or(c.Pipeline, c.Subject), c.Message)
-		fmt.Fprintf(out, "  %s\n  %s\n", c.Hint, toldInWords(c.Told, now))
+		fmt.Fprintf(out, "  %s\n", c.Hint)
+		if len(l.Receivers) > 0 {
+			fmt.Fprintf(out, "  %s\n", toldInWords(c.Told, now))
+		}
 	}
 	if len(l.Receivers) == 0 {
 		fmt.Fprintln(out, "nobody is told: pipelines.yaml has no alerts:")

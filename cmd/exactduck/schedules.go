@@ -102,16 +102,13 @@ func doScheduleList(ctx context.Context, k *call) (*view, error) {
 	if !list.Serving {
 		k.warnings = append(k.warnings, `nothing is started by itself: "exactduck serve" does not run by this configuration`)
 	}
-	return &view{data: list, text: func(out io.Writer) { list.print(out, wanted, k.clock()) }}, nil
+	return &view{data: list, text: func(out io.Writer) { list.print(out, cfg, k.clock()) }}, nil
 }
 
-func (l scheduleList) print(out io.Writer, wanted []schedule.Wanted, now time.Time) {
+func (l scheduleList) print(out io.Writer, cfg *config.Config, now time.Time) {
 	t := newTable(out, "pipeline", "schedule", "next", "last started", "ended with", "remarks")
-	for i, s := range l.Pipelines {
-		zone := time.Local
-		if wanted[i].Spec != nil {
-			zone = wanted[i].Spec.Zone()
-		}
+	for _, s := range l.Pipelines {
+		zone := cfg.Pipelines[s.Pipeline].Timezone.Location
 		t.AppendRow([]any{s.Pipeline, cmp.Or(s.Spec, "never"), inZone(s.Next, zone), inZone(s.LastStarted, zone), endedWith(s), scheduleRemarks(s, zone, now)})
 	}
 	t.Render()
