@@ -106,6 +106,9 @@ type Variant struct {
 	Origin any
 }
 
+// Begins tells whether a read of everything can begin at a date.
+func (v *Variant) Begins() bool { return v.Dated != "" || v.Windowed }
+
 // Read is one pass over a variant in a scope.
 type Read struct {
 	Stream  string

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -9,11 +10,8 @@ import (
 	"exactduck/schema"
 )
 
-// What is assumed of a quota that no answer has told of: what Exact gives by default.
-const (
-	assumedPerMinute = 60
-	assumedPerDay    = 5000
-)
+// boundless is more calls of a day than anybody makes: a vendor that limits nobody.
+const boundless = 1 << 30
 
 // plannedDivision is what a plan costs one division.
 type plannedDivision struct {
@@ -45,11 +43,11 @@ type account struct {
 	unknown bool
 }
 
-func open(scope schema.Scope, name string, l extract.Left) *account {
+func open(scope schema.Scope, name string, l extract.Left, w words) *account {
 	a := &account{plannedDivision: plannedDivision{Scope: string(scope), Name: name}}
 	limit := l.DayLimit
 	if a.Assumed = limit <= 0; a.Assumed {
-		limit = assumedPerDay
+		limit = cmp.Or(w.perDay, boundless)
 	}
 	a.PerDay = max(limit-l.Kept, 1)
 	a.left = a.PerDay
@@ -117,7 +115,7 @@ func onDay(now time.Time, n int) string { return now.UTC().AddDate(0, 0, n).Form
 
 // schedule says what fits into today's calls, and when the rest is done. What belongs to the
 // connection is paid by one of the divisions.
-func (o *outlook) schedule(now time.Time, payer schema.Scope, left func(schema.Scope) extract.Left, chosen []extract.Place) {
+func (o *outlook) schedule(now time.Time, w words, payer schema.Scope, left func(schema.Scope) extract.Left, chosen []extract.Place) {
 	accounts := map[schema.Scope]*account{}
 	var order []schema.Scope
 	names := map[schema.Scope]string{}
@@ -130,7 +128,7 @@ func (o *outlook) schedule(now time.Time, payer schema.Scope, left func(schema.S
 			scope = payer
 		}
 		if accounts[scope] == nil {
-			accounts[scope] = open(scope, names[scope], left(scope))
+			accounts[scope] = open(scope, names[scope], left(scope), w)
 			order = append(order, scope)
 		}
 		o.Reads[i].Done = onDay(now, accounts[scope].pay(&o.Reads[i]))
@@ -140,7 +138,7 @@ func (o *outlook) schedule(now time.Time, payer schema.Scope, left func(schema.S
 		l := left(scope)
 		perMinute := l.MinuteLimit
 		if perMinute <= 0 {
-			perMinute = assumedPerMinute
+			perMinute = w.perMinute
 		}
 		o.Divisions = append(o.Divisions, accounts[scope].close(now, perMinute))
 	}

@@ -193,7 +193,7 @@ func alertOf(s *streamStanding) alert.Kind {
 func ofStreams(p *pipelineStanding, last *runs.Record, c cause, all []*streamStanding) alert.Condition {
 	first := all[0]
 	told := alert.Condition{Kind: c.kind, Pipeline: p.Pipeline, Subject: c.word, Count: len(all), Since: cmp.Or(last.Ended, last.Started)}
-	where := fmt.Sprintf("%s (division %s)", first.Stream, first.Scope)
+	where := fmt.Sprintf("%s (%s)", first.Stream, placed(first.Stream, first.Scope))
 	if len(all) > 1 {
 		where = fmt.Sprintf("%d reads, the first %s", len(all), where)
 	}
@@ -233,8 +233,8 @@ func (r *reporter) now(p *pipelineStanding) {
 	if n, oldest := stale(p.Streams); n > 0 {
 		r.add(alert.Condition{
 			Kind: alert.Stale, Pipeline: p.Pipeline, Count: n, Hint: "exactduck status " + p.Pipeline,
-			Message: fmt.Sprintf("%d of %s %s older than max_age allows, the oldest %s (division %s), read %s",
-				n, plural(len(p.Streams), "stream"), isOrAre(n), oldest.Stream, oldest.Scope, ago(oldest.ReadAt, r.At)),
+			Message: fmt.Sprintf("%d of %s %s older than max_age allows, the oldest %s (%s), read %s",
+				n, plural(len(p.Streams), "stream"), isOrAre(n), oldest.Stream, placed(oldest.Stream, oldest.Scope), ago(oldest.ReadAt, r.At)),
 		})
 	}
 	for _, n := range p.checkNotices() {

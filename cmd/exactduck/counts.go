@@ -144,7 +144,7 @@ func (t *task) countable() extract.Read {
 			read.Variant, read.Table, read.Resume = v, v.Table, ""
 		}
 	}
-	if read.Variant.Dated == "" {
+	if !read.Variant.Begins() {
 		read.Since = time.Time{}
 	}
 	return read

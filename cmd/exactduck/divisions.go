@@ -74,7 +74,7 @@ func readBy(cfg *config.Config, connection string, places []extract.Place) (divi
 		for _, wanted := range p.Divisions {
 			chosen, err := config.Divisions{wanted}.Select(places)
 			if unknown, ok := errors.AsType[*config.UnknownDivision](err); ok {
-				warnings = append(warnings, fmt.Sprintf("pipeline %s reads division %q, which this login cannot reach", name, unknown.Division))
+				warnings = append(warnings, fmt.Sprintf("pipeline %s reads %s %q, which this login cannot reach", name, vendorOf(p).words().place, unknown.Division))
 			}
 			for _, place := range chosen {
 				i := slices.IndexFunc(places, func(p extract.Place) bool { return p.Scope == place.Scope })
@@ -88,7 +88,7 @@ func readBy(cfg *config.Config, connection string, places []extract.Place) (divi
 }
 
 func printDivisions(out io.Writer, divisions []division) {
-	t := newTable(out, "division", "name", "active", "read by")
+	t := newTable(out, wordsIn(divisions, func(d division) string { return d.Code }), "name", "active", "read by")
 	for _, d := range divisions {
 		active := "yes"
 		if !d.Active {

@@ -142,27 +142,28 @@ func (p *patient) made() int {
 }
 
 func (p *patient) checks() []doctor.Check {
+	places := p.vendor().words().place + "s"
 	checks := []doctor.Check{
 		p.check("credentials", p.of, p.credentials),
 		p.check("server", p.of, p.server),
 		p.check("clock", p.of, p.clocks, "server"),
 		p.check("region", p.of, p.region, "credentials", "server"),
 		p.check("login", p.of, p.login, "credentials"),
-		p.check("divisions", p.of, p.divisions, "server", "region", "login"),
+		p.check(places, p.of, p.divisions, "server", "region", "login"),
 	}
 	for _, pipeline := range p.pipelines {
 		for _, wanted := range pipeline.Divisions {
-			checks = append(checks, p.check("division", pipeline.Name()+" "+wanted, func(context.Context) doctor.Verdict {
+			checks = append(checks, p.check(p.vendor().words().place, pipeline.Name()+" "+wanted, func(context.Context) doctor.Verdict {
 				return seeDivision(wanted, p.places)
-			}, "divisions"))
+			}, places))
 		}
 	}
 	for _, i := range p.inquiries {
 		checks = append(checks, p.check("stream", i.choice.Stream.Name, func(ctx context.Context) doctor.Verdict {
 			return p.stream(ctx, i)
-		}, "divisions"))
+		}, places))
 	}
-	return append(checks, p.check("calls left", p.of, p.callsLeft, "divisions"))
+	return append(checks, p.check("calls left", p.of, p.callsLeft, places))
 }
 
 func (p *patient) check(name, of string, look func(context.Context) doctor.Verdict, needs ...string) doctor.Check {
@@ -301,7 +302,7 @@ func (p *patient) callsLeft(context.Context) doctor.Verdict {
 		return doctor.Well("Exact did not say")
 	}
 	left := caller.Left(schema.Scope(scope))
-	finding := fmt.Sprintf("division %s: %d of %d today, %d of %d this minute", scope, left.Day, left.DayLimit, max(left.Minute, 0), left.MinuteLimit)
+	finding := fmt.Sprintf("%s %s: %d of %d today, %d of %d this minute", placeWord(scope), scope, left.Day, left.DayLimit, max(left.Minute, 0), left.MinuteLimit)
 	if left.DayLimit > 0 && left.Day*10 < left.DayLimit {
 		return doctor.Doubtful(finding, "calls come back at midnight UTC; a run that uses them up goes on then")
 	}
@@ -315,7 +316,7 @@ func (p *patient) stream(ctx context.Context, i inquired) doctor.Verdict {
 	}
 	scope, rows, ok := p.where(i)
 	if !ok {
-		return doctor.Unseen("its pipeline reads no division that this login can open")
+		return doctor.Unseen("its pipeline reads no " + p.vendor().words().place + " that this login can open")
 	}
 	found, err := p.connection.source.Probe(ctx, scope, i.variant)
 	if err != nil {
@@ -323,7 +324,7 @@ func (p *patient) stream(ctx context.Context, i inquired) doctor.Verdict {
 		return doctor.Wrong(err)
 	}
 	p.failures = 0
-	in := "in division " + string(scope)
+	in := "in " + p.vendor().words().place + " " + string(scope)
 	if scope == shared {
 		in = "for this login"
 	}

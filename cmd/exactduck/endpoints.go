@@ -35,7 +35,7 @@ A single stream is shown with its columns.
    cursor     how a night reads only what is new: by row version, by the date of modification, or
               not at all, so that every read is the whole
    deletions  feed: Exact says what is gone; sweep: keys are compared now and then; replaced: the
-              rows are replaced by those of every read
+              rows are replaced by those of every read; reconcile: everything is read again now and then
    scope      division: read in each; connection: read once`,
 		do: doEndpoints,
 	}
@@ -148,7 +148,7 @@ func factsOf(of vendor, s *extract.Stream) *streamFacts {
 
 func variantOf(v *extract.Variant, d documentation) variantFacts {
 	return variantFacts{
-		Name: v.Name, Kind: v.Kind, Path: d.Path, RowsPerCall: v.PageSize, Cursor: cursorName(v.Cursor), Since: v.Dated != "",
+		Name: v.Name, Kind: v.Kind, Path: d.Path, RowsPerCall: v.PageSize, Cursor: cursorName(v.Cursor), Since: v.Begins(),
 		OAuthScope: d.Permission, SelectRequired: d.Selective, Filterable: d.Filterable, Parameters: d.Parameters, Methods: d.Methods,
 	}
 }
@@ -164,6 +164,8 @@ func deletionsOf(full *extract.Variant) string {
 		return "feed"
 	case full.Cursor == extract.Whole:
 		return "replaced"
+	case full.Reconciled:
+		return "reconcile"
 	}
 	return "sweep"
 }
@@ -215,7 +217,7 @@ func (f *streamFacts) keyText() string { return cmp.Or(strings.Join(f.Key, ", ")
 func (f *streamFacts) print(out io.Writer) {
 	deletions := map[string]string{
 		"feed": "Exact's feed says what is gone", "sweep": "keys are compared now and then",
-		"replaced": "the rows are replaced by those of every read",
+		"replaced": "the rows are replaced by those of every read", "reconcile": "everything is read again now and then",
 	}
 	fmt.Fprintf(out, "stream       %s\ntable        %s\nkey          %s\ncursor       %s\ndeletions    %s\nscope        %s\nOAuth scope  %s\n",
 		f.Stream, f.Table, f.keyText(), f.Cursor, deletions[f.Deletions], f.Scope,

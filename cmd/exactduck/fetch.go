@@ -162,7 +162,7 @@ func (r *run) spool(ctx context.Context, t *task, over func(*task) bool) error {
 func (t *task) read() extract.Read {
 	read := extract.Read{
 		Stream: t.choice.Stream.Name, Variant: t.variant, Table: cmp.Or(t.asked, t.table), Scope: t.place.Scope,
-		From: t.from, Since: t.since, Filter: t.filter, Also: t.also, Moved: t.place.Epoch != "",
+		From: t.from, Since: t.since, Filter: t.filter, Also: t.also, Lookback: t.choice.Lookback, Moved: t.place.Epoch != "",
 	}
 	if t.file != nil {
 		read.Resume = t.file.Resume()

@@ -42,7 +42,7 @@ and what tables of the login as a whole (division 0) say of it; of a row other r
 and the ledger's lines of an invoice or an entry, which have keys of their own.
 Files that people have copied elsewhere are out of our reach.`,
 		flags: []cli.Flag{
-			&cli.StringFlag{Name: "division", Usage: "the `CODE` of the division; with --stream where the row is, default: wherever it is", EnvVars: env("division")},
+			&cli.StringFlag{Name: "division", Aliases: []string{"account"}, Usage: "the `CODE` of the division, or the id of the account; with --stream where the row is, default: wherever it is", EnvVars: env("division")},
 			&cli.StringFlag{Name: "stream", Usage: "the `STREAM` of the row", EnvVars: env("stream")},
 			&cli.StringFlag{Name: "key", Usage: "the `KEY` of the row", EnvVars: env("key")},
 			&cli.BoolFlag{Name: "undo", Usage: "let a division that was forgotten be read again", EnvVars: env("undo")},
@@ -77,7 +77,7 @@ func doForget(ctx context.Context, k *call) (*view, error) {
 			return nil, err
 		}
 	}
-	what := "erase division " + division + " from every file and keep it out"
+	what := "erase " + placeWord(division) + " " + division + " from every file and keep it out"
 	if stream != "" {
 		what = "erase the row of " + f.Stream + " and its lines from every file and keep them out"
 	}
@@ -278,10 +278,10 @@ func (b *books) remember(ctx context.Context, p *config.Pipeline, s schema.Scope
 		return nil, err
 	}
 	if !was {
-		return nil, &usageError{fmt.Sprintf("division %s is not forgotten", s), "there is nothing to undo"}
+		return nil, &usageError{fmt.Sprintf("%s %s is not forgotten", placeWord(s), s), "there is nothing to undo"}
 	}
 	return &view{data: map[string]any{"division": s}, text: func(out io.Writer) {
-		fmt.Fprintf(out, "division %s is read again by the next run that chooses it\n", s)
+		fmt.Fprintf(out, "%s %s is read again by the next run that chooses it\n", placeWord(s), s)
 	}}, w.Close()
 }
 
@@ -293,8 +293,8 @@ func leaveForgotten(chosen []extract.Place, marks []load.Mark) (left []extract.P
 			left = append(left, place)
 			continue
 		}
-		said = append(said, fmt.Sprintf(`division %s was forgotten on %s and is not read; "exactduck forget --undo --division %s" has it read again`,
-			place.Scope, day(marks[at].At), place.Scope))
+		said = append(said, fmt.Sprintf(`%s %s was forgotten on %s and is not read; "exactduck forget --undo --%[1]s %[2]s" has it read again`,
+			placeWord(place.Scope), place.Scope, day(marks[at].At)))
 	}
 	return left, said
 }

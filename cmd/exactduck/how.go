@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"strings"
 
 	"exactduck/extract"
@@ -24,8 +25,10 @@ func (p *planner) howSince(t *task) string {
 	switch {
 	case t.mode == spool.Sweep:
 		return ""
-	case t.variant.Dated == "" && (!wanted.IsZero() || t.choice.Undated):
+	case !t.variant.Begins() && (!wanted.IsZero() || t.choice.Undated):
 		return "no date: its rows do not say when they were modified"
+	case t.mode == spool.Merge && t.variant.Lookback > 0:
+		return "from " + span(cmp.Or(t.choice.Lookback, t.variant.Lookback)) + " before the last"
 	case wanted.IsZero(), t.mode == spool.Merge:
 		return ""
 	case t.since.IsZero():

@@ -21,7 +21,7 @@ type streamError struct {
 }
 
 func (e *streamError) Error() string {
-	return fmt.Sprintf("%s (division %s): %v", e.stream, e.scope, e.err)
+	return fmt.Sprintf("%s (%s): %v", e.stream, placed(e.stream, e.scope), e.err)
 }
 
 func (e *streamError) Unwrap() error { return e.err }

@@ -104,7 +104,7 @@ func (b *books) outlook(ctx context.Context, p *config.Pipeline, o syncOptions, 
 		asked = chosen[0].Scope
 	}
 	out.fill(vendorOf(p), b.config.Connections[p.From], tasks, looks, asked, stranger)
-	out.schedule(b.clock(), asked, c.source.Caller().Left, chosen)
+	out.schedule(b.clock(), vendorOf(p).words(), asked, c.source.Caller().Left, chosen)
 	return out, nil
 }
 

@@ -129,8 +129,22 @@ func (b *books) open(ctx context.Context, p *config.Pipeline, wait bool) (*load.
 func (b *books) options(p *config.Pipeline) load.Options {
 	return load.Options{
 		StateDir: b.config.State(), Target: p.To.DuckDB, Prefix: b.config.Connections[p.From].SchemaPrefix, Source: p.Kind(),
-		Zone: b.config.Connections[p.From].ServerTimezone.String(), Clock: b.clock, Log: b.log, Convert: vendorOf(p).convert,
+		Zone: b.clockOf(p), Clock: b.clock, Log: b.log, Convert: vendorOf(p).convert,
 	}
+}
+
+// clockOf is the zone of the clock by which the ready views of a pipeline's warehouse go: that of Exact
+// Online, of which they are, whichever pipeline publishes them.
+func (b *books) clockOf(p *config.Pipeline) string {
+	of := b.config.Connections[p.From]
+	for _, name := range b.config.PipelineNames() {
+		other := b.config.Pipelines[name]
+		c := b.config.Connections[other.From]
+		if p.Kind() != config.ExactOnline && other.Kind() == config.ExactOnline && other.To.DuckDB == p.To.DuckDB && c.SchemaPrefix == of.SchemaPrefix {
+			of = c
+		}
+	}
+	return of.ServerTimezone.String()
 }
 
 // prepare puts a run together.

@@ -19,10 +19,10 @@ type vanished struct{ division load.Division }
 
 func (e *vanished) Error() string {
 	if e.division.GoneSince.IsZero() {
-		return fmt.Sprintf("division %s %s is archived or blocked; what was loaded of it stays", e.division.Code, e.division.Name)
+		return fmt.Sprintf("%s %s %s is archived or blocked; what was loaded of it stays", placeWord(e.division.Scope), e.division.Code, e.division.Name)
 	}
-	return fmt.Sprintf("division %s %s is out of reach since %s; what was loaded of it stays",
-		e.division.Code, e.division.Name, day(e.division.GoneSince))
+	return fmt.Sprintf("%s %s %s is out of reach since %s; what was loaded of it stays",
+		placeWord(e.division.Scope), e.division.Code, e.division.Name, day(e.division.GoneSince))
 }
 
 // census is which divisions a run reads, and what is new about them.
@@ -199,7 +199,7 @@ func (r *run) announce(ctx context.Context, c census, tasks []*task) []*task {
 		if slices.ContainsFunc(c.vanished, func(err error) bool { return find[*vanished](err).division.Scope == d.Scope }) {
 			continue
 		}
-		r.warn(ctx, fmt.Sprintf("division %s %s is out of reach from now on; what was loaded of it stays", d.Code, d.Name))
+		r.warn(ctx, fmt.Sprintf("%s %s %s is out of reach from now on; what was loaded of it stays", placeWord(d.Scope), d.Code, d.Name))
 	}
 	kept, held := holdBack(c.new, tasks)
 	for _, p := range c.new {
@@ -225,9 +225,9 @@ func holdBack(newcomers []extract.Place, tasks []*task) (kept []*task, held map[
 }
 
 func newcomer(p extract.Place, held int) string {
-	text := fmt.Sprintf("division %s %s is new", p.Code, p.Name)
+	text := fmt.Sprintf("%s %s %s is new", placeWord(p.Scope), p.Code, p.Name)
 	if held > 0 {
-		text += fmt.Sprintf("; the run after this one reads its %d payroll and HR streams too, unless pipelines.yaml leaves it out: divisions: [all, \"!%s\"]", held, p.Code)
+		text += fmt.Sprintf("; the run after this one reads its %d payroll and HR streams too, unless pipelines.yaml leaves it out: %ss: [all, \"!%s\"]", held, placeWord(p.Scope), p.Code)
 	}
 	return text
 }

@@ -68,6 +68,7 @@ const (
 	whySince     = "since"
 	whyNews      = "what changed"
 	whySweep     = "sweep"
+	whyReconcile = "reconcile" // a read of everything in the place of a sweep
 )
 
 // planner decides what to read. It asks nobody: all that it needs to know is handed to it.
@@ -78,6 +79,7 @@ type planner struct {
 	vendor  vendor
 	full    bool
 	since   time.Time
+	changes bool // only what changed is of interest: nothing is reconciled
 }
 
 type streamScope struct {
@@ -128,7 +130,7 @@ func (p *planner) read(c *config.Choice, place extract.Place) *task {
 	case whyFirst:
 		if known { // it has been loaded before, and has to be again
 			p.keepHistory(t, cursor)
-		} else if full.Dated != "" && p.since.After(t.since) {
+		} else if full.Begins() && p.since.After(t.since) {
 			t.since, t.historyFrom = p.since, moment(p.since)
 		}
 	case whySince:
@@ -164,7 +166,7 @@ func (p *planner) limit(t *task, more *extract.Variant) {
 	if t.mode == spool.Replace && !t.since.IsZero() {
 		t.variant = more // where only the dear variant can begin at a date
 	}
-	if t.variant.Dated == "" && !t.since.IsZero() {
+	if !t.variant.Begins() && !t.since.IsZero() {
 		t.since, t.historyFrom = time.Time{}, ""
 	}
 	t.how = p.how(t)
@@ -193,10 +195,17 @@ func (p *planner) reason(t *task, cursor load.Cursor, complete bool) string {
 		return whyDeletions
 	case t.variant.Cursor == extract.Whole:
 		return whyWhole
-	case !p.since.IsZero() && t.variant.Dated != "":
+	case !p.since.IsZero() && t.variant.Begins():
 		return whySince
+	case t.variant.Reconciled && !p.changes && p.sweepDue(t.choice, cursor):
+		return whyReconcile
 	}
 	return whyNews
+}
+
+// sweepDue tells whether it is time to look for rows that are gone.
+func (p *planner) sweepDue(c *config.Choice, cursor load.Cursor) bool {
+	return p.now.Sub(cursor.SweptAt) >= cmp.Or(c.SweepEvery, config.DefaultSweep)
 }
 
 // deletionsLost reports that some deletions can be learnt neither from the log, as far as it goes
@@ -292,11 +301,11 @@ func (p *planner) sweeps(tasks []*task, unheard map[schema.Scope]bool) []*task {
 	var reads []*task
 	for _, t := range tasks {
 		told := t.table.Entity != 0 && !unheard[t.place.Scope]
-		if t.mode != spool.Merge || t.err != nil || told || len(t.table.Key) == 0 || t.changed {
+		if t.mode != spool.Merge || t.err != nil || told || len(t.table.Key) == 0 || t.changed || t.variant.Reconciled {
 			continue
 		}
 		cursor := p.cursors[streamScope{t.choice.Stream.Name, t.place.Scope}]
-		if p.now.Sub(cursor.SweptAt) < cmp.Or(t.choice.SweepEvery, config.DefaultSweep) {
+		if !p.sweepDue(t.choice, cursor) {
 			continue
 		}
 		s := &task{

@@ -83,7 +83,7 @@ func (o *outlook) print(out io.Writer, all bool) {
 }
 
 func (o *outlook) printReads(out io.Writer) {
-	t := newTable(out, "stream", "division", "variant", "mode", "at least", "expected", "why", "done")
+	t := newTable(out, "stream", wordsIn(o.Divisions, func(d plannedDivision) string { return d.Scope }), "variant", "mode", "at least", "expected", "why", "done")
 	for _, r := range o.Reads {
 		why := r.Why
 		if r.How != "" {
@@ -99,10 +99,13 @@ func (o *outlook) printReads(out io.Writer) {
 }
 
 func (o *outlook) printDivisions(out io.Writer) {
-	t := newTable(out, "division", "name", "reads", "at least", "expected", "minutes", "left today", "left after", "per day", "done")
+	t := newTable(out, wordsIn(o.Divisions, func(d plannedDivision) string { return d.Scope }), "name", "reads", "at least", "expected", "minutes", "left today", "left after", "per day", "done")
 	for _, d := range o.Divisions {
 		perDay := strconv.Itoa(d.PerDay)
-		if d.Assumed {
+		switch {
+		case d.PerDay >= boundless:
+			perDay = "no limit"
+		case d.Assumed:
 			perDay += " assumed"
 		}
 		t.AppendRow([]any{
@@ -139,7 +142,7 @@ func (o *outlook) printChanges(out io.Writer) {
 	}
 	slices.Sort(texts)
 	for _, text := range texts {
-		where := "in " + strconv.Itoa(len(divisions[text])) + " divisions"
+		where := "in " + plural(len(divisions[text]), placeWord(divisions[text]...))
 		if len(divisions[text]) <= 3 {
 			where = "in " + strings.Join(divisions[text], ", ")
 		}

@@ -179,7 +179,7 @@ func printQuotas(out io.Writer, all []quotaStanding, now time.Time) {
 	if len(all) == 0 {
 		return
 	}
-	t := newTable(out, "connection", "division", "calls today", "by others", "left", "of", "new day")
+	t := newTable(out, "connection", wordsIn(all, func(q quotaStanding) string { return q.Division }), "calls today", "by others", "left", "of", "new day")
 	shown, more := scarce(all)
 	for _, q := range shown {
 		t.AppendRow([]any{q.Connection, q.name(), q.Ours, q.Others, q.left(), q.limit(), "in " + span(q.Reset.Sub(now))})

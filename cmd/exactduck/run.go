@@ -259,6 +259,9 @@ func (r *run) settle(ctx context.Context, t *task, a load.Applied, took time.Dur
 	r.log.InfoContext(ctx, "stream synced", "stream", s.Stream, "scope", s.Scope, "why", t.why, "status", s.Status,
 		"rows", s.Rows, "inserted", s.Inserted, "updated", s.Updated, "deleted", s.Deleted, "calls", s.Calls,
 		"wait_ms", s.Wait, "read_ms", s.Read, "spool_ms", s.Spool, "apply_ms", s.Apply, "idle_ms", s.Idle)
+	if a.Unproven {
+		r.warn(ctx, fmt.Sprintf("%s (%s): the source has not shown that it gave every row; none that it left out was removed", s.Stream, placed(s.Stream, t.place.Scope)))
+	}
 	if a.Missed > 0 && t.knowsMisses() {
 		r.log.WarnContext(ctx, "sweep found rows that earlier reads had missed; the stream is read again at the next run",
 			"stream", s.Stream, "scope", s.Scope, "rows", a.Missed)
@@ -282,7 +285,7 @@ func (r *run) fail(ctx context.Context, t *task) {
 		s.Status = "contract_broken"
 	}
 	if r.tolerable(t) {
-		r.warn(ctx, fmt.Sprintf("%s (division %s): %s", s.Stream, s.Scope, s.Error))
+		r.warn(ctx, fmt.Sprintf("%s (%s): %s", s.Stream, placed(s.Stream, t.place.Scope), s.Error))
 	} else {
 		level := slog.LevelWarn
 		if postponed(t.err) { // the outcome tells, once for all of them

@@ -22,7 +22,7 @@ import (
 func stateCommands() []command {
 	narrow := []cli.Flag{
 		&cli.StringSliceFlag{Name: "streams", Usage: "only these `STREAMS` of the pipeline: names or patterns, with commas", EnvVars: env("streams")},
-		&cli.StringSliceFlag{Name: "division", Usage: "only these `CODES`", EnvVars: env("division")},
+		divisionFlag(),
 	}
 	return []command{
 		{
@@ -283,7 +283,7 @@ func (s *pipelineState) print(out io.Writer, now time.Time, all bool) {
 	if !all && len(lines) > manyLines {
 		lines = lines[:manyLines]
 	}
-	t := newTable(out, "stream", "division", "rows", "history from", "read", "swept", "next read from", "asked", "remarks")
+	t := newTable(out, "stream", wordsIn(s.Streams, func(l streamState) string { return l.Scope }), "rows", "history from", "read", "swept", "next read from", "asked", "remarks")
 	for _, l := range lines {
 		t.AppendRow([]any{
 			l.Stream, l.Scope, l.Rows, cmp.Or(l.HistoryFrom, "the beginning"), ago(l.ReadAt, now), ago(l.SweptAt, now), l.From, l.Asked,
@@ -296,7 +296,7 @@ func (s *pipelineState) print(out io.Writer, now time.Time, all bool) {
 	}
 	for _, d := range s.Divisions {
 		if !d.GoneSince.IsZero() {
-			fmt.Fprintf(out, "division %s %s is out of reach since %s\n", d.Code, printable(d.Name), day(d.GoneSince))
+			fmt.Fprintf(out, "%s %s %s is out of reach since %s\n", placeWord(d.Scope), d.Code, printable(d.Name), day(d.GoneSince))
 		}
 	}
 	fmt.Fprintln(out)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"exactduck/cmd/exactduck/runs"
+	"exactduck/load"
 )
 
 func statusCommand() command {
@@ -103,7 +104,7 @@ func (p *pipelineStanding) print(out io.Writer, now time.Time) {
 	}
 	p.printFreshness(out, now)
 	if len(p.Checks) > 0 {
-		t := newTable(out, "failing check", "stream", "division", "what", "next")
+		t := newTable(out, "failing check", "stream", wordsIn(p.Checks, func(c load.Check) string { return string(c.Scope) }), "what", "next")
 		for _, c := range p.Checks[:min(len(p.Checks), mostDivisions)] {
 			t.AppendRow([]any{c.Kind, c.Stream, c.Scope, printable(c.Detail), c.Advice})
 		}
@@ -139,7 +140,7 @@ func (p *pipelineStanding) printFreshness(out io.Writer, now time.Time) {
 		p.printLines(out, now, p.Streams)
 		return
 	}
-	t := newTable(out, "division", "name", "streams", "failed", "stale", "never read", "rows", "oldest read")
+	t := newTable(out, wordsIn(p.ByPlace, func(g groupStanding) string { return g.Name }), "name", "streams", "failed", "stale", "never read", "rows", "oldest read")
 	for _, g := range p.ByPlace[:min(len(p.ByPlace), mostDivisions)] {
 		t.AppendRow([]any{g.Name, printable(g.Title), g.Lines, g.Failed, g.Stale, g.Never, g.Rows, ago(g.Oldest, now)})
 	}
@@ -164,7 +165,7 @@ func andMore(out io.Writer, more int, what string) {
 }
 
 func (p *pipelineStanding) printLines(out io.Writer, now time.Time, all []streamStanding) {
-	t := newTable(out, "stream", "division", "rows", "history from", "read", "status")
+	t := newTable(out, "stream", wordsIn(all, func(l streamStanding) string { return l.Scope }), "rows", "history from", "read", "status")
 	for i := range all {
 		l := &all[i]
 		t.AppendRow([]any{l.Stream, l.Scope, l.rows(), cmp.Or(l.HistoryFrom, "the beginning"), ago(l.ReadAt, now), l.words()})
@@ -190,7 +191,7 @@ func runInWords(r *runs.Record, now time.Time) string {
 	}
 	text := fmt.Sprintf("last run %s, %s, %d calls", ago(r.Started, now), r.Status, r.Calls)
 	if scope, least := fewest(r.Left); scope != "" {
-		text += fmt.Sprintf(", then %d left for the day in division %s", least, scope)
+		text += fmt.Sprintf(", then %d left for the day in %s %s", least, placeWord(scope), scope)
 	}
 	if r.Message != "" {
 		text += ": " + firstLine(r.Message)

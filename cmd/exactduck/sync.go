@@ -46,13 +46,18 @@ this machine is in the way, 130 interrupted.`,
 	}
 }
 
+// divisionFlag narrows a command to some places.
+func divisionFlag() cli.Flag {
+	return &cli.StringSliceFlag{Name: "division", Aliases: []string{"account"}, Usage: "only these `CODES` of divisions, or ids of accounts", EnvVars: env("division")}
+}
+
 // readFlags say what is read; a plan takes them too.
 func readFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "since", Usage: "read what was modified at or after `DATE` (2026-01-31), at the source's own clock", EnvVars: env("since")},
 		&cli.BoolFlag{Name: "full-refresh", Usage: "read everything again and replace what is held", EnvVars: env("full-refresh")},
 		&cli.StringSliceFlag{Name: "streams", Usage: "only these `STREAMS` of the pipeline: names or patterns, with commas", EnvVars: env("streams")},
-		&cli.StringSliceFlag{Name: "division", Usage: "only these `CODES`", EnvVars: env("division")},
+		divisionFlag(),
 	}
 }
 
@@ -177,7 +182,7 @@ func (s synced) print(out io.Writer, all bool) {
 	if all || len(streams) <= manyLines {
 		failed = len(streams)
 	}
-	t := newTable(out, "stream", "division", "read", "inserted", "updated", "deleted", "what")
+	t := newTable(out, "stream", wordsIn(streams, func(l runs.Stream) string { return l.Scope }), "read", "inserted", "updated", "deleted", "what")
 	shown := failed
 	if !all {
 		shown = min(shown, manyLines)
@@ -200,7 +205,7 @@ func (s synced) print(out io.Writer, all bool) {
 	fmt.Fprintf(out, "\n%s %s: %d rows read, %d upserted, %d deleted; %d calls", s.Pipeline, s.Status, sum.Rows,
 		sum.Inserted+sum.Updated, sum.Deleted, s.Calls)
 	if scope, least := fewest(s.Left); scope != "" {
-		fmt.Fprintf(out, ", %d left today in division %s", least, scope)
+		fmt.Fprintf(out, ", %d left today in %s %s", least, placeWord(scope), scope)
 	}
 	fmt.Fprintf(out, "; %s\n", s.said())
 	if c := s.Published.Compacted; c != nil {

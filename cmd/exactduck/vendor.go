@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"net/http"
@@ -120,6 +121,36 @@ func vendorNamed(name string) vendor {
 		}
 	}
 	return vendors[config.ExactOnline]
+}
+
+// placed is where a stream is, in its vendor's words: "division 123456".
+func placed[S ~string](stream string, s S) string {
+	return vendorNamed(stream).words().place + " " + string(s)
+}
+
+// placeWord is what scopes are called that are all of one vendor; else, and of none, it is that of Exact
+// Online.
+func placeWord[S ~string](scopes ...S) string {
+	word := ""
+	for _, s := range scopes {
+		for _, v := range everyVendor() {
+			if v.owns(schema.Scope(s)) && word != "" && word != v.words().place {
+				return exactOnline{}.words().place
+			} else if v.owns(schema.Scope(s)) {
+				word = v.words().place
+			}
+		}
+	}
+	return cmp.Or(word, exactOnline{}.words().place)
+}
+
+// wordsIn is the vendor's word for the places of a table's lines.
+func wordsIn[L any](lines []L, scope func(L) string) string {
+	var scopes []string
+	for _, l := range lines {
+		scopes = append(scopes, scope(l))
+	}
+	return placeWord(scopes...)
 }
 
 // vendorOn is the one that a connection leads to.

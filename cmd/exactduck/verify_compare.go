@@ -190,6 +190,7 @@ func (v *verification) catchUp(ctx context.Context, tasks []*task) error {
 		return err
 	}
 	p := newPlanner(v.clock(), cursors, v.planner.vendor)
+	p.changes = true
 	var reads []*task
 	seen := map[streamScope]bool{}
 	for _, t := range tasks {
@@ -372,7 +373,7 @@ func only(at streamScope) string {
 	if at.scope == shared {
 		return " --streams " + at.stream
 	}
-	return " --streams " + at.stream + " --division " + string(at.scope)
+	return " --streams " + at.stream + " --" + vendorNamed(at.stream).words().place + " " + string(at.scope)
 }
 
 func comparedInWords(c load.Compared) string {

@@ -31,7 +31,7 @@ func (v *verification) countable(t *task) (extract.Read, string) {
 		case !variant.Countable:
 		case t.filter != "":
 			return extract.Read{}, "Exact cannot count what a filter keeps; --keys compares"
-		case cursor.HistoryFrom != "" && variant.Dated == "":
+		case cursor.HistoryFrom != "" && !variant.Begins():
 			return extract.Read{}, "Exact cannot count from a date on; --keys compares"
 		default:
 			return extract.Read{

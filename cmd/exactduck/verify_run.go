@@ -96,6 +96,7 @@ func (v *verification) do(ctx context.Context) error {
 	if err := v.recall(ctx); err != nil {
 		return err
 	}
+	v.planner.changes = true // comparing finds what a reconciliation would
 	tasks := v.fit(v.announce(ctx, census, v.planner.reads(v.choices, census.chosen)))
 	v.foretell(tasks)
 	if v.o.dry {
