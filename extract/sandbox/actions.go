@@ -4,11 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"exactduck/extract/sandbox/internal/switches"
 )
 
 // action is what can be done to a sandbox while it runs: by a POST under /_sandbox/, or as a step of
@@ -66,7 +67,7 @@ var (
 		}
 		return nil, errors.New("neither")
 	}}
-	span   = takenKind{"DURATION", func(text string) (any, error) { return parseSpan(text) }}
+	span   = takenKind{"DURATION", func(text string) (any, error) { return switches.Span(text) }}
 	entity = takenKind{"STREAM", func(text string) (any, error) { _, err := findSet(text); return text, err }}
 	place  = takenKind{"PATH", func(text string) (any, error) {
 		if !isPlace(text) {
@@ -78,7 +79,7 @@ var (
 	edm      = oneOf("EDM-TYPE", edmTypes...)
 	reason   = oneOf("REASON", append([]string{""}, Reasons...)...)
 	faults   = takenKind{"KIND", func(text string) (any, error) {
-		if !slices.Contains(FaultKinds, FaultKind(text)) {
+		if !slices.Contains(FaultKinds, text) {
 			return nil, fmt.Errorf("none of the faults")
 		}
 		return text, nil
@@ -153,7 +154,7 @@ func changeStep(g given) step {
 
 func faultStep(g given) step {
 	return step{Op: "fault", Fault: &Fault{
-		Kind: FaultKind(g.text("kind")), Path: g.text("path"), Query: g.text("query"), Nth: g.number("nth"), Times: g.number("times"), Delay: g.span(),
+		Kind: g.text("kind"), Path: g.text("path"), Query: g.text("query"), Nth: g.number("nth"), Times: g.number("times"), Delay: g.span(),
 	}}
 }
 
@@ -203,10 +204,10 @@ func init() {
 // switchesTaken lets an action take every switch.
 func switchesTaken() []taken {
 	var list []taken
-	for _, name := range slices.Sorted(maps.Keys(switchable())) {
+	for _, name := range switches.Names(&Options{}) {
 		list = append(list, taken{name, takenKind{"", func(text string) (any, error) {
 			var o Options
-			return text, setSwitch(&o, name, text)
+			return text, switches.Set(&o, name, text)
 		}}, false})
 	}
 	return list

@@ -46,7 +46,7 @@ func (s *Sandbox) note(r *http.Request, x *reply) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := Answer{At: s.now(), Division: parseAddress(r.URL.Path).division, Path: r.URL.Path, Query: r.URL.RawQuery, Status: x.status}
+	n := Answer{At: s.now(), Division: parseAddress(r.URL.Path).division, Path: r.URL.Path, Query: r.URL.RawQuery, Status: x.Status}
 	if len(s.answers) >= 2*manyAnswers {
 		s.answers = slices.Clone(s.answers[manyAnswers:])
 	}
@@ -57,13 +57,13 @@ func (s *Sandbox) note(r *http.Request, x *reply) {
 func budget(d *division, a address) string { return fmt.Sprintf("%d %s", d.code, a.path) }
 
 // counts says whether an answer counts towards the error limit.
-func (x *reply) counts() bool {
-	return slices.Contains([]int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound}, x.status)
+func counts(x *reply) bool {
+	return slices.Contains([]int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound}, x.Status)
 }
 
 // failed counts an answer against the error limit.
 func (s *Sandbox) failed(d *division, a address, x *reply) {
-	if x.counts() {
+	if counts(x) {
 		s.refusals[budget(d, a)]++
 		s.limits.failed(budget(d, a), s.now())
 	}
@@ -72,7 +72,7 @@ func (s *Sandbox) failed(d *division, a address, x *reply) {
 // charge lets a fault that Exact would have answered itself cost what the answer costs: a call, and
 // an error of the endpoint.
 func (s *Sandbox) charge(r *http.Request, x *reply) *reply {
-	if !isAPI(r) || !x.counts() {
+	if !isAPI(r) || !counts(x) {
 		return x
 	}
 	s.mu.Lock()
@@ -82,7 +82,7 @@ func (s *Sandbox) charge(r *http.Request, x *reply) *reply {
 	if refused != nil {
 		return refused
 	}
-	if x.status != http.StatusUnauthorized {
+	if x.Status != http.StatusUnauthorized {
 		return s.account(d, a, func() *reply { return x })
 	}
 	s.failed(d, a, x) // of nobody's quota
@@ -97,10 +97,10 @@ func (s *Sandbox) account(d *division, a address, serve func() *reply) *reply {
 		return s.limits.refused(used, over)
 	}
 	if s.limits.blocked(budget(d, a), now) {
-		return &reply{status: http.StatusTooManyRequests}
+		return &reply{Status: http.StatusTooManyRequests}
 	}
 	x := serve()
 	s.failed(d, a, x)
-	s.limits.headers(x.header, used, allowed)
+	s.limits.headers(x.Header, used, allowed)
 	return x
 }

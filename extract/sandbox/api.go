@@ -169,17 +169,17 @@ func (a *answer) reply(r *http.Request, at address) *reply {
 	if at.keyed {
 		path = path[:strings.LastIndex(path, "(")]
 	}
-	out := &reply{status: http.StatusOK, header: http.Header{"Cache-Control": {"no-cache"}, "DataServiceVersion": {"2.0;"}}}
+	out := &reply{Status: http.StatusOK, Header: http.Header{"Cache-Control": {"no-cache"}, "DataServiceVersion": {"2.0;"}}}
 	switch {
 	case a.plain:
-		out.header.Set("Content-Type", "text/plain;charset=utf-8")
-		out.body = []byte(strconv.Itoa(a.counted))
+		out.Header.Set("Content-Type", "text/plain;charset=utf-8")
+		out.Body = []byte(strconv.Itoa(a.counted))
 	case wantsJSON(r):
-		out.header.Set("Content-Type", "application/json;charset=utf-8")
-		out.body = a.encode(rootOf(r), path)
+		out.Header.Set("Content-Type", "application/json;charset=utf-8")
+		out.Body = a.encode(rootOf(r), path)
 	default:
-		out.header.Set("Content-Type", "application/atom+xml;charset=utf-8")
-		out.body = a.atom(rootOf(r), path)
+		out.Header.Set("Content-Type", "application/atom+xml;charset=utf-8")
+		out.Body = a.atom(rootOf(r), path)
 	}
 	return out
 }

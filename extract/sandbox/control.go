@@ -20,7 +20,7 @@ var counted = map[string]func(*Sandbox) any{
 
 func (s *Sandbox) control(r *http.Request, here bool) *reply {
 	if !here || strings.Contains(r.Header.Get("Origin"), "://") {
-		return &reply{status: http.StatusForbidden}
+		return &reply{Status: http.StatusForbidden}
 	}
 	name := strings.TrimPrefix(r.URL.Path, controlPath)
 	if show := counted[name]; show != nil && r.Method == http.MethodGet {
@@ -58,7 +58,7 @@ func joined(wrong map[string]error) error {
 func jsonReply(status int, v any) *reply {
 	text, err := json.Marshal(v)
 	if err != nil {
-		return &reply{status: http.StatusInternalServerError}
+		return &reply{Status: http.StatusInternalServerError}
 	}
-	return &reply{status: status, header: http.Header{"Content-Type": {"application/json"}}, body: append(text, '\n')}
+	return &reply{Status: status, Header: http.Header{"Content-Type": {"application/json"}}, Body: append(text, '\n')}
 }

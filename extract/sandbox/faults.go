@@ -4,36 +4,37 @@ import (
 	"context"
 	"net/http"
 	"strings"
-	"time"
+
+	"exactduck/extract/sandbox/internal/wire"
 )
 
 // FaultKind says what goes wrong.
-type FaultKind string
+type FaultKind = string
 
 // The faults. Those up to Hang answer instead of Exact, and the request has no effect; the others
 // spoil the answer to a request that was carried out, a token call included.
 const (
-	ServerError  FaultKind = "500"          // JSON body
-	BadGateway   FaultKind = "502"          // HTML body
-	Unavailable  FaultKind = "503"          // HTML body
-	TimedOut     FaultKind = "408"          // no body
-	MinuteLimit  FaultKind = "429 minute"   // with the minute's headers
-	DayLimit     FaultKind = "429 day"      // with the day's headers
-	BareLimit    FaultKind = "429"          // without any
-	Unauthorized FaultKind = "401"          // as of an expired token
-	Forbidden    FaultKind = "403"          // as of a scope that is missing
-	BadRequest   FaultKind = "400"          // as of a $skiptoken that is not understood
-	CutBefore    FaultKind = "cut before"   // the connection breaks before the request is carried out
-	Hang         FaultKind = "hang"         // no answer until the client gives up
-	Cut          FaultKind = "cut"          // the connection breaks before the first byte of the answer
-	CutBody      FaultKind = "cut body"     // … in the middle of the body
-	Truncated    FaultKind = "truncated"    // half of the JSON, as if it were whole
-	Empty        FaultKind = "empty"        // no body, status 200
-	Page         FaultKind = "html"         // an HTML page, status 200
-	Gateway      FaultKind = "gateway"      // 500 of the gateway, as seen on token calls
-	ForeignNext  FaultKind = "foreign next" // __next points to another host
-	Redirect     FaultKind = "redirect"     // 302 to another host
-	Nothing      FaultKind = ""             // nothing but the delay and Then
+	ServerError  = "500"          // JSON body
+	BadGateway   = "502"          // HTML body
+	Unavailable  = "503"          // HTML body
+	TimedOut     = "408"          // no body
+	MinuteLimit  = "429 minute"   // with the minute's headers
+	DayLimit     = "429 day"      // with the day's headers
+	BareLimit    = "429"          // without any
+	Unauthorized = "401"          // as of an expired token
+	Forbidden    = "403"          // as of a scope that is missing
+	BadRequest   = "400"          // as of a $skiptoken that is not understood
+	CutBefore    = "cut before"   // the connection breaks before the request is carried out
+	Hang         = "hang"         // no answer until the client gives up
+	Cut          = wire.Cut       // the connection breaks before the first byte of the answer
+	CutBody      = wire.CutBody   // … in the middle of the body
+	Truncated    = wire.Truncated // half of the JSON, as if it were whole
+	Empty        = wire.Empty     // no body, status 200
+	Page         = wire.Page      // an HTML page, status 200
+	Gateway      = "gateway"      // 500 of the gateway, as seen on token calls
+	ForeignNext  = "foreign next" // __next points to another host
+	Redirect     = "redirect"     // 302 to another host
+	Nothing      = ""             // nothing but the delay and Then
 )
 
 // FaultKinds are all of them.
@@ -42,66 +43,18 @@ var FaultKinds = []FaultKind{
 	Hang, Cut, CutBody, Truncated, Empty, Page, Gateway, ForeignNext, Redirect, Nothing,
 }
 
-// Fault goes wrong on the Nth request that matches, counted from when it is set.
-type Fault struct {
-	Path  string // part of the request's path, case does not matter; "": any
-	Query string // part of its decoded query; "": any
-	Nth   int    // 0 means 1, the next
-	Times int    // how many requests in a row; 0 means 1, below zero for ever
-	Kind  FaultKind
-	Delay time.Duration // before the answer; the client giving up ends it
-	Then  func()        // called before the request is carried out; it may change the sandbox
-}
-
-type pendingFault struct {
-	Fault
-	seen int
-}
+// Fault goes wrong on the Nth request that matches, counted from when it is set. Its Kind is one of
+// [FaultKinds].
+type Fault = wire.Fault
 
 // Fault arranges that something goes wrong.
 func (s *Sandbox) Fault(f Fault) {
 	_ = s.locked(step{Op: "fault", Fault: &f}) // it is not kept, so nothing can fail
 }
 
-func (s *Sandbox) arm(f Fault) {
-	f.Nth, f.Path = max(f.Nth, 1), strings.ToLower(f.Path)
-	if f.Times == 0 {
-		f.Times = 1
-	}
-	s.faults = append(s.faults, &pendingFault{Fault: f})
-}
-
 // ClearFaults forgets what Fault arranged.
 func (s *Sandbox) ClearFaults() {
 	_ = s.locked(step{Op: "clear faults"}) // nothing depends on it having been written down
-}
-
-// strike finds the fault that meets a request.
-func (s *Sandbox) strike(r *http.Request) Fault {
-	var hit Fault
-	path, query := strings.ToLower(r.URL.Path), decoded(r.URL.RawQuery)
-	for _, f := range s.faults {
-		if !strings.Contains(path, f.Path) || !strings.Contains(query, f.Query) {
-			continue
-		}
-		f.seen++
-		if f.seen >= f.Nth && (f.Times < 0 || f.seen < f.Nth+f.Times) {
-			hit = f.Fault
-		}
-	}
-	return hit
-}
-
-func decoded(raw string) string {
-	q, err := parseQuery(raw)
-	if err != nil {
-		return raw
-	}
-	var b strings.Builder
-	for name, value := range q.raw {
-		b.WriteString("&" + name + "=" + value)
-	}
-	return b.String()
 }
 
 // instead is the answer of a fault that keeps the request from being carried out; nil: of another.
@@ -114,13 +67,13 @@ func (s *Sandbox) instead(ctx context.Context, k FaultKind) *reply {
 	case Unavailable:
 		return page(http.StatusServiceUnavailable, "<p>Service Unavailable</p>")
 	case TimedOut:
-		return &reply{status: http.StatusRequestTimeout}
+		return &reply{Status: http.StatusRequestTimeout}
 	case MinuteLimit:
 		return s.overLimit(minuteUsedUp)
 	case DayLimit:
 		return s.overLimit(dayUsedUp)
 	case BareLimit:
-		return &reply{status: http.StatusTooManyRequests}
+		return &reply{Status: http.StatusTooManyRequests}
 	case Unauthorized:
 		return unauthorized("access token expired")
 	case Forbidden:
@@ -128,12 +81,12 @@ func (s *Sandbox) instead(ctx context.Context, k FaultKind) *reply {
 	case BadRequest:
 		return failure(http.StatusBadRequest, "", badSkipToken, true)
 	case Redirect:
-		return &reply{status: http.StatusFound, header: http.Header{"Location": {"https://elsewhere.example/api/v1/"}}}
+		return &reply{Status: http.StatusFound, Header: http.Header{"Location": {"https://elsewhere.example/api/v1/"}}}
 	case CutBefore:
-		return &reply{cut: true}
+		return &reply{Cut: true}
 	case Hang:
 		<-ctx.Done()
-		return &reply{cut: true}
+		return &reply{Cut: true}
 	}
 	return nil
 }
@@ -148,35 +101,14 @@ func (s *Sandbox) overLimit(r refusal) *reply {
 }
 
 // spoil damages the answer to a request that was carried out.
-func (k FaultKind) spoil(r *reply) *reply {
+func spoil(k FaultKind, r *reply) *reply {
 	switch k {
-	case Cut:
-		r.cut, r.body = true, nil
-	case CutBody:
-		r.cut, r.declared, r.body = true, len(r.body), r.body[:len(r.body)/2]
-	case Truncated:
-		r.body = r.body[:len(r.body)/2]
-	case Empty:
-		r.status, r.body = http.StatusOK, nil
 	case Page:
 		return page(http.StatusOK, "<p>Onderhoud</p>")
 	case Gateway:
-		return &reply{status: http.StatusInternalServerError, body: []byte("Failed to execute the ExtractVariables: ExtractAccessToken")}
+		return &reply{Status: http.StatusInternalServerError, Body: []byte("Failed to execute the ExtractVariables: ExtractAccessToken")}
 	case ForeignNext:
-		r.body = []byte(strings.Replace(string(r.body), `"__next":"http`, `"__next":"https://elsewhere.example/?http`, 1))
+		r.Body = []byte(strings.Replace(string(r.Body), `"__next":"http`, `"__next":"https://elsewhere.example/?http`, 1))
 	}
-	return r
-}
-
-// wait lets a delay pass, or the client give up.
-func wait(ctx context.Context, d time.Duration) {
-	if d <= 0 {
-		return
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
+	return wire.Spoil(k, r)
 }

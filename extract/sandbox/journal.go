@@ -1,16 +1,6 @@
 package sandbox
 
-import (
-	"bytes"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"time"
-
-	"github.com/google/renameio/v2"
-)
+import "time"
 
 // step is one line of the state file: what was done to the sandbox, in order. Companies are
 // generated anew from the seed and the steps done to them again; of logins the last state counts.
@@ -49,74 +39,21 @@ type origin struct {
 	Blocked  int            `json:"blocked,omitempty"`
 }
 
-// steps reads a state file. A last line that a crash cut off is left out; a file that does not
-// exist has no steps.
-func steps(path string) ([]step, error) {
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading the state of the sandbox: %w", err)
-	}
-	var list []step
-	for number := 1; len(text) > 0; number++ {
-		line, rest, whole := bytes.Cut(text, []byte("\n"))
-		if !whole {
-			break
-		}
-		var s step
-		if err := json.Unmarshal(line, &s); err != nil {
-			return nil, fmt.Errorf("reading the state of the sandbox: %s:%d: %w", path, number, err)
-		}
-		list, text = append(list, s), rest
-	}
-	if len(list) > 0 && list[0].Origin == nil {
-		return nil, fmt.Errorf("reading the state of the sandbox: %s does not begin with its origin", path)
-	}
-	return list, nil
-}
-
-// rewrite replaces the state file by what is needed of its steps: all but superseded logins.
-func rewrite(path string, list []step) error {
+// lasting is what is needed of the steps of a state file: all but superseded logins.
+func lasting(list []step) []step {
 	last := -1
-	for i, s := range list {
-		if s.Logins != nil {
+	for i, x := range list {
+		if x.Logins != nil {
 			last = i
 		}
 	}
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	for i, s := range list {
-		if s.Logins != nil && i != last {
-			continue
-		}
-		if err := encoder.Encode(s); err != nil {
-			return fmt.Errorf("writing the state of the sandbox: %w", err)
+	kept := list[:0]
+	for i, x := range list {
+		if x.Logins == nil || i == last {
+			kept = append(kept, x)
 		}
 	}
-	if err := renameio.WriteFile(path, text.Bytes(), 0o600); err != nil {
-		return fmt.Errorf("writing the state of the sandbox: %w", err)
-	}
-	return nil
+	return kept
 }
 
-// keep appends a step to the state file, durably. Without a state file it does nothing.
-func (s *Sandbox) keep(x step) error {
-	if s.state == nil {
-		return nil
-	}
-	line, err := json.Marshal(x)
-	if err != nil {
-		return fmt.Errorf("writing the state of the sandbox: %w", err)
-	}
-	if _, err := s.state.Write(append(line, '\n')); err != nil {
-		return fmt.Errorf("writing the state of the sandbox: %w", err)
-	}
-	if err := s.state.Sync(); err != nil {
-		return fmt.Errorf("writing the state of the sandbox: %w", err)
-	}
-	return nil
-}
-
-func (s *Sandbox) saveLogins() error { return s.keep(step{Op: "logins", Logins: s.logins}) }
+func (s *Sandbox) saveLogins() error { return s.chronicle.Add(step{Op: "logins", Logins: s.logins}) }

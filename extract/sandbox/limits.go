@@ -123,9 +123,9 @@ func (l *limits) headers(h http.Header, a *allowance, r refusal) {
 
 // refused is the 429 of a window that is used up: no body, and the headers of that window only.
 func (l *limits) refused(a *allowance, r refusal) *reply {
-	answer := &reply{status: http.StatusTooManyRequests, header: http.Header{}}
+	answer := &reply{Status: http.StatusTooManyRequests, Header: http.Header{}}
 	if !l.bare {
-		l.headers(answer.header, a, r)
+		l.headers(answer.Header, a, r)
 	}
 	return answer
 }

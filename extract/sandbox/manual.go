@@ -35,7 +35,7 @@ func Manual() string {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		b.WriteString(string(k))
+		b.WriteString(k)
 	}
 	fmt.Fprintf(&b, ".\nReasons of a 403: %s.\n\nSwitches:\n", strings.Join(Reasons, " "))
 	for _, name := range slices.Sorted(maps.Keys(switchTexts)) {

@@ -51,10 +51,10 @@ func (s *Sandbox) Authorize(redirectURL, state string) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	answer := s.authorize(&http.Request{Method: http.MethodGet, URL: &url.URL{Path: authPath, RawQuery: q.Encode()}})
-	if answer.status != http.StatusFound {
-		return "", fmt.Errorf("authorize: the page answered %d", answer.status)
+	if answer.Status != http.StatusFound {
+		return "", fmt.Errorf("authorize: the page answered %d", answer.Status)
 	}
-	return answer.header.Get("Location"), nil
+	return answer.Header.Get("Location"), nil
 }
 
 // redirectTarget accepts https anywhere, and http on this machine.
@@ -77,13 +77,13 @@ func redirect(target *url.URL, values string) *reply {
 		values = to.RawQuery + "&" + values
 	}
 	to.RawQuery = values
-	return &reply{status: http.StatusFound, header: http.Header{"Location": {to.String()}}}
+	return &reply{Status: http.StatusFound, Header: http.Header{"Location": {to.String()}}}
 }
 
 func page(status int, body string) *reply {
 	return &reply{
-		status: status, header: http.Header{"Content-Type": {"text/html; charset=utf-8"}},
-		body: []byte("<!doctype html><meta charset=utf-8><title>Exact Online (zandbak)</title><h1>Exact Online (zandbak)</h1>" + body),
+		Status: status, Header: http.Header{"Content-Type": {"text/html; charset=utf-8"}},
+		Body: []byte("<!doctype html><meta charset=utf-8><title>Exact Online (zandbak)</title><h1>Exact Online (zandbak)</h1>" + body),
 	}
 }
 
@@ -102,9 +102,9 @@ func (e *oauthError) reply() *reply {
 		quoted, _ := json.Marshal(e.description)
 		body += `,"error_description":` + string(quoted)
 	}
-	r := &reply{status: e.status, header: http.Header{"Content-Type": {"application/json;charset=utf-8"}}, body: []byte(body + "}")}
+	r := &reply{Status: e.status, Header: http.Header{"Content-Type": {"application/json;charset=utf-8"}}, Body: []byte(body + "}")}
 	if e.reason != "" {
-		r.header.Set("Reason", e.reason)
+		r.Header.Set("Reason", e.reason)
 	}
 	return r
 }
@@ -133,10 +133,10 @@ func (s *Sandbox) token(r *http.Request, body []byte) *reply {
 		return failure(http.StatusInternalServerError, "", "A problem has occurred. The cause of this issue will be investigated as soon as possible.", true)
 	}
 	text, _ := json.Marshal(answer)
-	return &reply{status: http.StatusOK, header: http.Header{
+	return &reply{Status: http.StatusOK, Header: http.Header{
 		"Content-Type":  {"application/json;charset=utf-8"},
 		"Cache-Control": {"no-cache, no-store"},
-	}, body: text}
+	}, Body: text}
 }
 
 // tokenAnswer has expires_in as the text that Exact sends.
@@ -212,7 +212,7 @@ func unauthorized(why string) *reply {
 	if why != "" {
 		challenge = `Bearer error="invalid_token",error_description="` + url.PathEscape(why) + `",Bearer`
 	}
-	return &reply{status: http.StatusUnauthorized, header: http.Header{
+	return &reply{Status: http.StatusUnauthorized, Header: http.Header{
 		"Cache-Control": {"no-cache, no-store"}, "Pragma": {"no-cache"}, "Content-Type": {"application/xml"},
 		"DataServiceVersion": {"1.0;"}, "Reason": {"AuthenticationRequired: Authentication required"}, "WWW-Authenticate": {challenge},
 	}}

@@ -10,12 +10,12 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/gofrs/flock"
+	"exactduck/extract/sandbox/internal/chronicle"
+	"exactduck/extract/sandbox/internal/wire"
 )
 
 // Options describe a sandbox. The zero value is the usual one: two divisions, Exact's own limits.
@@ -94,7 +94,7 @@ type Sandbox struct {
 	limits    *limits
 	links     *links
 	logins    *logins
-	faults    []*pendingFault
+	faults    wire.Faults
 	calls     map[string]int
 	answers   []Answer
 	refusals  map[string]int
@@ -104,8 +104,7 @@ type Sandbox struct {
 	number    int               // of the last change
 	scenario  *Scenario
 	play      play
-	state     *os.File
-	lock      *flock.Flock // beside the state file
+	chronicle *chronicle.File // of the state file
 }
 
 // historyEnds is where generated histories end, unless the clock stands before it.
@@ -129,33 +128,31 @@ func New(o Options) (*Sandbox, error) {
 		links: newLinks(), calls: map[string]int{}, refusals: map[string]int{}, drifted: map[string]*view{}, forbidden: map[string]string{}, demands: map[string]demand{},
 	}
 	if err := s.begin(); err != nil {
-		return nil, err
+		return nil, errors.Join(err, s.chronicle.Close())
 	}
 	return s, nil
 }
 
 // begin sets the companies up, and does again what the state file says was done.
-func (s *Sandbox) begin() (err error) {
-	var done []step
-	if s.options.StateFile != "" {
-		if err := s.lockState(); err != nil {
-			return err
-		}
-		defer func() {
-			if err != nil {
-				_ = s.lock.Unlock()
-			}
-		}()
-		if done, err = steps(s.options.StateFile); err != nil {
-			return err
-		}
+func (s *Sandbox) begin() error {
+	first, err := s.newOrigin()
+	if err != nil {
+		return err
 	}
-	if len(done) == 0 {
-		first, err := s.newOrigin()
-		if err != nil {
+	done := []step{{Op: "origin", Origin: first}}
+	if path := s.options.StateFile; path != "" {
+		goOn := func(kept []step) []step {
+			if len(kept) == 0 {
+				return done
+			}
+			return lasting(kept)
+		}
+		if s.chronicle, done, err = chronicle.Open(path, goOn); err != nil {
 			return err
 		}
-		done = []step{{Op: "origin", Origin: first}}
+		if done[0].Origin == nil {
+			return fmt.Errorf("reading the state of the sandbox: %s does not begin with its origin", path)
+		}
 	}
 	if err := s.found(*done[0].Origin); err != nil {
 		return err
@@ -165,9 +162,6 @@ func (s *Sandbox) begin() (err error) {
 		if err := s.redo(x); err != nil {
 			s.log.Debug("step of the sandbox without effect", slog.String("op", x.Op), slog.Any("error", err))
 		}
-	}
-	if err := s.openState(done); err != nil {
-		return err
 	}
 	return s.stage()
 }
@@ -217,44 +211,13 @@ func (s *Sandbox) found(o origin) (err error) {
 	return nil
 }
 
-// lockState takes hold of the state file, which is replaced now and then: a file beside it is locked.
-func (s *Sandbox) lockState() error {
-	s.lock = flock.New(s.options.StateFile + ".lock")
-	switch held, err := s.lock.TryLock(); {
-	case err != nil:
-		return fmt.Errorf("opening the state of the sandbox: %w", err)
-	case !held:
-		return fmt.Errorf("opening the state of the sandbox: %s is in use by another sandbox", s.options.StateFile)
-	}
-	return nil
-}
-
-func (s *Sandbox) openState(done []step) error {
-	path := s.options.StateFile
-	if path == "" {
-		return nil
-	}
-	if err := rewrite(path, done); err != nil {
-		return err
-	}
-	file, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fmt.Errorf("opening the state of the sandbox: %w", err)
-	}
-	s.state = file
-	return nil
-}
-
 // Close lets go of the state file. The sandbox must not be used after it.
 func (s *Sandbox) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state == nil {
-		return nil
-	}
-	err := s.state.Close()
-	s.state = nil
-	return errors.Join(err, s.lock.Unlock())
+	err := s.chronicle.Close()
+	s.chronicle = nil
+	return err
 }
 
 // Client is the app that is registered in the sandbox.
@@ -293,14 +256,14 @@ func (s *Sandbox) division(code int) (*division, error) {
 // ServeHTTP implements [http.Handler].
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	s.answer(r, err == nil && net.ParseIP(host).IsLoopback()).write(w)
+	s.answer(r, err == nil && net.ParseIP(host).IsLoopback()).Write(w)
 }
 
 // answer does what a request asks, and what goes wrong with it.
 func (s *Sandbox) answer(r *http.Request, here bool) *reply {
 	body, err := readBody(r)
 	if err != nil {
-		return &reply{status: http.StatusBadRequest}
+		return &reply{Status: http.StatusBadRequest}
 	}
 	if strings.HasPrefix(r.URL.Path, controlPath) {
 		return s.control(r, here)
@@ -308,16 +271,16 @@ func (s *Sandbox) answer(r *http.Request, here bool) *reply {
 	s.playTime()
 	s.mu.Lock()
 	s.calls[r.URL.Path]++
-	f := s.strike(r)
+	f := s.faults.Strike(r)
 	s.mu.Unlock()
-	s.log.DebugContext(r.Context(), "sandbox request", slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.String("fault", string(f.Kind)))
+	s.log.DebugContext(r.Context(), "sandbox request", slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.String("fault", f.Kind))
 	if f.Then != nil {
 		f.Then()
 	}
-	wait(r.Context(), f.Delay)
+	f.Wait(r.Context())
 	answer := s.instead(r.Context(), f.Kind)
 	if answer == nil {
-		answer = f.Kind.spoil(s.carryOut(r, body))
+		answer = spoil(f.Kind, s.carryOut(r, body))
 	} else {
 		answer = s.charge(r, answer)
 	}
@@ -354,18 +317,18 @@ func wantsJSON(r *http.Request) bool {
 
 // failure is the answer to a request that is refused, as JSON or XML.
 func failure(status int, reason, message string, asJSON bool) *reply {
-	r := &reply{status: status, header: http.Header{"Cache-Control": {"no-cache, no-store"}, "DataServiceVersion": {"1.0;"}}}
+	r := &reply{Status: status, Header: http.Header{"Cache-Control": {"no-cache, no-store"}, "DataServiceVersion": {"1.0;"}}}
 	if reason != "" {
-		r.header.Set("Reason", reason)
+		r.Header.Set("Reason", reason)
 	}
 	quoted, _ := json.Marshal(message)
 	if asJSON {
-		r.header.Set("Content-Type", "application/json;charset=utf-8")
-		r.body = []byte(`{"error":{"code":"","message":{"lang":"","value":` + string(quoted) + `}}}`)
+		r.Header.Set("Content-Type", "application/json;charset=utf-8")
+		r.Body = []byte(`{"error":{"code":"","message":{"lang":"","value":` + string(quoted) + `}}}`)
 		return r
 	}
-	r.header.Set("Content-Type", "application/xml;charset=utf-8")
-	r.body = []byte(`<?xml version="1.0" encoding="utf-8" standalone="yes"?><error xmlns="http://schemas.microsoft.com/ado/2007/08/dataservices/metadata"><code/><message xml:lang="">` +
+	r.Header.Set("Content-Type", "application/xml;charset=utf-8")
+	r.Body = []byte(`<?xml version="1.0" encoding="utf-8" standalone="yes"?><error xmlns="http://schemas.microsoft.com/ado/2007/08/dataservices/metadata"><code/><message xml:lang="">` +
 		escapeXML(message) + `</message></error>`)
 	return r
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"exactduck/extract/sandbox/internal/switches"
 )
 
 // Scenario is what happens in a sandbox by itself: at times, after calls, again and again. It is a
@@ -150,7 +152,7 @@ func (p *sceneParser) entry(entry *ast.MappingValueNode) {
 	var err error
 	switch key {
 	case "at":
-		x.at, err = parseSpan(text)
+		x.at, err = switches.Span(text)
 	case "times":
 		if x.times, err = strconv.Atoi(text); x.times < 1 {
 			err = errors.Join(err, errors.New("below one"))
@@ -189,7 +191,7 @@ func (x *scene) repeat(text string) (err error) {
 		x.again = true
 		return x.waitFor(text)
 	}
-	if x.every, err = parseSpan(text); err == nil && x.every < time.Second {
+	if x.every, err = switches.Span(text); err == nil && x.every < time.Second {
 		return errors.New("too short")
 	}
 	return err

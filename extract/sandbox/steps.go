@@ -31,8 +31,8 @@ func init() {
 		"set":          (*Sandbox).redoSet,
 		"scenario":     (*Sandbox).redoScenario,
 		"scene":        func(*Sandbox, step, stamp) error { return nil },
-		"clear faults": func(s *Sandbox, _ step, _ stamp) error { s.faults = nil; return nil },
-		"fault":        func(s *Sandbox, x step, _ stamp) error { s.arm(*x.Fault); return nil },
+		"clear faults": func(s *Sandbox, _ step, _ stamp) error { s.faults.Clear(); return nil },
+		"fault":        func(s *Sandbox, x step, _ stamp) error { s.faults.Add(*x.Fault); return nil },
 
 		"add division":     (*Sandbox).redoAddDivision,
 		"remove division":  rights(func(s *Sandbox, d *division, _ step) { s.removeDivision(d) }),
@@ -81,7 +81,7 @@ func (s *Sandbox) do(x step) error {
 		kept = step{Op: "scene", At: x.At, Scene: x.Scene}
 	}
 	if x.Fault == nil || x.Scene > 0 {
-		if err := s.keep(kept); err != nil {
+		if err := s.chronicle.Add(kept); err != nil {
 			return err
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"exactduck/extract/sandbox/internal/journal"
+	"exactduck/extract/sandbox/internal/chronicle"
 	"exactduck/extract/sandbox/internal/switches"
 	"exactduck/extract/sandbox/internal/wire"
 )
@@ -44,25 +44,25 @@ type Invoice struct {
 
 // Sandbox is a simulated Exact Payments. Its methods may be called at any time by anybody.
 type Sandbox struct {
-	mu       sync.Mutex
-	options  Options
-	switches Switches
-	clock    func() time.Time
-	log      *slog.Logger
-	journal  *journal.Journal
-	world    *world
-	tokens   []*token
-	issued   int             // tokens that there have ever been
-	failed   map[string]int  // logins in a row, by e-mail
-	locked   map[string]bool // users
-	denied   map[string]bool // permissions that no token has any more
-	number   int             // of the last change
-	asked    int             // requests seen
-	listed   int             // lists answered
-	used     map[string]*minute
-	faults   wire.Faults
-	calls    map[string]int
-	answers  []Answer
+	mu        sync.Mutex
+	options   Options
+	switches  Switches
+	clock     func() time.Time
+	log       *slog.Logger
+	chronicle *chronicle.File
+	world     *world
+	tokens    []*token
+	issued    int             // tokens that there have ever been
+	failed    map[string]int  // logins in a row, by e-mail
+	locked    map[string]bool // users
+	denied    map[string]bool // permissions that no token has any more
+	number    int             // of the last change
+	asked     int             // requests seen
+	listed    int             // lists answered
+	used      map[string]*minute
+	faults    wire.Faults
+	calls     map[string]int
+	answers   []Answer
 }
 
 // New makes a sandbox, or goes on with the one that the state file holds: then its seed, its accounts
@@ -79,7 +79,7 @@ func New(o Options) (*Sandbox, error) {
 		return nil, err
 	}
 	if err := s.begin(); err != nil {
-		return nil, errors.Join(err, s.journal.Close())
+		return nil, errors.Join(err, s.chronicle.Close())
 	}
 	return s, nil
 }
@@ -88,8 +88,8 @@ func New(o Options) (*Sandbox, error) {
 func (s *Sandbox) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	err := s.journal.Close()
-	s.journal = nil
+	err := s.chronicle.Close()
+	s.chronicle = nil
 	return err
 }
 

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"exactduck/extract/sandbox/internal/journal"
+	"exactduck/extract/sandbox/internal/chronicle"
 	"exactduck/extract/sandbox/internal/switches"
 )
 
@@ -46,7 +46,7 @@ type logins struct {
 func (s *Sandbox) begin() (err error) {
 	done := s.start(nil)
 	if path := s.options.StateFile; path != "" {
-		if s.journal, done, err = journal.Open(path, s.start); err != nil {
+		if s.chronicle, done, err = chronicle.Open(path, s.start); err != nil {
 			return err
 		}
 	}
@@ -90,7 +90,7 @@ func (s *Sandbox) start(done []step) []step {
 // do writes a step down and then does it.
 func (s *Sandbox) do(x step) error {
 	x.At = s.now()
-	if err := s.journal.Add(x); err != nil {
+	if err := s.chronicle.Add(x); err != nil {
 		return err
 	}
 	return s.redo(x)
@@ -98,7 +98,7 @@ func (s *Sandbox) do(x step) error {
 
 // saveLogins writes the tokens down.
 func (s *Sandbox) saveLogins() error {
-	return s.journal.Add(step{Op: "logins", At: s.now(), Logins: &logins{s.tokens, s.issued, s.failed, s.locked}})
+	return s.chronicle.Add(step{Op: "logins", At: s.now(), Logins: &logins{s.tokens, s.issued, s.failed, s.locked}})
 }
 
 // redo does a step, whether for the first time or again.

@@ -1,6 +1,6 @@
-// Package journal keeps what was done to a sandbox: a file of JSON, one line for each thing done, that
+// Package chronicle keeps what was done to a sandbox: a file of JSON, one line for each thing done, that
 // nobody else has open. Begin with [Open].
-package journal
+package chronicle
 
 import (
 	"bytes"
@@ -14,15 +14,15 @@ import (
 	"github.com/google/renameio/v2"
 )
 
-// Journal is an open file. A nil one keeps nothing.
-type Journal struct {
+// File is an open file. A nil one keeps nothing.
+type File struct {
 	file *os.File
 	lock *flock.Flock // beside the file, which is replaced when it is opened
 }
 
 // Open reads a file, which need not exist, and leaves it open for what comes. keep chooses which
 // lines it goes on with. A last line that a crash cut off is left out.
-func Open[T any](path string, keep func([]T) []T) (*Journal, []T, error) {
+func Open[T any](path string, keep func([]T) []T) (*File, []T, error) {
 	lock := flock.New(path + ".lock")
 	switch held, err := lock.TryLock(); {
 	case err != nil:
@@ -30,16 +30,16 @@ func Open[T any](path string, keep func([]T) []T) (*Journal, []T, error) {
 	case !held:
 		return nil, nil, fmt.Errorf("opening the state of the sandbox: %s is in use by another sandbox", path)
 	}
-	j := &Journal{lock: lock}
+	c := &File{lock: lock}
 	list, err := read[T](path)
 	if err == nil {
 		list = keep(list)
-		j.file, err = rewrite(path, list)
+		c.file, err = rewrite(path, list)
 	}
 	if err != nil {
 		return nil, nil, errors.Join(err, lock.Unlock())
 	}
-	return j, list, nil
+	return c, list, nil
 }
 
 func read[T any](path string) ([]T, error) {
@@ -85,16 +85,16 @@ func rewrite[T any](path string, list []T) (*os.File, error) {
 }
 
 // Add writes a line, durably.
-func (j *Journal) Add(x any) error {
-	if j == nil {
+func (c *File) Add(x any) error {
+	if c == nil {
 		return nil
 	}
 	line, err := json.Marshal(x)
 	if err == nil {
-		_, err = j.file.Write(append(line, '\n'))
+		_, err = c.file.Write(append(line, '\n'))
 	}
 	if err == nil {
-		err = j.file.Sync()
+		err = c.file.Sync()
 	}
 	if err != nil {
 		return fmt.Errorf("writing the state of the sandbox: %w", err)
@@ -103,9 +103,9 @@ func (j *Journal) Add(x any) error {
 }
 
 // Close lets go of the file.
-func (j *Journal) Close() error {
-	if j == nil {
+func (c *File) Close() error {
+	if c == nil {
 		return nil
 	}
-	return errors.Join(j.file.Close(), j.lock.Unlock())
+	return errors.Join(c.file.Close(), c.lock.Unlock())
 }
