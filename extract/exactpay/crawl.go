@@ -20,6 +20,7 @@ type crawl struct {
 	total  int64    // rows that the service told of last
 	first  int64    // and first
 	begun  bool
+	late   int // pages of nothing but rows that came meanwhile
 }
 
 // How many rows a page begins with that were seen before, how often a pass goes back for them, and how
@@ -81,7 +82,10 @@ func (c *crawl) page(ctx context.Context, p *pass) (bool, error) {
 	} else {
 		c.idle = 0
 	}
-	over := r.last(skip) || r.fresh == 0 && r.records <= len(c.tail) || c.idle >= patient
+	if r.isLate() {
+		c.late++
+	}
+	over := r.last(skip) || c.late > mostLate || r.fresh == 0 && r.records <= len(c.tail) || c.idle >= patient
 	c.offset = skip + len(keys)
 	c.tail = keys[len(keys)-min(overlap, len(keys)/4):]
 	return over, nil
@@ -143,8 +147,8 @@ func (c *crawl) end(p *pass) (over bool) {
 }
 
 func (c *crawl) whole(p *pass) bool {
-	if p.compared != nil && *p.compared == p.tally {
+	if p.compared != nil && p.compared.agree(p.tally) {
 		return true
 	}
-	return c.begun && !c.torn && (c.total == p.tally.Rows || c.first == p.tally.Rows)
+	return c.begun && !c.torn && (p.tally.are(c.total) || p.tally.are(c.first))
 }

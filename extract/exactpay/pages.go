@@ -61,11 +61,19 @@ type stage interface {
 	kept(r *resume)
 }
 
-// tally tells sets of rows apart.
+// tally tells sets of rows apart. Those that are dated after the read began are not of them: they come
+// while it is made, and belong to the next one.
 type tally struct {
 	Rows int64  `json:"rows,omitempty"`
-	Sum  uint64 `json:"sum,omitempty"` // of the hashes of their keys
+	Sum  uint64 `json:"sum,omitempty"`  // of the hashes of their keys
+	Late int64  `json:"late,omitempty"` // rows beside them
 }
+
+// are tells whether the service's number of rows is that of these.
+func (t tally) are(total int64) bool { return total == t.Rows || total == t.Rows+t.Late }
+
+// agree tells whether two passes brought the same.
+func (t tally) agree(other tally) bool { return t.Rows == other.Rows && t.Sum == other.Sum }
 
 // pass is a read under way.
 type pass struct {
@@ -279,8 +287,12 @@ func (p *pass) after() cursor {
 func (p *pass) note(r *row) (fresh, wanted bool) {
 	if fresh = !p.seen[r.key]; fresh {
 		p.seen[r.key] = true
-		p.tally.Rows++
-		p.tally.Sum += r.key
+		if p.late(r) {
+			p.tally.Late++
+		} else {
+			p.tally.Rows++
+			p.tally.Sum += r.key
+		}
 	}
 	if r.dated {
 		p.high = max(p.high, r.changed)
@@ -293,13 +305,18 @@ func (p *pass) note(r *row) (fresh, wanted bool) {
 	return fresh, !known || content != r.content
 }
 
+// late tells whether a row is dated after the read began.
+func (p *pass) late(r *row) bool { return r.ordered && r.order >= p.began.UnixMicro() }
+
 // untold is a number of rows that the service does not tell.
 const untold = int64(-1)
 
 // reply is what one request brought.
 type reply struct {
 	records, fresh int
+	late           int   // of those that are fresh
 	total          int64 // rows that the service says there are; untold: it does not
+	counted        bool  // total is known to be of the list and not of the page
 }
 
 // ask makes a request and adds the rows that are wanted to the page. look is told of each row, and
@@ -321,6 +338,9 @@ func (p *pass) ask(ctx context.Context, query, parent string, look func(r *row, 
 		fresh, wanted := p.note(row)
 		if fresh {
 			r.fresh++
+			if p.late(row) {
+				r.late++
+			}
 		}
 		if look != nil {
 			look(row, fresh)
@@ -331,6 +351,7 @@ func (p *pass) ask(ctx context.Context, query, parent string, look func(r *row, 
 		return r, &extract.Malformed{Endpoint: p.read.Variant.Name, Scope: p.read.Scope, Err: err}
 	}
 	r.records, r.total = l.records, totalOf(answer, l)
+	r.counted = p.source.counts(p.read.Variant.Name, r)
 	return r, nil
 }
 
@@ -370,8 +391,24 @@ func misunderstood(err error) bool {
 	return ok && (refused.Status == http.StatusBadRequest || refused.Status == http.StatusUnprocessableEntity)
 }
 
-// last tells whether a page is the last of a list: shorter than asked for, and no more rows are said to
-// be there. As many as a round number may be all that the service cares to send at once.
-func (r reply) last(skip int) bool {
-	return r.records == 0 || r.records < pageSize && r.records%5 != 0 && r.total != untold && int64(skip+r.records) >= r.total
+// counts tells whether the totals of a list are known to be of the list: once more rows were told of than
+// came. Until then they may as well be of the page.
+func (s *Source) counts(variant string, r reply) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counted[variant] = s.counted[variant] || r.total > int64(r.records) && r.records > 0
+	return s.counted[variant]
 }
+
+// last tells whether a page is the last of a list: none, or one shorter than asked for while no more
+// rows are said to be there.
+func (r reply) last(skip int) bool {
+	return r.records == 0 || r.records < pageSize && r.counted && r.total != untold && int64(skip+r.records) >= r.total
+}
+
+// mostLate is how many pages of nothing but rows that came meanwhile are read before a pass ends: where
+// they come as fast as they are read there is no other end.
+const mostLate = 5
+
+// isLate tells whether a page has nothing new but such rows.
+func (r reply) isLate() bool { return r.late > 0 && r.late == r.fresh }

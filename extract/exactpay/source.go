@@ -62,7 +62,9 @@ type Source struct {
 	mu    sync.Mutex
 	habit map[string]habits // by variant
 	told  map[string]bool   // warnings that were given
-	open  address           // a list that answered; zero: none did
+	// counted are the variants of which the totals are of the list.
+	counted map[string]bool
+	open    address // a list that answered; zero: none did
 	// paused are reads that gave a position to go on from, by stream and scope.
 	paused map[string]*pass
 }
@@ -89,7 +91,7 @@ func CheckIdentity(what, text string) error {
 
 // New checks the configuration. It makes no call.
 func New(c Config) (*Source, error) {
-	s := &Source{config: c, caller: c.Caller, log: c.Log, habit: map[string]habits{}, told: map[string]bool{}, paused: map[string]*pass{}}
+	s := &Source{config: c, caller: c.Caller, log: c.Log, habit: map[string]habits{}, told: map[string]bool{}, paused: map[string]*pass{}, counted: map[string]bool{}}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

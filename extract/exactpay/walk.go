@@ -17,6 +17,7 @@ type walk struct {
 	Edge  []uint64 `json:"edge,omitempty"` // keys of the rows at Bound that were seen
 	Total int64    `json:"total"`          // rows that the first answer told of
 	Tally tally    `json:"tally"`
+	Late  int      `json:"late,omitempty"` // pages of nothing but rows that came meanwhile
 }
 
 // edgeKept is how many keys a position carries.
@@ -99,7 +100,10 @@ func (w *walk) look(s *stretch, r *row, fresh bool) {
 // advance moves on to where the next request begins. It reports whether there is none. Behind a page
 // that is not full more rows are hardly expected: whether there are is asked by offset.
 func (w *walk) advance(r reply, s *stretch) (over bool) {
-	if r.last(w.Skip) {
+	if r.isLate() {
+		w.Late++
+	}
+	if r.last(w.Skip) || w.Late > mostLate {
 		return true
 	}
 	bound := milli(s.last)
@@ -144,7 +148,7 @@ func (w *walk) leave(p *pass) (bool, error) {
 // end sees whether the walk has brought every row. One from a cursor is believed unless the number of
 // rows speaks against it; one of everything has to agree with it or with another pass.
 func (w *walk) end(p *pass) (bool, error) {
-	if w.Total == p.tally.Rows || w.Total == untold && p.partial {
+	if p.tally.are(w.Total) || w.Total == untold && p.partial {
 		return true, nil
 	}
 	came := p.tally
