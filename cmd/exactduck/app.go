@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -26,7 +27,8 @@ type app struct {
 	getenv   func(string) (string, bool)
 	// wrapLog is given the handler of every logger; the crash tests put themselves in between.
 	wrapLog func(slog.Handler) slog.Handler
-	adopted string // see adoptedBy
+	adopted string            // see adoptedBy
+	wire    http.RoundTripper // to the source; nil: the network
 }
 
 func newApp(in io.Reader, out, err io.Writer) *app {

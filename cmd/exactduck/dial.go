@@ -75,7 +75,7 @@ func (k *call) store(name, id string) (*auth.File, error) {
 // options are what the auth package needs to use the login.
 func (l *login) options(k *call) auth.Options {
 	return auth.Options{
-		App: l.app, Store: l.store, Base: extract.Wire(nil), Clock: k.clock, Log: k.log, Command: "exactduck " + k.name,
+		App: l.app, Store: l.store, Base: extract.Wire(k.wire), Clock: k.clock, Log: k.log, Command: "exactduck " + k.name,
 	}
 }
 

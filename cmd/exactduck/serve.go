@@ -61,6 +61,9 @@ type service struct {
 	records  string
 	hangups  <-chan os.Signal
 	vigil    vigil
+	// child runs a pipeline while its lock is held. An error says more about why there is no exit code
+	// of its own.
+	child func(ctx context.Context, pipeline string, lock *os.File) (exit int, err error)
 }
 
 // The rhythms of a service.
@@ -71,34 +74,45 @@ const (
 )
 
 func doServe(ctx context.Context, k *call) (*view, error) {
+	s, end, err := k.service(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	k.warn()
+	return &view{}, s.serve(ctx)
+}
+
+// service is made ready to serve, and is the only one of its configuration until end is called.
+func (k *call) service(ctx context.Context) (s *service, end func(), err error) {
 	if k.Int("at-once") < 1 {
-		return nil, &usageError{"--at-once must be at least 1", "leave it out for 4"}
+		return nil, nil, &usageError{"--at-once must be at least 1", "leave it out for 4"}
 	}
 	if !k.Bool("q") && !k.Bool("v") {
 		k.log = k.logAt(k.String("log-format"), slog.LevelInfo)
 	}
 	cfg, err := k.configuration()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := k.secrets(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := load.MakeStateDir(cfg.State()); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	book := openBook(cfg, k)
 	lock, err := lockService(ctx, scheduleDir(cfg))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	defer lock.Close()
-	s := &service{call: k, book: book, records: filepath.Join(cfg.State(), "runs"), hangups: hangups(ctx)}
+	end = func() { _ = lock.Close() } // the process that ends gives it back too
+	s = &service{call: k, book: openBook(cfg, k), records: filepath.Join(cfg.State(), "runs"), hangups: hangups(ctx)}
+	s.child = s.process
 	if s.settings, err = accept(cfg, filepath.Join(scheduleDir(cfg), "accepted.yaml")); err != nil {
-		return nil, err
+		end()
+		return nil, nil, err
 	}
-	k.warn()
-	return &view{}, s.serve(ctx)
+	return s, end, nil
 }
 
 // serve serves until the context ends, and ends well then.

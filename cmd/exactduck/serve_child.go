@@ -47,8 +47,8 @@ func (s *service) start(ctx context.Context, t schedule.Turn) int {
 	return exit
 }
 
-// child runs the process. An error says more about why there is no exit code of its own.
-func (s *service) child(ctx context.Context, pipeline string, lock *os.File) (int, error) {
+// process runs a pipeline in a process of its own, which inherits its lock.
+func (s *service) process(ctx context.Context, pipeline string, lock *os.File) (int, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return exitMachine, err
