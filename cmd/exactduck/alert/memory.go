@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -357,8 +358,30 @@ func (m *memory) write(path string) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	if err := renameio.WriteFile(path, append(text, '\n'), 0o600); err != nil {
+	err = renameio.WriteFile(path, append(text, '\n'), 0o600)
+	if errors.Is(err, syscall.ENOSPC) && os.Remove(reserve(path)) == nil {
+		err = renameio.WriteFile(path, append(text, '\n'), 0o600)
+	} else if err == nil {
+		err = hold(reserve(path))
+	}
+	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil
+}
+
+// reserve is a file beside that of a receiver that holds room on the disk: that a disk is full is told,
+// and it must be possible to note that it was.
+func reserve(path string) string { return filepath.Join(filepath.Dir(path), "reserve") }
+
+// hold makes the reserve, if there is none and there is room.
+func hold(path string) error {
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
+	err := renameio.WriteFile(path, make([]byte, 64<<10), 0o600)
+	if errors.Is(err, syscall.ENOSPC) {
+		return nil
+	}
+	return err
 }
