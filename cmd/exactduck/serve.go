@@ -26,7 +26,7 @@ was not running or the schedule was paused, is made up for once. Pipelines into 
 turns, also with a sync that somebody has started by hand.
 
 A run that cannot reach the source, or that something on this machine is in the way of, is tried again
-after 10, 20, 40 … minutes, six times at most; one without calls left after midnight UTC; one that
+after 10, 20, 40 … minutes, six times, and then once a day; one without calls left after midnight UTC; one that
 needs a login when somebody has logged in; any other with its next start. A login that no run uses is
 kept from lapsing.
 

@@ -206,6 +206,14 @@ func TestWhatFollowsAnExitCode(t *testing.T) {
 	}
 }
 
+// What runs seldom is tried every day when an evening was not enough, until the source is back.
+func TestAnOutageThatLastsForDays(t *testing.T) {
+	d := newDesk(t, "15 4 * * 0", amsterdam, "11-01 04:00")
+	d.expect(d.play(14*24*time.Hour, time.Minute, 5, 5, 5, 5, 5, 5, 5, 5, 5, 0),
+		"01 04:15 schedule", "01 04:26 again", "01 04:47 again", "01 05:28 again", "01 06:49 again", "01 09:30 again", "01 14:51 again",
+		"02 14:52 again", "03 14:53 again", "04 14:54 again", "08 04:15 schedule")
+}
+
 func TestNothingRunsBetweenALostLoginAndTheNext(t *testing.T) {
 	d := newDesk(t, "15 4 * * *", amsterdam, "11-02 04:00")
 	d.login = d.at.Add(-time.Hour)

@@ -16,8 +16,8 @@ const (
 )
 
 const (
-	// mostTries is how often a run is tried again before it is left to the next occurrence: it outlasts
-	// an evening's outage. mostDays is the same for calls that are used up: for a first load.
+	// mostTries is how often a run is tried again within a day, before it is left to the next occurrence
+	// or to the next day: it outlasts an evening's outage. mostDays is the same for calls that are used up: for a first load.
 	mostTries, mostDays = 6, 31
 	// The first of these waits, which double with every try, is for a source or a machine to recover;
 	// the second is for a run that was killed.
@@ -50,7 +50,7 @@ func (e *entry) end(w Wanted, exit int, now time.Time) {
 	if exit == exitLogin {
 		e.LoginSince = run.At
 	}
-	e.RetryAt = e.retry(exit, now)
+	e.RetryAt = e.retry(w, exit, now)
 	if e.Tries++; e.RetryAt.IsZero() {
 		e.Tries = 0
 	}
@@ -93,11 +93,14 @@ func later(a, b time.Time) time.Time {
 }
 
 // retry is when the run is tried again; never, if that would not help or was tried often enough.
-func (e *entry) retry(exit int, now time.Time) time.Time {
+func (e *entry) retry(w Wanted, exit int, now time.Time) time.Time {
 	switch exit {
 	case exitSource, exitMachine:
 		if e.Tries < mostTries {
 			return now.Add(recovery << e.Tries)
+		}
+		if w.Spec != nil { // the next occurrence may be a month away
+			return now.Add(24 * time.Hour)
 		}
 	case exitInterrupted, killed:
 		if e.Tries < mostTries {
