@@ -109,6 +109,10 @@ func TestConditionsOfRunsWithoutLogin(t *testing.T) {
 			"note: The last run of nightly had no login; somebody has logged in since",
 		},
 		{
+			"it was brought from elsewhere since", auth.Status{LoggedIn: true, DaysLeft: 30, Imported: &auth.Move{At: toldNow}}, "",
+			"note: The last run of nightly had no login; somebody has logged in since",
+		},
+		{
 			"it was not taken", auth.Status{LoggedIn: true, DaysLeft: 20, LoggedInAt: toldNow.Add(-48 * time.Hour)}, "failure:login:0",
 			"act: The source did not take the login of nightly: refused",
 		},
@@ -167,20 +171,41 @@ func TestConditionsOfTheMoment(t *testing.T) {
 	}
 }
 
-// A service waits a while before it says that a start was missed: it may be about to make up for it.
+// A service waits a while before it says that a start was missed, or what is stale for want of it: it may
+// be about to make up for it.
 func TestServeIsPatientWithWhatItMissed(t *testing.T) {
-	v := &vigil{}
-	missed := alert.Condition{Kind: alert.Missed, Pipeline: "nightly", Message: "late"}
-	area := alert.Area{Kind: alert.Missed, Pipeline: "nightly"}
-	for minutes, want := range []int{0, 0, 0, 0, 0, 1, 1} {
-		r := alert.Report{At: toldNow.Add(time.Duration(minutes) * time.Minute), Conditions: []alert.Condition{missed}, Settled: []alert.Area{area}}
-		if v.patient(&r); len(r.Conditions) != want || len(r.Settled) != want {
-			t.Errorf("after %d minutes: %+v", minutes, r)
+	owed, asleep := stood(nil), stood(nil)
+	owed.Pipelines[0].Schedule.Due = toldNow.Add(-time.Hour)
+	for _, test := range []struct {
+		kind  alert.Kind
+		s     *standing
+		first int // the minute in which it is told
+	}{
+		{alert.Missed, owed, 5},
+		{alert.Stale, owed, 60},
+		{alert.Stale, asleep, 0},
+		{alert.Failure, owed, 0},
+	} {
+		v := &vigil{}
+		area := alert.Area{Kind: test.kind, Pipeline: "nightly"}
+		for minutes := range 65 {
+			at := toldNow.Add(time.Duration(minutes) * time.Minute)
+			r := alert.Report{
+				At: at, Conditions: []alert.Condition{{Kind: test.kind, Pipeline: "nightly", Message: "late"}},
+				Settled: []alert.Area{area, {Kind: alert.Check, Pipeline: "nightly"}},
+			}
+			want := 0
+			if minutes >= test.first {
+				want = 1
+			}
+			if v.patient(&r, test.s); len(r.Conditions) != want || len(r.Settled) != want+1 {
+				t.Errorf("after %d minutes: %+v", minutes, r)
+			}
 		}
-	}
-	r := alert.Report{At: toldNow.Add(time.Hour), Settled: []alert.Area{area}}
-	if v.patient(&r); len(r.Settled) != 1 {
-		t.Error("what is made up for is not over")
+		r := alert.Report{At: toldNow.Add(2 * time.Hour), Settled: []alert.Area{area}}
+		if v.patient(&r, test.s); len(r.Settled) != 1 {
+			t.Error("what is made up for is not over")
+		}
 	}
 }
 

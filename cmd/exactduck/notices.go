@@ -96,7 +96,7 @@ func (p *pipelineStanding) runNotices() []notice {
 
 // loggedInSince reports whether somebody has logged in since a run ended.
 func (p *pipelineStanding) loggedInSince(r *runs.Record) bool {
-	return p.login.LoggedIn && p.login.LoggedInAt.After(cmp.Or(r.Ended, r.Started))
+	return !p.login.Given && loggedInAt(p.login, time.Time{}).After(cmp.Or(r.Ended, r.Started))
 }
 
 func failedOf(p *pipelineStanding) int {

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"time"
+
+	"exactduck/auth"
 )
 
 // unusedFor is for how long a login may go unused before it is used for its own sake: it lapses after
@@ -40,14 +42,23 @@ func (k *call) keepLogin(ctx context.Context, name string) error {
 // a person must log in.
 func (k *call) loggedIn(connection string) time.Time {
 	status, err := k.loginStatus(context.Background(), connection)
-	switch {
-	case err != nil || !status.LoggedIn:
+	if err != nil {
 		return time.Time{}
-	case status.Given: // nobody can log in: whoever has changed the token tells nobody
-		return k.clock()
 	}
-	if status.Imported != nil && status.Imported.At.After(status.LoggedInAt) {
-		return status.Imported.At
+	return loggedInAt(status.Status, k.clock())
+}
+
+// loggedInAt is loggedIn of a login whose status is known. Of a token that was given nobody tells when it
+// was changed: it may have been every hour, and not more often, or a run that it is refused to would be
+// tried again at once.
+func loggedInAt(l auth.Status, now time.Time) time.Time {
+	switch {
+	case !l.LoggedIn:
+		return time.Time{}
+	case l.Given:
+		return now.Truncate(time.Hour)
+	case l.Imported != nil && l.Imported.At.After(l.LoggedInAt):
+		return l.Imported.At
 	}
-	return status.LoggedInAt
+	return l.LoggedInAt
 }

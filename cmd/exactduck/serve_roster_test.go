@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"exactduck/auth"
 	"exactduck/cmd/exactduck/schedule"
 )
 
@@ -181,6 +182,18 @@ func TestABusyWarehouseIsWaitedFor(t *testing.T) {
 		h.exits["nightly"] = slices.Repeat([]int{exitBusy}, 3)
 		h.expect(h.serve(24*time.Hour-time.Hour),
 			"11-02 04:15 CET nightly", "11-02 04:16 CET nightly", "11-02 04:17 CET nightly", "11-02 04:18 CET nightly")
+	})
+}
+
+// A token that is given and is refused is tried now and then, and not again and again: nobody tells when
+// another one is given.
+func TestAGivenTokenIsTriedNowAndThen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, at(t, "2026-11-02 03:00:00"), wants(t, "nightly", "a", "15 4 * * *"))
+		h.takes = time.Minute
+		h.wanted[0].LoggedIn = func() time.Time { return loggedInAt(auth.Status{LoggedIn: true, Given: true}, h.now()) }
+		h.exits["nightly"] = []int{exitLogin, exitLogin}
+		h.expect(h.serve(24*time.Hour), "11-02 04:15 CET nightly", "11-02 05:00 CET nightly", "11-02 06:00 CET nightly")
 	})
 }
 

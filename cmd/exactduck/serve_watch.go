@@ -25,8 +25,8 @@ type lookout struct {
 type vigil struct {
 	mu   sync.Mutex
 	of   *lookout
-	said string               // what was in the way of telling somebody
-	owed map[string]time.Time // since when starts of pipelines are seen to be owed
+	said string                   // what was in the way of telling somebody
+	owed map[alert.Area]time.Time // since when it is seen what the service may be about to mend
 }
 
 // lookout is that of the configuration in force.
@@ -90,7 +90,7 @@ func (s *service) tellAll(ctx context.Context) error {
 		return err
 	}
 	r := report(&how)
-	s.vigil.patient(&r)
+	s.vigil.patient(&r, &how)
 	s.settings.report(&r)
 	err = w.herald.tell(ctx, r)
 	s.log.DebugContext(ctx, "looked at what is wrong", "conditions", len(r.Conditions))
@@ -98,29 +98,54 @@ func (s *service) tellAll(ctx context.Context) error {
 }
 
 // missedFor is for how long a service sees that a start is owed before it says so: after a pause or a
-// night without power it makes up for it itself.
-const missedFor = 5 * time.Minute
+// night without power it makes up for it itself. staleFor is for how long it does not say what is stale
+// while it is about to make up for that.
+const (
+	missedFor = 5 * time.Minute
+	staleFor  = time.Hour
+)
 
-// patient leaves out of a report what the service may be about to do. What was told already stays.
-func (w *vigil) patient(r *alert.Report) {
+// patient leaves out of a report what the service may be about to mend. What was told already stays.
+func (w *vigil) patient(r *alert.Report, s *standing) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	owed := map[string]time.Time{}
-	r.Conditions = slices.DeleteFunc(r.Conditions, func(c alert.Condition) bool {
-		if c.Kind != alert.Missed {
-			return false
+	owed, early := map[alert.Area]time.Time{}, map[alert.Area]bool{}
+	for i := range r.Conditions {
+		c := &r.Conditions[i]
+		area := alert.Area{Kind: c.Kind, Pipeline: c.Pipeline}
+		if most := s.patience(c); most > 0 {
+			owed[area] = w.owed[area]
+			if owed[area].IsZero() {
+				owed[area] = r.At
+			}
+			early[area] = r.At.Sub(owed[area]) < most
 		}
-		first, seen := w.owed[c.Pipeline]
-		if !seen {
-			first = r.At
-		}
-		owed[c.Pipeline] = first
-		return r.At.Sub(first) < missedFor
-	})
+	}
 	w.owed = owed
+	r.Conditions = slices.DeleteFunc(r.Conditions, func(c alert.Condition) bool {
+		return early[alert.Area{Kind: c.Kind, Pipeline: c.Pipeline}]
+	})
 	r.Settled = slices.DeleteFunc(r.Settled, func(a alert.Area) bool {
-		first, early := owed[a.Pipeline]
-		return a.Kind == alert.Missed && early && r.At.Sub(first) < missedFor
+		return early[alert.Area{Kind: a.Kind, Pipeline: a.Pipeline}]
+	})
+}
+
+// patience is for how long a condition may wait to be told.
+func (s *standing) patience(c *alert.Condition) time.Duration {
+	switch {
+	case c.Kind == alert.Missed:
+		return missedFor
+	case c.Kind == alert.Stale && s.catchesUp(c.Pipeline):
+		return staleFor
+	}
+	return 0
+}
+
+// catchesUp reports whether a run of a pipeline is on or owed.
+func (s *standing) catchesUp(pipeline string) bool {
+	return slices.ContainsFunc(s.Pipelines, func(p pipelineStanding) bool {
+		of := &p.Schedule
+		return p.Pipeline == pipeline && (of.Running || !of.Due.IsZero() && !of.Due.After(s.At))
 	})
 }
 

@@ -157,12 +157,7 @@ func (b *books) schedules(pipelines []*config.Pipeline, logins map[string]auth.S
 	for i, p := range pipelines {
 		wanted[i] = schedule.Wanted{
 			Pipeline: p.Name(), Warehouse: p.To.DuckDB, Jitter: p.Jitter.Duration,
-			LoggedIn: func() time.Time {
-				if logins[p.From].Given {
-					return b.clock()
-				}
-				return logins[p.From].LoggedInAt
-			},
+			LoggedIn: func() time.Time { return loggedInAt(logins[p.From], b.clock()) },
 		}
 		if p.Schedule == "" {
 			continue
