@@ -12,6 +12,7 @@ import (
 // scopesOf are the OAuth scopes that an app registration needs to read what is configured.
 type scopesOf struct {
 	Connection string   `json:"connection"`
+	what       string   // they are
 	Scopes     []string `json:"scopes"`
 	// Unknown are the endpoints for which no scope is documented.
 	Unknown []string `json:"unknown"`
@@ -21,7 +22,7 @@ type scopesOf struct {
 func (p *patient) scopes() scopesOf {
 	v := p.vendor()
 	list, first := v.places(p.cfg.Connections[p.of])
-	s := scopesOf{Connection: p.of, Scopes: []string{}, Unknown: []string{}}
+	s := scopesOf{Connection: p.of, what: v.words().scopes, Scopes: []string{}, Unknown: []string{}}
 	for _, name := range []string{list, first} {
 		if stream, _, err := v.catalogue().Lookup(name); err == nil {
 			s.add(v, stream.Variants[0])
@@ -41,8 +42,9 @@ func (p *patient) scopes() scopesOf {
 }
 
 func (s *scopesOf) add(of vendor, v *extract.Variant) {
-	documented := strings.Fields(strings.Trim(of.documented(v).Permission, "-"))
-	if len(documented) == 0 {
+	d := of.documented(v)
+	documented := strings.Fields(strings.Trim(d.Permission, "-"))
+	if len(documented) == 0 && !d.Open {
 		s.Unknown = including(s.Unknown, v.Name)
 	}
 	for _, scope := range documented {
@@ -58,7 +60,7 @@ func including(list []string, item string) []string {
 }
 
 func (s scopesOf) print(out io.Writer) {
-	fmt.Fprintf(out, "\nscopes that the app registration of %s needs, to read:\n", s.Connection)
+	fmt.Fprintf(out, "\n"+s.what+" needs, to read:\n", s.Connection)
 	for _, scope := range s.Scopes {
 		fmt.Fprintln(out, scope)
 	}

@@ -29,7 +29,7 @@ func (exactOnline) deletions() *extract.Stream { return exactonline.Deletions() 
 
 func (exactOnline) words() words {
 	return words{
-		place: "division", credentials: "client id and secret are there", known: "knows this client id", perMinute: 60, perDay: 5000,
+		place: "division", credentials: "client id and secret are there", scopes: "scopes that the app registration of %s", known: "knows this client id", perMinute: 60, perDay: 5000,
 	}
 }
 

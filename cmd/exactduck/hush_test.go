@@ -55,13 +55,19 @@ func (h *hush) in(text []byte) (found int) {
 // listen keeps what every token call sends and brings.
 func (h *hush) listen(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !strings.HasSuffix(r.URL.Path, "/oauth2/token") {
+		if r.Header.Get("Authorization") != "" && !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer ") {
+			h.keep(r.Header.Get("Authorization"))
+		}
+		if !strings.HasSuffix(r.URL.Path, "/token") {
 			next.ServeHTTP(w, r)
 			return
 		}
 		sent, _ := io.ReadAll(r.Body)
 		r.Body = io.NopCloser(bytes.NewReader(sent))
 		form, _ := url.ParseQuery(string(sent))
+		var user struct{ Password string }
+		_ = json.Unmarshal(sent, &user)
+		h.keep(user.Password)
 		for _, name := range []string{"code", "refresh_token", "client_secret"} {
 			h.keep(form.Get(name))
 		}
@@ -70,10 +76,12 @@ func (h *hush) listen(next http.Handler) http.Handler {
 		var pair struct {
 			Access  string `json:"access_token"`
 			Refresh string `json:"refresh_token"`
+			Token   string `json:"token"` // of Exact Payments
 		}
 		if json.Unmarshal(answer.Body.Bytes(), &pair) == nil {
 			h.keep(pair.Access)
 			h.keep(pair.Refresh)
+			h.keep(pair.Token)
 		}
 		maps.Copy(w.Header(), answer.Header())
 		w.WriteHeader(answer.Code)
@@ -94,7 +102,7 @@ func (h *hush) search(dir string) (problems []string) {
 		}
 		found := h.in(raw)
 		switch {
-		case strings.HasPrefix(e.Name(), "login") && bytes.Contains(raw, []byte(`"refresh_token"`)):
+		case strings.HasPrefix(e.Name(), "login") && (bytes.Contains(raw, []byte(`"refresh_token"`)) || bytes.Contains(raw, []byte(`"application_token"`))):
 			if found == 0 {
 				problems = append(problems, "the secrets of the story are not known")
 			}

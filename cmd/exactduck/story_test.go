@@ -24,6 +24,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"exactduck/extract/sandbox"
+	"exactduck/extract/sandbox/pay"
 )
 
 // TestStories runs what a person could type, in testdata/script: the whole program in a process of
@@ -82,27 +83,45 @@ func freePort(ctx context.Context) (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
-// openSandbox starts a simulated Exact Online with one small company.
+// openSandbox starts a simulated Exact Online with one small company, and a simulated Exact Payments with
+// few payments.
 func openSandbox(ts *testscript.TestScript, _ bool, _ []string) {
 	st := on(ts)
-	simulated, err := sandbox.New(sandbox.Options{
-		Seed: 1, Divisions: 1, Scale: 0.02, MinuteLimit: -1, DayLimit: -1,
-		Clock: func() time.Time { return time.Now().Add(time.Duration(st.ahead.Load())) },
-	})
+	clock := func() time.Time { return time.Now().Add(time.Duration(st.ahead.Load())) }
+	simulated, err := newSimulated(
+		sandbox.Options{Seed: 1, Divisions: 1, Scale: 0.02, MinuteLimit: -1, DayLimit: -1, Clock: clock},
+		pay.Options{Seed: 1, Scale: 0.1, Clock: clock})
 	ts.Check(err)
+	payments(ts, simulated.pay)
 	server := httptest.NewServer(st.hush.listen(simulated))
 	ts.Defer(server.Close)
-	id, secret := simulated.Client()
+	id, secret := simulated.exact.Client()
 	st.hush.keep(secret)
 	ts.Setenv("SANDBOX_URL", server.URL)
 	ts.Setenv("EXACT_CLIENT_ID", id)
 	ts.Setenv("EXACT_CLIENT_SECRET", secret)
 }
 
+// payments names a user of Exact Payments, an account, and a token.
+func payments(ts *testscript.TestScript, p *pay.Sandbox) {
+	user := p.Credentials()
+	token, err := p.Token("")
+	ts.Check(err)
+	on(ts).hush.keep(user.Password)
+	on(ts).hush.keep(token)
+	ts.Setenv("PAY_EMAIL", user.Email)
+	ts.Setenv("PAY_ACCOUNT", user.Accounts[0])
+	ts.Setenv("PAY_APPLICATION", user.Application)
+	ts.Setenv("PAY_ORGANIZATION", user.Organization)
+	ts.Setenv("PAY_TOKEN", token)
+	ts.Setenv(passwordVariable, user.Password)
+}
+
 // fill writes the addresses of this story into files.
 func fill(ts *testscript.TestScript, _ bool, files []string) {
 	redirect := ts.Getenv("REDIRECT_URL")
 	words := strings.NewReplacer(
+		"APPLICATION", ts.Getenv("PAY_APPLICATION"), "ORGANIZATION", ts.Getenv("PAY_ORGANIZATION"),
 		"SANDBOX_URL", ts.Getenv("SANDBOX_URL"), "REDIRECT_URL", redirect,
 		"REDIRECT_TLS", strings.Replace(redirect, "http:", "https:", 1))
 	for _, name := range files {

@@ -63,6 +63,7 @@ type vendor interface {
 type words struct {
 	place       string // "division"
 	credentials string // "client id and secret are there"
+	scopes      string // "scopes that the app registration of %s"
 	known       string // of a host that has accepted the login: "knows this client id"
 	// perMinute and perDay are how many calls a place is assumed to have before an answer tells; 0: no limit.
 	perMinute, perDay int
@@ -94,6 +95,7 @@ type documentation struct {
 	Filterable []string // the only properties that can be filtered on; nil: all
 	Parameters []parameterFacts
 	Guessed    []string // columns of which no documentation states the type
+	Open       bool     // it takes no permission
 	Selective  bool     // it refuses to be asked for all columns
 }
 
