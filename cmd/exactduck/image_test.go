@@ -194,3 +194,43 @@ func TestComposeExample(t *testing.T) {
 		}
 	}
 }
+
+// The line for cron finds the program and the secrets, though cron gives it next to nothing.
+func TestCronExample(t *testing.T) {
+	dir := t.TempDir()
+	for _, folder := range []string{"bin", "srv", "etc"} {
+		if err := os.Mkdir(filepath.Join(dir, folder), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for path, text := range map[string]string{
+		"bin/exactduck":   "#!/bin/sh\necho \"$PWD $EXACT_CLIENT_ID $EXACT_CLIENT_SECRET $XDG_STATE_HOME $*\"\n",
+		"etc/secrets.env": "EXACT_CLIENT_ID=app\nEXACT_CLIENT_SECRET='a secret'\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, path), []byte(text), 0o700); err != nil { //nolint:gosec // it is run
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile("../../.github/running/exactduck.cron")
+	if err != nil {
+		t.Fatal(err)
+	}
+	here := strings.NewReplacer("/usr/local/bin", dir+"/bin", "/srv/exactduck", dir+"/srv", "/etc/exactduck", dir+"/etc").Replace(string(text))
+	env, command := []string{"PATH=/usr/bin:/bin"}, ""
+	for line := range strings.Lines(here) {
+		line = strings.TrimSpace(line)
+		switch {
+		case strings.HasPrefix(line, "#"):
+		case strings.HasPrefix(line, "15 4 * * * exactduck "):
+			command = strings.TrimPrefix(line, "15 4 * * * exactduck ")
+		default:
+			env = append(env, line)
+		}
+	}
+	c := exec.CommandContext(t.Context(), "/bin/sh", "-c", command)
+	c.Env, c.Dir = env, "/"
+	said, err := c.CombinedOutput()
+	if want := dir + "/srv app a secret " + dir + "/srv/state sync -q\n"; err != nil || string(said) != want {
+		t.Errorf("%v: %s, want %s", err, said, want)
+	}
+}
