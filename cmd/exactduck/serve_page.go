@@ -45,7 +45,7 @@ func (s *service) openPage(ctx context.Context) (*shownPage, error) {
 		return nil, err
 	}
 	var err error
-	p.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	p.listener, err = (&net.ListenConfig{}).Listen(ctx, network(address), address)
 	if as[*net.AddrError](err) || as[*net.DNSError](err) {
 		return nil, &usageError{fmt.Sprintf("--listen %q is no address that there is", address), "write it like " + config.DefaultListen + ", or off"}
 	}
@@ -54,6 +54,15 @@ func (s *service) openPage(ctx context.Context) (*shownPage, error) {
 	}
 	p.handler = s.routes()
 	return p, nil
+}
+
+// network is the one of an address: 0.0.0.0 is all of IPv4, and not of IPv6 too.
+func network(address string) string {
+	host, _, _ := net.SplitHostPort(address) // what is no address is refused before, and by Listen
+	if ip := net.ParseIP(host); ip != nil && ip.To4() != nil {
+		return "tcp4"
+	}
+	return "tcp"
 }
 
 // mayListen refuses addresses that others can reach while there is no password.

@@ -370,6 +370,16 @@ func TestWhereServeMayListen(t *testing.T) {
 			t.Errorf("--listen %s says %q", address, text)
 		}
 	}
+	if err := os.WriteFile(o.file("password"), []byte("correct horse battery\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o.rewrite("pipelines:\n", "serve: {password: file:password}\npipelines:\n")
+	all := o.serve("--listen", "0.0.0.0:0")
+	if url := all.url(); !strings.HasPrefix(url, "http://0.0.0.0:") {
+		t.Errorf("all of IPv4 is %s", url)
+	}
+	all.stop()
+	o.rewrite("serve: {password: file:password}\n", "")
 	s := o.serve("--listen", "127.0.0.1:0")
 	for path, want := range map[string]string{"healthz": "alive", "readyz": "", "metrics": "exactduck_", "": "nightly", "api/v1/status": "nightly"} {
 		code, text := o.get(s.url() + path)
