@@ -228,7 +228,7 @@ func (r *pastRun) printStreams(out io.Writer, all bool) {
 	if !all {
 		shown = min(shown, mostLines)
 	}
-	t := newTable(out, "stream", "division", "what", "read", "changed", "calls", "again", "bytes", "wait", "read for", "spool", "apply", "idle")
+	t := newTable(out, "stream", wordsIn(r.Streams, func(l runs.Stream) string { return l.Scope }), "what", "read", "changed", "calls", "again", "bytes", "wait", "read for", "spool", "apply", "idle")
 	for _, l := range streams[:shown] {
 		t.AppendRow([]any{
 			l.Stream, l.Scope, became(l), l.Rows, l.Inserted + l.Updated + l.Deleted, l.Calls, l.Retries, bytesInWords(l.Bytes),
@@ -241,7 +241,7 @@ func (r *pastRun) printStreams(out io.Writer, all bool) {
 	}
 	for _, l := range streams[:shown] {
 		if l.Error != "" {
-			fmt.Fprintf(out, "%s (division %s): %s\n", l.Stream, l.Scope, printable(l.Error))
+			fmt.Fprintf(out, "%s (%s): %s\n", l.Stream, placed(l.Stream, l.Scope), printable(l.Error))
 		}
 	}
 }
