@@ -16,6 +16,7 @@ import (
 	"exactduck/extract"
 	"exactduck/extract/exactonline"
 	"exactduck/load"
+	"exactduck/load/laketest"
 	"exactduck/load/spool"
 	"exactduck/schema"
 )
@@ -28,7 +29,7 @@ type feed struct {
 
 func (f *feed) RoundTrip(r *http.Request) (*http.Response, error) {
 	from, _ := strconv.Atoi(r.URL.Query().Get("$skiptoken")) // none: the first page
-	to := min(from+1000, f.records)
+	to := min(from+20_000, f.records) // few pages, for calls of a minute are counted
 	var b strings.Builder
 	b.WriteString(`{"d":{"results":[`)
 	for n := from; n < to; n++ {
@@ -85,7 +86,7 @@ func (f *feed) delivered(t *testing.T, stream string, columns ...string) (file s
 	if _, err := w.Apply(t.Context(), load.Batch{Run: "r", Parts: []load.Part{{File: part}}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Publish(t.Context(), load.Target{DuckDB: file, RunID: "r"}); err != nil {
+	if _, err := w.Publish(t.Context(), load.Target{DuckDB: file, Parquet: filepath.Join(dir, "lake"), RunID: "r"}); err != nil {
 		t.Fatal(err)
 	}
 	return file
@@ -153,6 +154,34 @@ func TestSumOfManyCents(t *testing.T) {
 	if got := asks(t, file, "SELECT DISTINCT typeof(AmountDC), typeof(sum(AmountDC) OVER ()), ExchangeRate FROM financial.TransactionLines"); got != `"DECIMAL(18,4)","DECIMAL(38,4)",1.0000001` {
 		t.Errorf("types are %s", got)
 	}
+	if got := centsInLake(t, filepath.Join(filepath.Dir(file), "lake"), "AmountDC"); got != sum {
+		t.Errorf("in the dataset the sum is %d cents, want %d", got, sum)
+	}
+}
+
+// centsInLake adds up a column of all files of a dataset, as integers and not by DuckDB.
+func centsInLake(t *testing.T, lake, column string) (sum int64) {
+	t.Helper()
+	folder := filepath.Join(lake, "current")
+	m, err := load.ReadManifest(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range m.Files {
+		_, rows, err := laketest.Read(filepath.Join(folder, filepath.FromSlash(f.Path)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range rows {
+			digits, whole := strings.CutSuffix(textOf(row[column]), "00")
+			cents, err := strconv.ParseInt(strings.Replace(digits, ".", "", 1), 10, 64)
+			if !whole || err != nil {
+				t.Fatalf("%v is no amount of cents: %v", row[column], err)
+			}
+			sum += cents
+		}
+	}
+	return sum
 }
 
 // What is no amount, or does not fit one, keeps its text to the letter.
