@@ -11,6 +11,8 @@
 // they are first asked for, set by set. With a StateFile, what was done and who is logged in survive
 // a restart; faults do not.
 //
+// Package pay, below, is a simulated Exact Payments of the same kind.
+//
 // # What is not known
 //
 // Where no source says how Exact answers, the sandbox has chosen, and these choices prove nothing

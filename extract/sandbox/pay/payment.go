@@ -130,7 +130,7 @@ func (p *payment) canVoid() bool {
 }
 
 func (p *payment) canSettle() bool {
-	return p.kind != void && p.approved && p.captured && !p.voided && !p.settled()
+	return (p.kind == refund || p.captured) && p.approved && !p.voided && !p.settled()
 }
 
 func (p *payment) settled() bool { return !p.settledAt.IsZero() }
@@ -152,7 +152,6 @@ func (w *world) refund(d dice, a *account, p *payment, at, until time.Time) {
 		amount /= 3
 	}
 	r := w.second(d, a, p, refund, amount, earlier(at, until))
-	r.captured, r.taken = true, amount
 	p.refunded, p.repaid = true, p.repaid+amount
 	p.refunds = append(p.refunds, r.id)
 }
