@@ -146,7 +146,7 @@ func registry(facts *Facts) *prometheus.Registry {
 	f.set("build_info", "Which exactduck this is; always 1.", 1, "version", facts.Version, "go_version", facts.GoBuilt)
 	for _, l := range facts.Logins {
 		f.set("login_valid", "Whether the login can be used, 0 or 1.", flag(l.Valid), "connection", l.Connection)
-		if l.Valid {
+		if l.Valid && !l.Expires.IsZero() {
 			f.set("login_life_seconds", "How long the login lives unless it is used.", seconds(l.Expires.Sub(facts.At)), "connection", l.Connection)
 		}
 	}
