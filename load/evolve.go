@@ -2,10 +2,13 @@ package load
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/duckdb/duckdb-go/v2"
 
 	"exactduck/schema"
 )
@@ -103,9 +106,12 @@ func isOurs(name, scope string) bool {
 
 // storedColumns lists the columns of a table; nil when there is no such table.
 func storedColumns(ctx context.Context, q querier, service, table string) ([]field, error) {
-	rows, err := q.QueryContext(ctx, `SELECT column_name, replace(data_type, 'TIMESTAMP WITH TIME ZONE', 'TIMESTAMPTZ') FROM duckdb_columns()
-		WHERE database_name = current_database() AND lower(schema_name) = lower(?) AND lower(table_name) = lower(?)
-		ORDER BY column_index`, service, table)
+	// duckdb_columns() lists those of all tables each time.
+	rows, err := q.QueryContext(ctx, "SELECT name, replace(type, 'TIMESTAMP WITH TIME ZONE', 'TIMESTAMPTZ') FROM pragma_table_info("+
+		literal(identifier(service)+"."+identifier(table))+") ORDER BY cid")
+	if e, ok := errors.AsType[*duckdb.Error](err); ok && e.Type == duckdb.ErrorTypeCatalog {
+		return nil, nil // there is no such table
+	}
 	if err != nil {
 		return nil, fmt.Errorf("list columns of %s.%s: %w", service, table, err)
 	}
