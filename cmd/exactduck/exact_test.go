@@ -29,7 +29,7 @@ type feed struct {
 
 func (f *feed) RoundTrip(r *http.Request) (*http.Response, error) {
 	from, _ := strconv.Atoi(r.URL.Query().Get("$skiptoken")) // none: the first page
-	to := min(from+20_000, f.records) // few pages, for calls of a minute are counted
+	to := min(from+20_000, f.records)                        // few pages, for calls of a minute are counted
 	var b strings.Builder
 	b.WriteString(`{"d":{"results":[`)
 	for n := from; n < to; n++ {
