@@ -105,15 +105,21 @@ func TestConditionsOfRunsWithoutLogin(t *testing.T) {
 	}{
 		{"nobody has logged in", auth.Status{}, "login:books:0", "act: Somebody must log in as books"},
 		{
-			"somebody has since", auth.Status{LoggedIn: true, DaysLeft: 30, LoggedInAt: toldNow.Add(-time.Minute)}, "",
+			"somebody has since",
+			auth.Status{LoggedIn: true, DaysLeft: 30, LoggedInAt: toldNow.Add(-time.Minute)},
+			"",
 			"note: The last run of nightly had no login; somebody has logged in since",
 		},
 		{
-			"it was brought from elsewhere since", auth.Status{LoggedIn: true, DaysLeft: 30, Imported: &auth.Move{At: toldNow}}, "",
+			"it was brought from elsewhere since",
+			auth.Status{LoggedIn: true, DaysLeft: 30, Imported: &auth.Move{At: toldNow}},
+			"",
 			"note: The last run of nightly had no login; somebody has logged in since",
 		},
 		{
-			"it was not taken", auth.Status{LoggedIn: true, DaysLeft: 20, LoggedInAt: toldNow.Add(-48 * time.Hour)}, "failure:login:0",
+			"it was not taken",
+			auth.Status{LoggedIn: true, DaysLeft: 20, LoggedInAt: toldNow.Add(-48 * time.Hour)},
+			"failure:login:0",
 			"act: The source did not take the login of nightly: refused",
 		},
 	} {
