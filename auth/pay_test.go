@@ -90,7 +90,7 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	carried := r.Header.Get("Authorization")
 	until, user := s.users[carried]
-	if !(user && s.now.Before(until)) && !(s.self && s.secret[carried] != "") {
+	if valid := user && s.now.Before(until) || s.self && s.secret[carried] != ""; !valid {
 		http.Error(w, "Unauthorized", http.StatusUnauthorized)
 		return
 	}
@@ -208,7 +208,7 @@ func TestWhatALoginAtExactPaymentsIsRefusedFor(t *testing.T) {
 			t.Errorf("%d: %v", code, err)
 		}
 	}
-	s.answer = func(r *http.Request, after bool) int {
+	s.answer = func(r *http.Request, _ bool) int {
 		if strings.HasPrefix(r.URL.Path, "/application") {
 			return 401
 		}

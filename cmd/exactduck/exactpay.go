@@ -28,10 +28,10 @@ func (exactPay) catalogue() config.Catalogue {
 	return config.Catalogue{
 		Lookup: exactpay.Lookup, Match: exactpay.Match, Streams: exactpay.Streams,
 		Call: func(string, map[string]any, string) (*extract.Stream, error) {
-			return nil, config.Misplaced(errors.New("Exact Payments has no functions"), 0, "params")
+			return nil, config.Misplaced(errors.New("there are no functions at Exact Payments"), 0, "params")
 		},
 		Define: func(config.Definition) (*extract.Stream, error) {
-			return nil, config.Misplaced(errors.New("Exact Payments has no endpoints beside those of the catalogue"), 0, "path")
+			return nil, config.Misplaced(errors.New("there are no endpoints at Exact Payments beside those of the catalogue"), 0, "path")
 		},
 		CheckFilter: func(*extract.Stream, string) error {
 			return errors.New("what comes of Exact Payments cannot be filtered; mask: and exclude_columns: keep values out")
@@ -102,7 +102,7 @@ func permissionsOf(e *exactpay.Endpoint) (all []string) {
 // need are the permissions that the pipelines of a connection need of a token, and no more.
 func (v exactPay) need(cfg *config.Config, connection string) (all []string, err error) {
 	add := func(variant *extract.Variant) {
-		for _, p := range strings.Fields(v.documented(variant).Permission) {
+		for p := range strings.FieldsSeq(v.documented(variant).Permission) {
 			all = including(all, p)
 		}
 	}

@@ -57,8 +57,11 @@ func TestExactPaymentsBesideExactOnline(t *testing.T) {
 	}
 	got := []any{c.Connections["shop"].BaseURL, p.Kind(), p.Divisions, back["exactpay/payments"], back["exactpay/mcc"], c.Pipelines["nightly"].Divisions, len(c.Warnings())}
 	want := []any{
-		"https://api.exactpaysandbox.com", "exactpay", config.Divisions{"64b04d6d198ce11d0d64ca2b", "Corner *"},
-		20 * 24 * time.Hour, time.Duration(0), config.Divisions{"all"}, 0,
+		"https://api.exactpaysandbox.com", "exactpay",
+		config.Divisions{"64b04d6d198ce11d0d64ca2b", "Corner *"},
+		20 * 24 * time.Hour, time.Duration(0),
+		config.Divisions{"all"},
+		0,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
