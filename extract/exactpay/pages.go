@@ -406,9 +406,9 @@ func (r reply) last(skip int) bool {
 	return r.records == 0 || r.records < pageSize && r.counted && r.total != untold && int64(skip+r.records) >= r.total
 }
 
-// mostLate is how many pages of nothing but rows that came meanwhile are read before a pass ends: where
-// they come as fast as they are read there is no other end.
+// mostLate is how many pages with nothing new but a trickle of rows that came meanwhile are read before a
+// pass ends: where they come as fast as they are read there is no other end.
 const mostLate = 5
 
-// isLate tells whether a page has nothing new but such rows.
-func (r reply) isLate() bool { return r.late > 0 && r.late == r.fresh }
+// isLate tells whether a page is like that. size is that of the largest page of the pass.
+func (r reply) isLate(size int) bool { return r.late > 0 && r.late == r.fresh && 2*r.records <= size }

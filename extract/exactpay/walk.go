@@ -17,6 +17,7 @@ type walk struct {
 	Edge  []uint64 `json:"edge,omitempty"` // keys of the rows at Bound that were seen
 	Total int64    `json:"total"`          // rows that the first answer told of
 	Tally tally    `json:"tally"`
+	Size  int      `json:"size,omitempty"` // rows of the largest page
 	Late  int      `json:"late,omitempty"` // pages of nothing but rows that came meanwhile
 }
 
@@ -98,16 +99,16 @@ func (w *walk) look(s *stretch, r *row, fresh bool) {
 }
 
 // advance moves on to where the next request begins. It reports whether there is none. Behind a page
-// that is not full more rows are hardly expected: whether there are is asked by offset.
+// that is shorter than others were, more rows are hardly expected: whether there are is asked by offset.
 func (w *walk) advance(r reply, s *stretch) (over bool) {
-	if r.isLate() {
+	if w.Size = max(w.Size, r.records); r.isLate(w.Size) {
 		w.Late++
 	}
 	if r.last(w.Skip) || w.Late > mostLate {
 		return true
 	}
 	bound := milli(s.last)
-	if !s.dated || r.records < pageSize || w.Asked && bound == w.Bound {
+	if !s.dated || r.records < w.Size || w.Asked && bound == w.Bound {
 		w.Skip += r.records
 		bound = w.Bound
 	} else {
