@@ -200,7 +200,7 @@ func TestAnotherDivisionOfFilesWritesThemAnew(t *testing.T) {
 		b.lakeEqualsTables()
 	}
 	manifest := filepath.Join(b.dir, "lake", "current", manifestName)
-	old := strings.Replace(string(must(os.ReadFile(manifest))(t)), `"format": 2`, `"format": 1`, 1)
+	old := strings.Replace(string(must(os.ReadFile(manifest))(t)), fmt.Sprintf(`"format": %d`, lakeFormat), `"format": 1`, 1)
 	if err := errors.Join(os.Remove(manifest), os.WriteFile(manifest, []byte(old), 0o444)); err != nil {
 		t.Fatal(err)
 	}
