@@ -217,8 +217,10 @@ func (m *month) elsewhere() {
 		"grant_type": {"authorization_code"}, "code": {page.Query().Get("code")}, "redirect_uri": {redirect},
 		"client_id": {id}, "client_secret": {secret},
 	}
-	client := http.Client{Transport: m.sandbox.Transport()}
-	answer, err := client.PostForm("http://127.0.0.1:8700/api/oauth2/token", form)
+	r, err := http.NewRequestWithContext(m.t.Context(), http.MethodPost, "http://127.0.0.1:8700/api/oauth2/token", strings.NewReader(form.Encode()))
+	m.must(err)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	answer, err := m.sandbox.Transport().RoundTrip(r)
 	m.must(err)
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
