@@ -206,6 +206,32 @@ func TestServeTellsBetweenRuns(t *testing.T) {
 	o.expect(l, "ping", "recovered stale")
 }
 
+// That serve does nothing, because it cannot read what it must remember, is told too.
+func TestServeTellsThatItIsBlind(t *testing.T) {
+	o := newOffice(t, "      - crm/Accounts", sandbox.Options{Divisions: 1, Scale: 0.05})
+	l := o.listened()
+	if err := os.MkdirAll(o.file("state/schedule"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(o.file("state/schedule/book.json"), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		s := o.serve("-v")
+		s.await("looked at what is wrong")
+		s.await("schedules cannot be followed")
+		s.stop()
+	}
+	o.expect(l, "problem failure serve")
+	if err := os.Remove(o.file("state/schedule/book.json")); err != nil {
+		t.Fatal(err)
+	}
+	s := o.serve("-v")
+	s.await("looked at what is wrong")
+	s.stop()
+	o.expect(l, "recovered failure serve")
+}
+
 // fetch is what a serving process answers.
 func (s *server) fetch(path string) (int, string) {
 	s.o.t.Helper()

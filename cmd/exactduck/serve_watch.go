@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"sync"
@@ -85,16 +87,30 @@ func (s *service) tellAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	how, err := w.standing(ctx)
-	if err != nil {
-		return err
+	how, blind := w.standing(ctx)
+	r := alert.Report{At: s.clock()}
+	if blind == nil {
+		r = report(&how)
+		s.vigil.patient(&r, &how)
 	}
-	r := report(&how)
-	s.vigil.patient(&r, &how)
 	s.settings.report(&r)
+	reportBlind(&r, blind)
 	err = w.herald.tell(ctx, r)
 	s.log.DebugContext(ctx, "looked at what is wrong", "conditions", len(r.Conditions))
-	return err
+	return errors.Join(blind, err)
+}
+
+// reportBlind adds to what is told that nothing is known of how things are, and that schedules are not
+// followed for the same reason; or that this is over.
+func reportBlind(r *alert.Report, why error) {
+	const subject = "serve"
+	r.Settled = append(r.Settled, alert.Area{Kind: alert.Failure, Subject: subject})
+	if why != nil {
+		r.Conditions = append(r.Conditions, alert.Condition{
+			Kind: alert.Failure, Subject: subject, Hint: alert.Line(cmp.Or(hint(why), "exactduck doctor")),
+			Message: alert.Line("it cannot be looked at how things are: " + why.Error()),
+		})
+	}
 }
 
 // missedFor is for how long a service sees that a start is owed before it says so: after a pause or a
