@@ -56,11 +56,18 @@ func wants(t *testing.T, pipeline, warehouse, expr string) schedule.Wanted {
 	return schedule.Wanted{Pipeline: pipeline, Warehouse: warehouse, Spec: spec}
 }
 
-func (h *house) now() time.Time { return time.Now().Add(h.off) }
+func (h *house) now() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.clock()
+}
+
+// clock is now for who holds the lock.
+func (h *house) clock() time.Time { return time.Now().Add(h.off) }
 
 func (h *house) start(ctx context.Context, turn schedule.Turn) int {
 	h.mu.Lock()
-	h.told = append(h.told, fmt.Sprintf("%s %s", h.now().In(h.wanted[0].Spec.Zone()).Format("01-02 15:04 MST"), turn.Pipeline))
+	h.told = append(h.told, fmt.Sprintf("%s %s", h.clock().In(h.wanted[0].Spec.Zone()).Format("01-02 15:04 MST"), turn.Pipeline))
 	if h.on[turn.Warehouse] || len(h.on) >= h.most {
 		h.t.Errorf("%s runs beside %v", turn.Pipeline, h.on)
 	}
@@ -86,6 +93,12 @@ func (h *house) found(pipeline string, _ time.Time) remains {
 	return h.left[pipeline]
 }
 
+func (h *house) wants() []schedule.Wanted {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.wanted
+}
+
 // serve lets a service run for a while, and returns what began.
 func (h *house) serve(d time.Duration) []string {
 	h.t.Helper()
@@ -93,7 +106,7 @@ func (h *house) serve(d time.Duration) []string {
 	defer cancel()
 	h.told = nil
 	r := &roster{
-		book: h.book, wanted: func() []schedule.Wanted { return h.wanted }, start: h.start, found: h.found, every: time.Minute,
+		book: h.book, wanted: h.wants, start: h.start, found: h.found, every: time.Minute,
 		most: h.most, clock: h.now, log: slog.New(slog.NewTextHandler(h.t.Output(), nil)),
 	}
 	r.run(ctx)
@@ -207,5 +220,47 @@ func TestABookThatCannotBeWritten(t *testing.T) {
 		h.expect(h.serve(time.Hour))
 		h.book = whole
 		h.expect(h.serve(time.Hour), "11-02 05:01 CET nightly")
+	})
+}
+
+// A pipeline that goes from the configuration while it runs comes to its end, and what takes its place in
+// the warehouse waits for that.
+func TestAPipelineThatIsRenamedWhileItRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, at(t, "2026-11-02 03:00:00"), wants(t, "nightly", "a", "15 4 * * *"))
+		h.takes = time.Hour
+		go func() {
+			_ = pauseFor(t.Context(), 30*time.Minute)
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			h.wanted = []schedule.Wanted{wants(t, "evenly", "a", "45 4 * * *")}
+		}()
+		h.expect(h.serve(24*time.Hour), "11-02 04:15 CET nightly", "11-02 05:15 CET evenly")
+		h.expect(h.serve(2*time.Hour), "11-03 04:45 CET evenly")
+	})
+}
+
+// Clocks are put forward and back by hours while a service goes on, and a machine sleeps for a day: what
+// runs daily leaves out one occurrence at most, and makes up once for what it slept through.
+func TestClocksThatJump(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, at(t, "2026-11-02 11:00:00"), wants(t, "nightly", "a", "15 4 * * *"), wants(t, "hourly", "b", "0 * * * *"))
+		jump := func(after, by time.Duration) {
+			_ = pauseFor(t.Context(), after)
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			h.off += by
+		}
+		h.takes = time.Minute
+		go func() {
+			jump(90*time.Minute, 5*time.Hour)     // at 13:30
+			jump(10*time.Minute, -5*time.Hour)    // at 18:40
+			jump(55*time.Minute, -2*time.Second)  // at 14:35
+			jump(30*time.Minute, 24*time.Hour)    // asleep from 15:05 on
+			jump(10*time.Minute, -90*time.Second) // at 15:15
+		}()
+		h.expect(h.serve(4*time.Hour+10*time.Minute),
+			"11-02 13:00 CET hourly", "11-02 18:30 CET hourly", "11-02 15:00 CET hourly",
+			"11-03 15:04 CET hourly", "11-03 15:04 CET nightly", "11-03 16:00 CET hourly")
 	})
 }
