@@ -139,10 +139,10 @@ const officePipeline = `  office:
 // newMonth opens an office in a bubble, in which somebody has logged in.
 func newMonth(t *testing.T, dir string, told *confidant, now time.Time) *month {
 	t.Helper()
-	m := &month{t: t, dir: dir, told: told, off: time.Until(now), every: time.Minute, tells: 10 * time.Minute}
+	m := &month{t: t, dir: dir, told: told, off: time.Until(now), every: 2 * time.Minute, tells: 10 * time.Minute}
 	pipelines := monthPipelines
 	if long() {
-		m.tells, pipelines = time.Minute, pipelines+officePipeline
+		m.every, m.tells, pipelines = time.Minute, time.Minute, pipelines+officePipeline
 	}
 	var err error
 	if m.sandbox, err = sandbox.New(sandbox.Options{Divisions: 1, Scale: 0.05, Clock: m.now}); err != nil {

@@ -173,7 +173,7 @@ func TestAMonthOfServe(t *testing.T) {
 // fewDays have a bit of everything.
 func (x *tale) fewDays(small bool) {
 	x.outage(x.local(0, "20:00"), x.local(1, "03:30"))
-	x.blackout(x.local(2, "02:31"), x.local(2, "05:00"))
+	x.blackout(x.local(2, "02:33"), x.local(2, "05:00"))
 	x.loggedOut(x.local(3, "20:00"), x.local(4, "10:00"))
 	if small {
 		x.fullDisk(x.local(4, "22:00"), x.local(5, "02:35"))
