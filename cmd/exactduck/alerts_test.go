@@ -206,6 +206,30 @@ func TestServeTellsBetweenRuns(t *testing.T) {
 	o.expect(l, "ping", "recovered stale")
 }
 
+// A run that ends before it can write a record is told of too.
+func TestServeTellsOfARunThatCouldNotBegin(t *testing.T) {
+	o := newScheduled(t, "      - crm/Contacts")
+	l := o.listened()
+	s := o.serve()
+	if err := os.WriteFile(o.file("state/schedule/accepted.yaml"), []byte("version: [\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o.run(0, "schedule", "run", "nightly", "-q")
+	s.await("run ended badly")
+	s.stop()
+	for range 2 {
+		s = o.serve("-v") // which writes the file anew
+		s.await("looked at what is wrong")
+		s.stop()
+	}
+	o.expect(l, "problem failure configuration")
+	o.run(0, "schedule", "run", "nightly", "-q")
+	s = o.serve()
+	s.await("msg=\"run ended\"")
+	s.stop()
+	o.expect(l, "ping", "recovered failure configuration")
+}
+
 // That serve does nothing, because it cannot read what it must remember, is told too.
 func TestServeTellsThatItIsBlind(t *testing.T) {
 	o := newOffice(t, "      - crm/Accounts", sandbox.Options{Divisions: 1, Scale: 0.05})

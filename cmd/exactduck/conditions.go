@@ -63,6 +63,7 @@ func (r *reporter) pipeline(p *pipelineStanding) {
 	if last := lastEnded(p.Runs); last != nil {
 		r.run(p, last)
 	}
+	r.unbegun(p)
 	r.now(p)
 	r.news(p)
 }
@@ -120,6 +121,26 @@ func failed(p *pipelineStanding, last *runs.Record, at time.Time) alert.Conditio
 		c.Message = "the run was killed; the next one goes on from there"
 	}
 	return c
+}
+
+// unbegun tells of a run that serve has started and that ended before it could write a record.
+func (r *reporter) unbegun(p *pipelineStanding) {
+	s := &p.Schedule
+	if s.LastExit == nil || len(p.Runs) > 0 && !p.Runs[0].Started.Before(s.LastStarted) {
+		return
+	}
+	word := exitWord(*s.LastExit)
+	switch *s.LastExit {
+	case 0, exitInterrupted:
+		return
+	case killed:
+		word = "killed"
+	}
+	r.settle(p.Pipeline, s.LastEnded, alert.Failure)
+	r.add(alert.Condition{
+		Kind: alert.Failure, Pipeline: p.Pipeline, Subject: word, Since: s.LastEnded,
+		Message: fmt.Sprintf("no run could begin: it ended with %d, and the log of serve says why", *s.LastExit), Hint: "exactduck sync " + p.Pipeline,
+	})
 }
 
 // exitWords are what exit codes mean, in a word.
