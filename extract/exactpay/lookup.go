@@ -70,10 +70,13 @@ func Match(pattern string) ([]*extract.Stream, error) {
 const suggestions, far = 3, 4
 
 func nearest(wanted string) []string {
+	if wanted == "" {
+		return nil
+	}
 	given := path.Base(wanted)
 	distance := func(name string) int {
 		entity := path.Base(name)
-		if given != "" && (strings.Contains(entity, given) || strings.Contains(given, entity)) {
+		if strings.Contains(entity, given) || strings.Contains(given, entity) {
 			return 1
 		}
 		return smetrics.WagnerFischer(given, entity, 1, 1, 1)

@@ -12,7 +12,7 @@ type spans struct {
 	Until int64 `json:"until,omitempty"`
 
 	crawl  *crawl
-	before map[uint64]int64 // the span in which a key was seen
+	before map[uint64]int64 // the first span in which a key was seen
 }
 
 // earliest is where lists that are read by spans begin when nobody says where: before the vendor's
@@ -67,10 +67,11 @@ func escaped(us int64) string { return strings.ReplaceAll(instant(us), ":", "%3A
 func (s *spans) repeated(p *pass) bool {
 	found := false
 	for key := range p.seen {
-		if from, known := s.before[key]; known && from+p.endpoint.Span.Microseconds() < s.From {
-			found = true
+		from, known := s.before[key]
+		if !known {
+			s.before[key] = s.From
 		}
-		s.before[key] = s.From
+		found = found || known && from+p.endpoint.Span.Microseconds() < s.From
 	}
 	return found
 }

@@ -43,14 +43,15 @@ func (s *Source) answered(to address) {
 	s.open = to
 }
 
-// accepted asks other lists whether the token is good: the last one that answered, or else any.
+// accepted asks other lists whether the token is good: the last one that answered, and then any.
 func (s *Source) accepted(ctx context.Context, refused address) bool {
 	s.mu.Lock()
 	open := s.open
 	s.mu.Unlock()
-	if open.link != "" {
-		_, err := s.caller.Get(ctx, open.scope, open.endpoint, open.link)
-		return err == nil
+	if open.link != "" && open.endpoint != refused.endpoint {
+		if _, err := s.caller.Get(ctx, open.scope, open.endpoint, open.link); err == nil {
+			return true
+		}
 	}
 	for _, e := range Endpoints() {
 		name := Service + "/" + e.Name
