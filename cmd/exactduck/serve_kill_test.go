@@ -147,7 +147,7 @@ func (o *office) nothingLost() {
 	}
 	last, ran := o.now().Truncate(often), o.ran()
 	for _, r := range ran {
-		if r.Status == "done" && !r.Started.Before(last) {
+		if r.Status == "done" && !r.Ended.Before(last) { // what comes due while a run is on is not run behind it
 			return
 		}
 	}
