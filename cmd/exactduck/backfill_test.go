@@ -23,6 +23,7 @@ type backfill struct {
 // any of it before all of it is there; beside it another stream is as fresh as ever. In the end the
 // table equals the source, whatever was changed, inserted and deleted meanwhile.
 func TestBackfillOfManyDays(t *testing.T) {
+	t.Parallel()
 	for _, b := range []backfill{
 		{stream: "inventory/StockPositions", path: "sync/Inventory/StockPositions", pages: rounds(400, 1500), size: 10, calls: rounds(60, 200), days: 8, told: true},
 		{stream: "crm/Opportunities", path: "crm/Opportunities", pages: rounds(130, 1500), size: 10, calls: rounds(30, 200), days: rounds(6, 8)},

@@ -51,6 +51,7 @@ func (w *world) clean(calls []request) {
 // What is reserved for other software is never touched, and what does not fit is read on the days
 // that follow.
 func TestReserveIsLeftToOthers(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		reserve string
 		most    int // calls of the forty that a day has

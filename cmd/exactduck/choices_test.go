@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"strconv"
 	"strings"
 	"testing"
@@ -373,7 +374,7 @@ func (w *world) interrupted(o syncOptions, message string) {
 // configuration says.
 func TestChangesOfChoiceSurviveInterruptions(t *testing.T) {
 	cut := sandbox.Fault{Path: "sync/CRM/Accounts", Nth: 2, Times: -1, Kind: sandbox.ServerError}
-	for _, tc := range []struct {
+	type interruption struct {
 		name     string
 		old, new string // behind the stream
 		keep     func(map[string]any) bool
@@ -381,7 +382,8 @@ func TestChangesOfChoiceSurviveInterruptions(t *testing.T) {
 		first    bool        // that run is the first
 		message  string      // at which the first run under the new configuration is interrupted; "": it is not
 		modes    string      // of the run that ends well; "": any
-	}{
+	}
+	interruptions := []interruption{
 		{name: "what changed, then less", old: "", new: ", exclude_columns: [Email], since: 2024-06-01", keep: modifiedSince("2024-06-01"), modes: "merge narrow"},
 		{name: "what changed, then more", old: ", exclude_columns: [Email]", new: "", keep: all, modes: "replace"},
 		{name: "what changed, then another filter", old: "", new: ", filter: \"Name lt 'm'\"", keep: nameBefore("m"), modes: "replace"},
@@ -400,7 +402,10 @@ func TestChangesOfChoiceSurviveInterruptions(t *testing.T) {
 		{name: "less, interrupted behind a page", old: "", new: ", exclude_columns: [Email], since: 2024-06-01", keep: modifiedSince("2024-06-01"), message: "spooled page"},
 		{name: "more, interrupted behind a page", old: ", columns: [Name]", new: "", keep: all, message: "spooled page"},
 		{name: "less, interrupted behind what was begun", old: "", new: ", exclude_columns: [Email]", keep: all, message: "removing spool"},
-	} {
+	}
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	for _, tc := range sample(rand.New(rand.NewPCG(seed, 2)), interruptions, rounds(6, len(interruptions))) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			entry := func(choice string) string { return "      - {stream: crm/Accounts" + choice + "}" }

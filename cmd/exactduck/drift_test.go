@@ -50,6 +50,7 @@ const rowsOfAccounts = "SELECT count(*), count(_extra), count(DISTINCT _run_id) 
 // A property that Exact has added is found, kept beside the columns, and then given one: the rows that
 // do not change otherwise stay what they were.
 func TestPropertyGetsAColumn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), "      - crm/Accounts", sandbox.Options{Scale: 0.05})
 	w.pipelineLines = lakeless
 	w.reconfigure("      - crm/Accounts")
@@ -117,6 +118,7 @@ func TestNumbersAreKeptOtherwise(t *testing.T) {
 // A frozen stream stops when a property comes, goes or does not fit, and goes on when that is accepted,
 // without a call for what it has read already.
 func TestFrozenStream(t *testing.T) {
+	t.Parallel()
 	const frozen = "      - {stream: crm/Accounts, contract: freeze, types: {Size: INTEGER}}\n      - logistics/Items"
 	w := newWorld(t, t.TempDir(), frozen, sandbox.Options{Scale: 0.05})
 	w.pipelineLines = lakeless

@@ -17,6 +17,7 @@ import (
 // streams, then the second of those that have one, then the third. Nothing is said of any of them
 // but their names, and every table equals what its endpoint has.
 func TestEverythingIsRead(t *testing.T) {
+	t.Parallel()
 	asked := map[string]bool{}
 	for rank := range 3 {
 		var names []string

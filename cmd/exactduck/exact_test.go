@@ -127,6 +127,7 @@ func writtenCents(random *rand.Rand, cents int64) string {
 
 // The sum of very many amounts is that of the integers that they are.
 func TestSumOfManyCents(t *testing.T) {
+	t.Parallel()
 	records := 100_000
 	if os.Getenv("EXACTDUCK_LONG") != "" {
 		records = 1_000_000

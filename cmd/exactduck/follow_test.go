@@ -9,6 +9,7 @@ import (
 // When a stream that has to be read again, because deletions were overlooked, cannot be read that
 // night, it is read again as soon as it can, whatever else was read meanwhile.
 func TestFailedReloadIsMadeUpFor(t *testing.T) {
+	t.Parallel()
 	for name, bar := range map[string]func(*sandbox.Sandbox) (err, undo error){
 		"revoked":   func(s *sandbox.Sandbox) (error, error) { return s.Revoke(0, "crm/Contacts"), nil },
 		"forbidden": func(s *sandbox.Sandbox) (error, error) { return s.Forbid("crm/Contacts"), nil },

@@ -488,10 +488,11 @@ func (f *follower) tombs() {
 // the source as the design defines it: at once where the source tells of deletions, after a sweep
 // where it does not; where rights are gone no row goes.
 func TestTablesEqualTheSourceOverManyRounds(t *testing.T) {
+	t.Parallel()
 	seed := replayed(t)
 	f := newFollower(t, seed)
 	f.follow()
-	for round := range rounds(8, 500) {
+	for round := range rounds(5, 500) {
 		f.doing = append(f.doing, fmt.Sprintf("round %d of seed %d", round, seed))
 		f.round()
 	}
@@ -510,7 +511,7 @@ func TestTablesEqualTheSourceOverManyRounds(t *testing.T) {
 	if left := maps.Collect(maps.All(f.tainted)); slices.Contains(slices.Collect(maps.Values(left)), true) {
 		t.Errorf("never made up for: %v", left)
 	}
-	t.Logf("%d rounds, %d calls, %d deletions told, %d divisions", rounds(8, 500), len(f.wire.calls(0)), len(f.buried), len(f.sandbox.Divisions()))
+	t.Logf("%d rounds, %d calls, %d deletions told, %d divisions", rounds(5, 500), len(f.wire.calls(0)), len(f.buried), len(f.sandbox.Divisions()))
 }
 
 // replayed is the seed of EXACTDUCK_SEED, or a new one.

@@ -14,6 +14,7 @@ import (
 // stream, and is no more than a warning where a pattern took it in; it costs no call until a week has
 // passed or somebody asks for the stream by its name.
 func TestKnownRefusals(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		streams string
 		second  int // exit code of the second night
@@ -88,6 +89,7 @@ func TestPlanBesideARun(t *testing.T) {
 
 // What does not fit into a day is done on the day that the plan says.
 func TestPlanIsKept(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), "      - standard/crm/Contacts\n      - standard/financialtransaction/TransactionLines", sandbox.Options{
 		Divisions: 1, Scale: 0.5, DayLimit: 12, MinuteLimit: -1,
 	})

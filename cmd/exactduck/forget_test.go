@@ -48,6 +48,7 @@ func (o *office) nowhere(words []string) {
 // A division that is forgotten is in no file any more, whatever the command was killed at before, and
 // comes back only when somebody says so.
 func TestForgetADivision(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	o := newOffice(t, bareStreams, sandbox.Options{Divisions: 2, Scale: 0.05})
@@ -96,6 +97,7 @@ func TestForgetADivision(t *testing.T) {
 
 // A row that is forgotten takes its lines with it, and does not come back with any read.
 func TestForgetARow(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, "      - salesorder/SalesOrderHeaders\n      - salesorder/SalesOrderLines\n      - crm/Accounts", sandbox.Options{Divisions: 1, Scale: 0.05})
 	o.synced()
 	o.change(sandbox.Change{Entity: "crm/Accounts", Insert: 1}, sandbox.Change{Entity: "salesorder/SalesOrderHeaders", Insert: 1})

@@ -13,6 +13,7 @@ import (
 // TestLakeHoldsWhatTheSourceSent compares every value of every record of the simulated books with the
 // Parquet files, read by a library that is not DuckDB, after a first night and after one of changes.
 func TestLakeHoldsWhatTheSourceSent(t *testing.T) {
+	t.Parallel()
 	const streams = "      - crm/*\n      - financial*/*\n      - logistics/*"
 	w := newWorld(t, t.TempDir(), streams, sandbox.Options{Divisions: 1, Scale: 0.05})
 	w.pipelineLines = "    to: {duckdb: books.duckdb, parquet: lake/, partition: year}\n"

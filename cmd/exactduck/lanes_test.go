@@ -131,6 +131,7 @@ func TestFreshThingsAreReadFirst(t *testing.T) {
 
 // A division without calls is not asked for each of its streams, and the others go on.
 func TestQuotaPostponesTheRestOfADivision(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), "      - crm/*\n      - general/Currencies\n      - vat/VATCodes\n      - logistics/Items", sandbox.Options{Divisions: 2, Scale: 0.05})
 	w.sandbox.Fault(sandbox.Fault{Path: "/123457/", Kind: sandbox.DayLimit})
 	result, err := w.sync(t.Context(), w.pipeline(), syncOptions{})

@@ -9,6 +9,7 @@ import (
 // A column that Exact does not know any more costs one refusal, whatever the number of runs; once a
 // week it is asked for again, so that it is noticed when it comes back.
 func TestWhatWasRefusedIsRemembered(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), "      - crm/Accounts", sandbox.Options{Divisions: 2, Scale: 0.05})
 	w.run(syncOptions{})
 	if err := w.sandbox.DropProperty("sync/CRM/Accounts", "Remarks"); err != nil {

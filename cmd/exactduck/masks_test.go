@@ -156,6 +156,7 @@ const mails = "SELECT string_agg(DISTINCT coalesce(Email, 'NULL'), ' ') FROM (SE
 // A mask that is added later takes the values off every file, even when the source cannot be reached;
 // a hash is filled in by the next read, another key hashes anew, and without a mask all is as before.
 func TestMasksComeAndGo(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), bareStreams, sandbox.Options{Divisions: 1, Scale: 0.05})
 	w.pipelineLines = keeping
 	w.reconfigure(bareStreams)

@@ -226,6 +226,7 @@ func (a *accountant) busy(share float64) {
 // changed, one call for deletions in each division and one for Divisions, the sweeps that are due,
 // and the weekly look at each stream.
 func TestCallsAreTheMinimum(t *testing.T) {
+	t.Parallel()
 	var names []string
 	for _, p := range prices {
 		names = append(names, p.stream)

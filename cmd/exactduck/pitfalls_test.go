@@ -46,6 +46,7 @@ func TestCheapFirstLoadIsNotRepeated(t *testing.T) {
 // Where the cheapest variants are refused, a first load falls back, and the nights after it go on
 // from there.
 func TestFallbackLasts(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		stream string
 		forbid []string
@@ -63,7 +64,7 @@ func TestFallbackLasts(t *testing.T) {
 				}
 			}
 			w.run(syncOptions{})
-			for range 10 {
+			for range rounds(3, 10) {
 				w.clock.advance(day24)
 				if err := w.sandbox.Change(sandbox.Change{Entity: tc.stream, Insert: 1, Update: 2}); err != nil {
 					t.Fatal(err)
@@ -95,6 +96,7 @@ func (w *world) broken(o syncOptions, f sandbox.Fault) error {
 // A full refresh that broke off is finished by the next run without being asked again, and leaves
 // a cursor that the runs after it can go on from.
 func TestBrokenRefreshLeavesACursor(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), "      - cashflow/Payments", sandbox.Options{Scale: 20})
 	w.run(syncOptions{})
 	w.clock.advance(day24)
@@ -183,6 +185,7 @@ func TestDeletionsAloneAreNotTheSource(t *testing.T) {
 // As long as the deletions cannot be read, nothing is read again for their sake more than once in
 // the time that they are kept; when they come back, no deletion has been overlooked.
 func TestDeletionsThatFailForMonths(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), "      - crm/Contacts", sandbox.Options{Scale: 0.3})
 	if err := w.sandbox.Forbid("sync/Deleted"); err != nil {
 		t.Fatal(err)
@@ -269,6 +272,7 @@ func TestRefusedStreamCostsOneCall(t *testing.T) {
 
 // What changed between a run that broke off and the next one is there after the next one.
 func TestResumedReadIsUpToDate(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct{ stream, path string }{
 		{"cashflow/Payments", "bulk/Cashflow/Payments"},
 		{"crm/Accounts", "sync/CRM/Accounts"},
@@ -284,6 +288,7 @@ func TestResumedReadIsUpToDate(t *testing.T) {
 // The same when the read was whole and what died was the run, before it could apply it; the
 // deletions are read as far as well.
 func TestAppliedLateIsUpToDate(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), "      - cashflow/Payments\n      - crm/Accounts", sandbox.Options{Divisions: 2})
 	w.run(syncOptions{})
 	second := textOf(w.sandbox.Divisions()[1])
@@ -394,6 +399,7 @@ func TestShrinkHintNamesTheStreamThatShrank(t *testing.T) {
 // What there was before the right to a stream was given comes when it is, however many nights found
 // nothing.
 func TestRightsThatComeAfterTheFirstLoad(t *testing.T) {
+	t.Parallel()
 	for _, stream := range []string{"standard/crm/Contacts", "crm/Opportunities", "salesinvoice/SalesInvoices"} {
 		t.Run(stream, func(t *testing.T) {
 			w := newWorld(t, t.TempDir(), streamLines(stream), sandbox.Options{Divisions: 1, Scale: 0.3})
@@ -416,6 +422,7 @@ func TestRightsThatComeAfterTheFirstLoad(t *testing.T) {
 // What was modified while the right to a stream was taken away without a word comes when it is back,
 // whatever nights lay between.
 func TestChangesWithoutTheRightComeLater(t *testing.T) {
+	t.Parallel()
 	for _, stream := range []string{"crm/Contacts", "standard/crm/Contacts", "crm/Opportunities"} {
 		t.Run(stream, func(t *testing.T) {
 			w := newWorld(t, t.TempDir(), streamLines(stream), sandbox.Options{Divisions: 1, Scale: 0.3})

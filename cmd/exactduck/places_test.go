@@ -57,6 +57,7 @@ func TestNewDivisionsAreAnnounced(t *testing.T) {
 
 // A division that is gone does not keep the others from being read, and its rows stay.
 func TestVanishedDivisions(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		divisions config.Divisions
 		code      int // the exit code

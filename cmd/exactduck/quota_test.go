@@ -115,6 +115,7 @@ func TestStatusTellsTheCallsOfARunThatIsOn(t *testing.T) {
 
 // A run may be told how many calls it may make, and the next goes on.
 func TestMaxCallsEndsARunAndTheNextGoesOn(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, slow, sandbox.Options{Divisions: 1, Scale: 0.5})
 	for runs := 0; ; runs++ {
 		before := o.api()

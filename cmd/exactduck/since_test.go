@@ -104,6 +104,7 @@ func (w *world) pagesOfRead(d dated, calls []request, moved bool) {
 // its first moment among them, and no other; where Exact can be asked for them, nothing else is
 // fetched. What comes later is added to it.
 func TestFirstLoadSince(t *testing.T) {
+	t.Parallel()
 	for _, d := range datedStreams {
 		for _, moved := range []bool{false, true}[:d.situations()] {
 			t.Run(d.stream+map[bool]string{true: " moved"}[moved], func(t *testing.T) {
@@ -160,6 +161,7 @@ func (w *world) tableOf(stream string) *schema.Table {
 // leaves the cursor where it is: what was modified before that date and not yet read comes with the
 // next sync. Streams whose records have no date are read as ever.
 func TestSinceLeavesCursorsAlone(t *testing.T) {
+	t.Parallel()
 	for _, d := range datedStreams {
 		for _, moved := range []bool{false, true}[:d.situations()] {
 			t.Run(d.stream+map[bool]string{true: " moved"}[moved], func(t *testing.T) {
@@ -208,6 +210,7 @@ func (w *world) cursors() map[string]string {
 // Who first loads from a date on and then reads from an earlier one has the history from there: a
 // later read of everything keeps it, and does not take for gone what it would not ask for.
 func TestSinceBeginsTheHistoryEarlier(t *testing.T) {
+	t.Parallel()
 	for _, d := range datedStreams {
 		t.Run(d.stream, func(t *testing.T) {
 			w := sinceWorld(t, d, false)

@@ -19,6 +19,7 @@ const mixed = `      - crm/Accounts
 // A night without changes costs one call per stream and division, and one for deletions and one
 // for Divisions; it moves no row and publishes nothing.
 func TestQuietNightCostsTheMinimum(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), mixed, sandbox.Options{})
 	first := w.run(syncOptions{})
 	if sum := first.Totals(); sum.Inserted == 0 || sum.Inserted != sum.Rows || !first.Published.DuckDB || !first.Published.Parquet {

@@ -17,6 +17,7 @@ import (
 
 // Rows that every sync reads whole are not compared; what can be seen of them is mended all the same.
 func TestVerifyMendsWhatEverySyncReadsWhole(t *testing.T) {
+	t.Parallel()
 	const streams = "      - salesinvoice/SalesInvoices\n      - salesinvoice/SalesInvoiceLines"
 	w := newWorld(t, t.TempDir(), streams, sandbox.Options{Divisions: 1, Scale: 0.1, MinuteLimit: -1, DayLimit: -1})
 	w.pipelineLines = lakeless
@@ -43,6 +44,7 @@ func TestVerifyMendsWhatEverySyncReadsWhole(t *testing.T) {
 
 // What was read to be compared mends too: nothing is read twice.
 func TestDeepVerificationMendsWithWhatItRead(t *testing.T) {
+	t.Parallel()
 	const streams = "      - crm/Accounts\n      - crm/Contacts\n      - financial/TransactionLines"
 	w := newWorld(t, t.TempDir(), streams, sandbox.Options{Divisions: 1, Scale: 0.05, MinuteLimit: -1, DayLimit: -1})
 	w.pipelineLines = lakeless
@@ -101,6 +103,7 @@ func TestVerifyBelievesNoSweepThatTakesAll(t *testing.T) {
 
 // A repair for which the calls do not suffice is not forgotten, and gone on with.
 func TestVerifyGoesOnMending(t *testing.T) {
+	t.Parallel()
 	const streams = "      - crm/Contacts"
 	w := newWorld(t, t.TempDir(), streams, sandbox.Options{Divisions: 1, Scale: 0.1, MinuteLimit: -1, DayLimit: -1})
 	w.pipelineLines = lakeless
@@ -205,6 +208,7 @@ func TestVerifyWhileRowsCome(t *testing.T) {
 // A sample finds what many rows have wrong, at the calls foretold, and nothing in rows that are well,
 // whatever happens to them meanwhile.
 func TestVerifySample(t *testing.T) {
+	t.Parallel()
 	const streams = "      - crm/Accounts\n      - crm/Contacts\n      - cashflow/Payments"
 	w := newWorld(t, t.TempDir(), streams, sandbox.Options{Divisions: 1, Scale: 0.1, MinuteLimit: -1, DayLimit: -1})
 	w.pipelineLines = lakeless
@@ -249,6 +253,7 @@ func those(words []string, part string) []string {
 
 // Wherever a repair is killed, the next one ends well.
 func TestKilledRepairsAreGoneOnWith(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	dice := rand.New(rand.NewPCG(seed, 0))

@@ -158,6 +158,7 @@ var seededFaults = []struct {
 // Faults that nobody has told the program of are found by the level that the help names, by none below,
 // and mended. By day those of a level come together, in a campaign one by one.
 func TestSeededFaultsAreFoundAndMended(t *testing.T) {
+	t.Parallel()
 	w := newBooksWorld(t)
 	well := w.verifies(0, verifyOptions{})
 	if said := toldOf(well, resultDiffers, resultSuspect, resultSource); said != nil {
@@ -207,6 +208,7 @@ func (w *world) findsAndMends(name string, o verifyOptions, finds []string) {
 
 // Whatever people do in the company, a warehouse that is well gives no alarm.
 func TestVerifyGivesNoFalseAlarm(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	dice := rand.New(rand.NewPCG(seed, 0))
@@ -236,6 +238,7 @@ func TestVerifyGivesNoFalseAlarm(t *testing.T) {
 // What a verification costs is said before: where nothing differs, one count a stream and division more
 // than a night without changes, and not what every run reads whole.
 func TestVerifyCalls(t *testing.T) {
+	t.Parallel()
 	w := newBooksWorld(t)
 	var said []string
 	o := verifyOptions{say: func(text string) { said = append(said, text) }}
@@ -330,6 +333,7 @@ func TestDeepVerificationGoesOn(t *testing.T) {
 // Rights that were taken away look like rows that are gone: it is said, and believed only when a
 // person says so.
 func TestVerifyBelievesNoEmptySource(t *testing.T) {
+	t.Parallel()
 	w := newBooksWorld(t)
 	division := w.sandbox.Divisions()[0]
 	for _, path := range []string{"crm/Contacts", "sync/CRM/Contacts", "bulk/CRM/Contacts"} {
