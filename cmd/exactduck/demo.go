@@ -23,6 +23,7 @@ import (
 	"exactduck/auth"
 	"exactduck/cmd/exactduck/config"
 	"exactduck/extract/sandbox"
+	"exactduck/extract/sandbox/pay"
 	"exactduck/load"
 )
 
@@ -38,7 +39,7 @@ const (
 )
 
 // The questions that the demo asks in the end.
-var demoQueries = []struct{ about, sql string }{
+var demoQueries = []question{
 	{"who owes us most", `SELECT d.Description AS division, r.AccountName AS customer, count(*) AS invoices, sum(r.Amount) AS amount
 FROM financial.ReceivablesList r JOIN exact_system.Divisions d ON d.Code = r._division
 GROUP BY ALL ORDER BY amount DESC LIMIT 5`},
@@ -57,10 +58,15 @@ Makes a folder with a configuration and a simulated Exact Online of its own, log
 companies and asks three questions. Everything goes over real HTTP, OAuth, OData and DuckDB; nothing
 leaves this machine. A second demo in the same folder goes on with it.
 
+With --all there is a simulated Exact Payments too, synced into the same file, and a fourth question
+that takes both: which invoices were paid, and what went back.
+
    exactduck demo
+   exactduck demo --all
    cd exactduck-demo && exactduck sandbox      in one terminal
    cd exactduck-demo && exactduck sync         in another`,
 		flags: []cli.Flag{
+			&cli.BoolFlag{Name: "all", Usage: "sync Exact Payments too, and ask which invoices were paid", EnvVars: env("all")},
 			&cli.StringFlag{Name: "dir", Value: "exactduck-demo", Usage: "the `FOLDER` to make", EnvVars: env("dir")},
 			&cli.StringFlag{Name: "listen", Value: sandboxAddress, Usage: "where the sandbox listens; another port is taken when this one is not free", EnvVars: env("listen")},
 		},
@@ -68,11 +74,12 @@ leaves this machine. A second demo in the same folder goes on with it.
 	}
 }
 
-// demo is the folder that a demo plays in, and its simulated Exact Online.
+// demo is the folder that a demo plays in, its simulated Exact Online and, with --all, Exact Payments.
 type demo struct {
 	*call
 	dir     string
 	sandbox *sandbox.Sandbox
+	pay     *pay.Sandbox // nil: without
 	url     string
 	story   io.Writer
 }
@@ -95,6 +102,11 @@ func doDemo(ctx context.Context, k *call) (*view, error) {
 	}
 	if err := d.login(ctx); err != nil {
 		return nil, err
+	}
+	if d.pay != nil {
+		if err := d.loginToPay(ctx); err != nil {
+			return nil, err
+		}
 	}
 	return d.syncAndAsk(ctx)
 }
@@ -123,20 +135,44 @@ func (d *demo) serve(ctx context.Context) (stop func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for the sandbox: %w", err)
 	}
-	d.sandbox, err = sandbox.New(sandbox.Options{StateFile: filepath.Join(d.dir, sandboxState), Window: demoWindow, Clock: d.clock, Log: d.log})
+	handler, err := d.simulate()
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
 	d.url = "http://" + listener.Addr().String()
-	server := &http.Server{Handler: d.sandbox, ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = server.Serve(listener) }() // ends with ErrServerClosed below
 	d.tell("a simulated Exact Online with %d companies listens on %s", len(d.sandbox.Divisions()), d.url)
+	if d.pay != nil {
+		d.tell("so does a simulated Exact Payments, through which customers of the first have paid")
+	}
 	return func() {
 		_ = server.Close() // nobody is served any more: the calls are over
-		if err := d.sandbox.Close(); err != nil {
+		if err := handler.Close(); err != nil {
 			d.log.WarnContext(ctx, "the sandbox could not keep its state", "error", err)
 		}
 	}, nil
+}
+
+// simulation is what a demo plays on.
+type simulation interface {
+	http.Handler
+	io.Closer
+}
+
+func (d *demo) simulate() (simulation, error) {
+	o := sandbox.Options{StateFile: filepath.Join(d.dir, sandboxState), Window: demoWindow, Clock: d.clock, Log: d.log}
+	if d.Bool("all") {
+		both, err := newSimulated(o, pay.Options{Clock: d.clock, Log: d.log})
+		if err != nil {
+			return nil, err
+		}
+		d.sandbox, d.pay = both.exact, both.pay
+		return both, nil
+	}
+	var err error
+	d.sandbox, err = sandbox.New(o)
+	return d.sandbox, err
 }
 
 func (d *demo) tell(format string, args ...any) { fmt.Fprintf(d.story, "▸ "+format+"\n", args...) }
@@ -145,8 +181,8 @@ func (d *demo) tell(format string, args ...any) { fmt.Fprintf(d.story, "▸ "+fo
 func (d *demo) configure() error {
 	id, secret := d.sandbox.Client()
 	var text bytes.Buffer
-	err := template.Must(template.New("demo").Parse(demoConfig)).Execute(&text, map[string]string{
-		"URL": d.url, "ClientID": id, "Redirect": demoRedirect,
+	err := template.Must(template.New("demo").Parse(demoConfig)).Execute(&text, map[string]any{
+		"URL": d.url, "ClientID": id, "Redirect": demoRedirect, "Payments": d.merchants(),
 	})
 	if err != nil {
 		return err
@@ -228,20 +264,16 @@ func (d *demo) syncAndAsk(ctx context.Context) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	pipeline := d.cfg.Pipelines["nightly"]
-	result, err := b.sync(ctx, pipeline, syncOptions{})
-	v := &view{data: result, runID: result.ID}
+	v, err := d.syncAll(ctx, b)
 	if err != nil {
 		return v, err
 	}
-	d.tell("synced")
-	result.print(d.story, false)
-	reader, err := load.OpenReader(ctx, pipeline.To.DuckDB)
+	reader, err := load.OpenReader(ctx, d.cfg.Pipelines["nightly"].To.DuckDB)
 	if err != nil {
 		return v, err
 	}
 	defer reader.Close()
-	for _, q := range demoQueries {
+	for _, q := range d.questions() {
 		fmt.Fprintln(d.story)
 		d.tell("%s?\n\n%s;\n", q.about, q.sql)
 		answer, err := reader.Query(ctx, q.sql)
@@ -256,6 +288,29 @@ func (d *demo) syncAndAsk(ctx context.Context) (*view, error) {
 	return v, nil
 }
 
+// syncAll runs the one pipeline, or both.
+func (d *demo) syncAll(ctx context.Context, b *books) (*view, error) {
+	var results []synced
+	for _, name := range d.cfg.PipelineNames() {
+		result, err := b.sync(ctx, d.cfg.Pipelines[name], syncOptions{})
+		results = append(results, result)
+		if err != nil {
+			return demoView(results), err
+		}
+		d.tell("synced")
+		result.print(d.story, false)
+	}
+	return demoView(results), nil
+}
+
+// demoView is the run of the one pipeline, or a list of the runs of both.
+func demoView(results []synced) *view {
+	if len(results) == 1 {
+		return &view{data: results[0], runID: results[0].ID}
+	}
+	return &view{data: results}
+}
+
 func (d *demo) farewell() {
 	fmt.Fprintln(d.story)
 	if self, err := os.Executable(); err == nil && strings.Contains(self, "go-build") {
@@ -265,9 +320,12 @@ func (d *demo) farewell() {
   %-39s serves the companies (leave it running in another terminal)
   exactduck sync                          brings what changed; nothing has, yet
   curl -X POST '%s/_sandbox/change?entity=crm/Accounts&insert=3&update=5&delete=1'
-  exactduck sync && exactduck status
-  exactduck query "FROM crm.Accounts LIMIT 5"
 `, d.dir, d.sandboxLine(), d.url)
+	if d.pay != nil {
+		fmt.Fprintf(d.story, "  curl -X POST '%s/_sandbox/pay/change?resource=payments&insert=3&refund=1'\n", d.url)
+	}
+	fmt.Fprintln(d.story, `  exactduck sync && exactduck status
+  exactduck query "FROM crm.Accounts LIMIT 5"`)
 }
 
 // sandboxLine is how to serve the companies again where pipelines.yaml expects them.
