@@ -148,6 +148,14 @@ func variantCalled(s *extract.Stream, name string, other *extract.Variant) *extr
 	return other
 }
 
+// again is the read that a task would be now.
+func (p *planner) again(t *task) *task {
+	if t.choice.Stream == p.feed {
+		return p.deletionRead(t.place)
+	}
+	return p.read(t.choice, t.place)
+}
+
 // behind are the reads that follow those of an earlier run's reads among tasks which are applied by
 // now: of what changed since these were begun, or of everything, where the configuration has changed
 // meanwhile. Behind them the tables are what a read of this run would have made of them. What has no
@@ -165,10 +173,7 @@ func (r *run) behind(ctx context.Context, tasks []*task) []*task {
 	p := newPlanner(r.planner.now, cursors, r.planner.vendor)
 	var reads, cuts []*task
 	for _, t := range tasks {
-		next := p.deletionRead(t.place)
-		if t.choice.Stream != p.feed {
-			next = p.read(t.choice, t.place)
-		}
+		next := p.again(t)
 		if next.narrowing != nil {
 			cuts = append(cuts, next)
 		}

@@ -1,0 +1,379 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"exactduck/cmd/exactduck/runs"
+	"exactduck/extract/sandbox/pay"
+	"exactduck/load"
+)
+
+// bookkeeper lets things happen to merchants, runs, and knows what the tables must hold: from what there
+// is, from what they held, and from when each list was last read.
+type bookkeeper struct {
+	*merchants
+	dice  *rand.Rand
+	held  map[ofAccount]rowsOf
+	base  map[ofAccount]rowsOf    // what there was when a read began that is not done yet
+	began map[ofAccount]time.Time // that read
+	read  map[ofAccount]time.Time // when the last one that was done began
+	doing []string
+	// Of all runs: reads done, whole ones among them that were compared to the letter, and those that were
+	// not shown to be whole.
+	done, exact, unproven int
+	ends                  map[int]int // how often runs ended with an exit code
+	stir                  func()      // before each request; nil: nothing
+}
+
+func newBookkeeper(t *testing.T, seed uint64, o pay.Options) *bookkeeper {
+	t.Helper()
+	o.Seed = seed
+	b := &bookkeeper{
+		merchants: newMerchants(t, o), dice: rand.New(rand.NewPCG(seed, 1)), held: map[ofAccount]rowsOf{}, base: map[ofAccount]rowsOf{},
+		began: map[ofAccount]time.Time{}, read: map[ofAccount]time.Time{}, ends: map[int]int{},
+	}
+	return b
+}
+
+func (b *bookkeeper) did(format string, args ...any) {
+	b.doing = append(b.doing, b.clock.time().Format("0102 15:04:05 ")+fmt.Sprintf(format, args...))
+}
+
+func (b *bookkeeper) oneIn(n int) bool { return b.dice.IntN(n) == 0 }
+
+func (b *bookkeeper) change(c pay.Change) {
+	b.t.Helper()
+	b.did("%+v", c)
+	b.must(b.pay.Change(c))
+}
+
+// work is what happens in an account in some days: payments go on without a mark.
+func (b *bookkeeper) work() {
+	b.t.Helper()
+	accounts := b.pay.Accounts()
+	c := pay.Change{Account: accounts[b.dice.IntN(len(accounts))], Resource: []string{"payments", "payments", "payments", "customers", "orders", "payment_methods"}[b.dice.IntN(6)]}
+	c.Insert, c.Update, c.Delete = b.dice.IntN(6), b.dice.IntN(4), b.dice.IntN(3)/2
+	if c.Resource == "payments" {
+		c.Capture, c.Refund, c.Void, c.Settle = b.dice.IntN(4), b.dice.IntN(4), b.dice.IntN(3), b.dice.IntN(6)
+	}
+	b.change(c)
+	if b.oneIn(8) { // what arrives late
+		b.change(pay.Change{Account: c.Account, Resource: c.Resource, Insert: 1 + b.dice.IntN(2), Before: time.Duration(b.dice.IntN(90*24)) * time.Hour})
+	}
+}
+
+// found lets accounts come, be disabled, and go.
+func (b *bookkeeper) found() {
+	c := pay.Change{Resource: "accounts", Update: b.dice.IntN(2)}
+	switch n := len(b.pay.Accounts()); {
+	case n < 3:
+		c.Insert = 1
+	case b.oneIn(2):
+		c.Disable = 1
+	case n > 3:
+		c.Delete = 1
+	}
+	b.change(c)
+}
+
+// follow runs once, and checks every table. quiet says that nothing happens meanwhile: then the run has to
+// end well.
+func (b *bookkeeper) follow(ctx context.Context, quiet bool, o syncOptions) error {
+	b.t.Helper()
+	before, started := b.truth(), b.clock.time()
+	b.said.forget()
+	b.wire.onRequest(func(*request) {
+		if b.stir != nil {
+			b.stir()
+		}
+	})
+	result, err := b.sync(ctx, b.pipeline(), o)
+	b.wire.onRequest(nil)
+	code := exitCode(err)
+	b.ends[code]++
+	b.did("a run ends with %d: %v", code, err)
+	if quiet && err != nil && !as[*load.Shrink](err) || code == exitBug || code == exitMachine {
+		b.t.Errorf("the run ends with %d: %v", code, err)
+	}
+	b.check(result, before, started, quiet && code == 0)
+	if b.t.Failed() {
+		b.t.Fatalf("what happened:\n%s\nwhat was said:\n%s", strings.Join(b.doing[max(0, len(b.doing)-60):], "\n"), strings.Join(b.said.text, "\n"))
+	}
+	if s := find[*load.Shrink](err); s != nil && quiet && o.accept == nil { // really gone, as somebody confirms
+		return b.follow(ctx, quiet, syncOptions{accept: []string{strings.Replace(s.Table, ".", "/", 1)}})
+	}
+	return err
+}
+
+// check holds every table against what it may be.
+func (b *bookkeeper) check(result synced, before map[ofAccount]rowsOf, started time.Time, ended bool) {
+	b.t.Helper()
+	after, held, stored := b.truth(), b.held, b.stored()
+	for k := range before {
+		if b.base[k] == nil {
+			b.base[k], b.began[k] = before[k], started
+		}
+	}
+	all := map[ofAccount]bool{}
+	for _, m := range []map[ofAccount]rowsOf{before, after, held, stored} {
+		for k := range m {
+			all[k] = true
+		}
+	}
+	for k := range all {
+		a := audit{
+			bookkeeper: b, k: k, base: b.base[k], before: before[k], after: after[k], held: held[k], stored: stored[k], unproven: b.said.unproven(k),
+		}
+		for _, l := range lines(result, k.stream) {
+			if l.Scope == k.account && l.Status == "done" {
+				a.line = &l
+			}
+		}
+		if ended && a.line == nil && b.expected(k, before) {
+			b.t.Errorf("%s of %s: the run says nothing", k.stream, k.account)
+		}
+		a.run()
+		if a.line != nil {
+			b.settle(a)
+		}
+	}
+	b.held = stored
+}
+
+// settle takes note of a read that is done.
+func (b *bookkeeper) settle(a audit) {
+	b.done++
+	if a.unproven {
+		b.unproven++
+	} else {
+		b.read[a.k] = b.began[a.k]
+	}
+	delete(b.base, a.k)
+	delete(b.began, a.k)
+}
+
+// expected tells whether a run has to read a list: those of accounts that are not disabled, but for what is
+// personal in an account that is new.
+func (b *bookkeeper) expected(k ofAccount, before map[ofAccount]rowsOf) bool {
+	account, there := before[ofAccount{"0", "exactpay/accounts"}][k.account]
+	return before[k] != nil && (k.account == "0" || there && account["isDisabled"] == "false" && (k.stream != "exactpay/payment_methods" || b.held[k] != nil))
+}
+
+// audit is of one table of one account after one run.
+type audit struct {
+	*bookkeeper
+	k    ofAccount
+	line *runs.Stream // nil: the run does not say that it is done
+	// base is what there was when the read began, which may have been in a run before.
+	base, before, after, held, stored rowsOf
+	unproven                          bool
+}
+
+func (a *audit) errorf(format string, args ...any) {
+	a.t.Helper()
+	a.t.Errorf("%s of %s: %s", a.k.stream, a.k.account, fmt.Sprintf(format, args...))
+}
+
+func (a *audit) run() {
+	a.t.Helper()
+	if a.line == nil {
+		if !identical(a.held, a.stored) {
+			a.errorf("the table changed, and the run does not say so")
+		}
+		return
+	}
+	whole := a.line.Mode == "replace"
+	for key, was := range a.base {
+		if is := a.after[key]; is == nil || a.before[key] == nil {
+			continue
+		} else if alike := maps.Equal(was, is) && maps.Equal(was, a.before[key]); a.stored[key] == nil {
+			a.missing(key, whole)
+		} else if alike && (whole || a.recent(is)) && !a.unproven && !equal(is, a.stored[key]) {
+			a.errorf("row %s is\n%v, at the source\n%v", key, a.stored[key], is)
+		}
+	}
+	for key, row := range a.stored {
+		a.spare(key, row, whole)
+	}
+	if whole && !a.unproven && identical(a.base, a.after) && identical(a.before, a.after) {
+		a.exact++
+		if !identical(a.after, a.stored) {
+			a.errorf("it is not what there is")
+		}
+	}
+}
+
+// missing is about a row that was there all the time, and is not in the table.
+func (a *audit) missing(key string, whole bool) {
+	a.t.Helper()
+	switch {
+	case a.held[key] != nil:
+		a.errorf("row %s was removed, and is at the source", key)
+	case (whole || a.recent(a.base[key])) && !a.unproven:
+		a.errorf("row %s is missing, and nobody was told", key)
+	}
+}
+
+// spare is about a row of the table.
+func (a *audit) spare(key string, row record, whole bool) {
+	a.t.Helper()
+	there := a.base[key] != nil || a.before[key] != nil || a.after[key] != nil
+	switch {
+	case a.held[key] == nil && !there && a.stir == nil:
+		a.errorf("row %s has never been at the source", key)
+	case a.held[key] != nil && !there && whole && !a.unproven && a.stir == nil:
+		a.errorf("row %s is gone at the source", key)
+	case a.stir == nil && !equal(a.base[key], row) && !equal(a.before[key], row) && !equal(a.after[key], row) && !equal(a.held[key], row):
+		a.errorf("row %s is %v, which it has never been", key, row)
+	}
+}
+
+// recent tells whether a read from a cursor has to bring a row: it looks back 35 days for payments, 31 for
+// orders, and an hour for customers.
+func (a *audit) recent(r record) bool {
+	date, back := r["createdAt"], 35*day24
+	switch a.k.stream {
+	case "exactpay/orders":
+		date, back = r["(made)"], 30*day24 // it is made in the second before
+	case "exactpay/customers":
+		date, back = r["updatedAt"], time.Hour
+	}
+	at, err := time.Parse(time.RFC3339Nano, date)
+	return err == nil && !at.Before(a.read[a.k].Add(-back))
+}
+
+// equal compares a record with a row, which has no notes of ours.
+func equal(is, row record) bool {
+	for name, v := range is {
+		if name[0] != '(' && row[name] != v {
+			return false
+		}
+	}
+	for name := range row {
+		if _, known := is[name]; !known {
+			return false
+		}
+	}
+	return len(row) > 0
+}
+
+func identical(is, rows rowsOf) bool {
+	return len(is) == len(rows) && !slices.ContainsFunc(slices.Collect(maps.Keys(is)), func(key string) bool { return !equal(is[key], rows[key]) })
+}
+
+func (b *bookkeeper) report() {
+	b.t.Helper()
+	b.t.Logf("%d reads done, %d whole ones equal to the letter, %d unproven; exit codes %v; %d requests", b.done, b.exact, b.unproven, b.ends, b.wire.passed())
+	if b.exact == 0 {
+		b.t.Error("nothing was compared to the letter")
+	}
+}
+
+// Whatever becomes of payments, customers and accounts: after a run that reads everything the tables are
+// what there is, and after every other as far back as it looks.
+func TestTablesEqualThePaymentsOverManyRounds(t *testing.T) {
+	seed := replayed(t)
+	b := newBookkeeper(t, seed, pay.Options{Scale: 0.15})
+	b.must(b.follow(t.Context(), true, syncOptions{}))
+	for round := range rounds(4, 300) {
+		b.did("round %d of seed %d", round, seed)
+		b.round()
+	}
+	b.clock.advance(8 * day24)
+	b.must(b.follow(t.Context(), true, syncOptions{}))
+	b.report()
+}
+
+// round is some days, with a run at their end.
+func (b *bookkeeper) round() {
+	b.t.Helper()
+	pause := time.Duration(b.dice.IntN(40*60)) * time.Minute
+	if b.oneIn(5) {
+		pause = time.Duration(b.dice.IntN(80)) * day24
+	}
+	b.clock.advance(pause)
+	b.did("after %v", pause)
+	for range b.dice.IntN(6) {
+		b.work()
+	}
+	if b.oneIn(3) {
+		b.found()
+	}
+	b.clock.advance(time.Minute)
+	switch b.dice.IntN(8) {
+	case 0, 1:
+		b.killed()
+	case 2:
+		b.barred()
+	}
+	b.must(b.follow(b.t.Context(), true, syncOptions{full: b.oneIn(10)}))
+}
+
+// killed is a run that ends in its midst.
+func (b *bookkeeper) killed() {
+	b.t.Helper()
+	ctx, kill := context.WithCancel(b.t.Context())
+	defer kill()
+	n := b.dice.IntN(60)
+	b.wire.onRequest(nil)
+	at := b.wire.passed() + n
+	b.stir = func() {
+		if b.wire.passed() >= at {
+			kill()
+		}
+	}
+	err := b.follow(ctx, false, syncOptions{})
+	b.stir = nil
+	if code := exitCode(err); err != nil && code != exitInterrupted && code != exitPartial {
+		b.t.Fatalf("a run that is killed ends with %d: %v", code, err)
+	}
+	b.clock.advance(time.Minute)
+	if b.oneIn(2) {
+		b.work()
+	}
+}
+
+// barred takes a permission away in the midst of a run, and gives it back a while later.
+func (b *bookkeeper) barred() {
+	b.t.Helper()
+	permission := []string{"charges.read", "customers.read", "onboardings.read", "accounts.read"}[b.dice.IntN(4)]
+	b.did("without %s", permission)
+	b.must(b.pay.Deny(permission))
+	err := b.follow(b.t.Context(), false, syncOptions{})
+	if code := exitCode(err); code != exitPartial && code != exitLogin {
+		b.t.Fatalf("a run without %s ends with %d: %v", permission, code, err)
+	}
+	b.must(b.pay.Grant(permission))
+	b.clock.advance(8 * day24) // so long is a refusal remembered
+}
+
+// A read that a killed run left behind is gone on with, and what changed since comes with it.
+func TestPaymentsGoOnAfterAKill(t *testing.T) {
+	b := newBookkeeper(t, 1, pay.Options{Scale: 0.3, Switches: pay.Switches{PageCap: 20}})
+	ctx, kill := context.WithCancel(t.Context())
+	defer kill()
+	b.stir = func() {
+		if b.pay.Calls()["/account/"+b.pay.Accounts()[0]+"/payments"] == 3 {
+			kill()
+		}
+	}
+	if err := b.follow(ctx, false, syncOptions{}); exitCode(err) != exitInterrupted {
+		t.Fatalf("a run that is killed ends with %d: %v", exitCode(err), err)
+	}
+	b.stir = nil
+	b.clock.advance(time.Hour)
+	b.change(pay.Change{Resource: "payments", Insert: 5, Refund: 2, Within: 20 * day24})
+	b.clock.advance(time.Minute)
+	b.must(b.follow(t.Context(), true, syncOptions{}))
+	account := ofAccount{b.pay.Accounts()[0], "exactpay/payments"}
+	if !identical(b.truth()[account], b.held[account]) {
+		t.Error("the payments are not what there is")
+	}
+}
