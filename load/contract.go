@@ -128,10 +128,10 @@ func (c *Contract) Accept(breaches []Breach, columns map[string]schema.Type) Con
 
 // Agreement is the contract of a stream, and what has broken it since it was accepted.
 type Agreement struct {
-	Contract Contract
-	Accepted time.Time
-	Broken   []Breach
-	BrokenAt time.Time // zero: it holds
+	Contract Contract  `json:"contract"`
+	Accepted time.Time `json:"accepted_at"`
+	Broken   []Breach  `json:"broken,omitempty"`
+	BrokenAt time.Time `json:"broken_at,omitzero"` // zero: it holds
 }
 
 // Agreements returns the contracts that there are, by stream.
@@ -193,6 +193,19 @@ func (w *Warehouse) Break(ctx context.Context, stream string, breaches []Breach)
 }
 
 func (w *Warehouse) putAgreement(ctx context.Context, stream string, n Agreement) error {
+	err := w.inTx(ctx, func(ctx context.Context, c *sql.Conn) error {
+		if len(n.Broken) > 0 { // readers are to see that, and the run
+			if _, err := nextGeneration(ctx, c); err != nil {
+				return err
+			}
+		}
+		return w.putAgreementIn(ctx, c, stream, n)
+	})
+	return wrap("note the contract of "+stream, err)
+}
+
+// putAgreementIn writes a contract in the transaction of c.
+func (w *Warehouse) putAgreementIn(ctx context.Context, c *sql.Conn, stream string, n Agreement) error {
 	shape, err := json.Marshal(n.Contract)
 	if err != nil {
 		return err
@@ -205,14 +218,6 @@ func (w *Warehouse) putAgreement(ctx context.Context, stream string, n Agreement
 		}
 		breaches = string(text)
 	}
-	err = w.inTx(ctx, func(ctx context.Context, c *sql.Conn) error {
-		row := []any{w.prefix, stream, string(shape), n.Accepted, breaches, orNull(n.BrokenAt)}
-		if len(n.Broken) > 0 { // readers are to see that, and the run
-			if _, err := nextGeneration(ctx, c); err != nil {
-				return err
-			}
-		}
-		return replaceRows(ctx, c, "_exactduck.contracts", "prefix, stream, shape, accepted_at, broken, broken_at", 2, [][]any{row})
-	})
-	return wrap("note the contract of "+stream, err)
+	row := []any{w.prefix, stream, string(shape), n.Accepted, breaches, orNull(n.BrokenAt)}
+	return replaceRows(ctx, c, "_exactduck.contracts", "prefix, stream, shape, accepted_at, broken, broken_at", 2, [][]any{row})
 }

@@ -40,10 +40,10 @@ type Forgotten struct {
 
 // Mark is something that was forgotten and is kept out: a scope, when Stream is "", or a row.
 type Mark struct {
-	Scope  schema.Scope
-	Stream string
-	Hash   string
-	At     time.Time
+	Scope  schema.Scope `json:"scope,omitempty"` // "": wherever the row is
+	Stream string       `json:"stream,omitempty"`
+	Hash   string       `json:"hash,omitempty"`
+	At     time.Time    `json:"at"`
 }
 
 // Forget erases rows from the tables and all that is noted of them, in one transaction, and notes in the

@@ -13,7 +13,7 @@ import (
 )
 
 // State is what a warehouse knows about its rows and not from them: where reads ended, what was
-// learnt of endpoints, and which divisions there were. It is made by [Warehouse.ExportState].
+// learnt of endpoints, which divisions there were, what was agreed, and what was forgotten. It is made by [Warehouse.ExportState].
 type State struct {
 	Mark   string `json:"mark"`
 	Format int    `json:"format"` // of the warehouse; another one means other things
@@ -23,6 +23,8 @@ type State struct {
 	Cursors     []Cursor             `json:"cursors"`
 	Discoveries map[string]Discovery `json:"discoveries,omitempty"` // by variant
 	Divisions   []Division           `json:"divisions,omitempty"`
+	Contracts   map[string]Agreement `json:"contracts,omitempty"` // by stream
+	Forgotten   []Mark               `json:"forgotten,omitempty"`
 }
 
 // Untrue is a state that does not describe the warehouse into which it was to be brought. Nothing of
@@ -73,6 +75,14 @@ func (w *Warehouse) ExportState(ctx context.Context) (s State, err error) {
 	if s.Divisions, err = w.Divisions(ctx); err != nil {
 		return s, err
 	}
+	if agreed, err := w.Agreements(ctx); err != nil {
+		return s, err
+	} else if len(agreed) > 0 {
+		s.Contracts = agreed
+	}
+	if s.Forgotten, err = w.Marks(ctx); err != nil {
+		return s, err
+	}
 	counted, err := countRows(ctx, w.db, s.Cursors)
 	for i, n := range counted {
 		s.Cursors[i].Rows = n
@@ -81,36 +91,29 @@ func (w *Warehouse) ExportState(ctx context.Context) (s State, err error) {
 }
 
 // ImportState takes over a state that was exported, in the place of what is known of the same streams,
-// variants and divisions; of others nothing changes. It refuses with *[Untrue], and then takes nothing,
-// a state of another kind or format, one that says a thing twice, and one with a cursor whose table
-// is not here or does not hold the exported number of rows in the scope.
-func (w *Warehouse) ImportState(ctx context.Context, s State) error {
+// variants and divisions; of others nothing changes. What was forgotten there is erased here too, by the
+// hash that named the rows, and what files still hold of it is to be purged: see [Warehouse.Purge]; what
+// was forgotten here stays so. It refuses with *[Untrue], and then takes nothing, a state of another kind
+// or format, one that says a thing twice, and one with a cursor whose table is not here, does not hold the
+// exported number of rows in the scope, or was asked for otherwise.
+func (w *Warehouse) ImportState(ctx context.Context, s State, hash func(stream string, key ...string) string) error {
 	if err := s.check(w.prefix); err != nil {
 		return fmt.Errorf("import state: %w", err)
 	}
 	err := w.inTx(ctx, func(ctx context.Context, c *sql.Conn) error {
-		counted, err := countRows(ctx, c, s.Cursors)
+		gone := Forgotten{Tables: map[string]int64{}}
+		t := takeover{oblivion{&application{Warehouse: w, c: c}, &gone}, hash}
+		s, err := t.forget(ctx, s)
 		if err != nil {
 			return err
 		}
-		for i, n := range counted {
-			if at := s.Cursors[i]; n != at.Rows {
-				return &Untrue{at.Stream, at.Scope, fmt.Sprintf("it counts %d rows of %s, and there are %d", at.Rows, at.Table, n)}
-			}
-		}
-		if err := w.putCursors(ctx, c, s.Cursors...); err != nil {
+		if err := t.agrees(ctx, s); err != nil {
 			return err
 		}
-		for variant, d := range s.Discoveries {
-			if err := w.putDiscovery(ctx, c, variant, d); err != nil {
-				return err
-			}
-		}
-		if err := w.putDivisions(ctx, c, "import", s.Divisions); err != nil {
+		if err := t.counts(ctx, s); err != nil {
 			return err
 		}
-		_, err = nextGeneration(ctx, c) // readers see cursors and divisions too
-		return err
+		return t.put(ctx, s)
 	})
 	if err != nil {
 		return fmt.Errorf("import state: %w", err)

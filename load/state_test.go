@@ -7,8 +7,10 @@ import (
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"exactduck/load/spool"
+	"exactduck/schema"
 )
 
 // stated is a warehouse with something to export, through JSON.
@@ -68,7 +70,7 @@ func TestStateComesBack(t *testing.T) {
 	if d := gocmp.Diff(want, b.known()); d == "" {
 		t.Fatal("nothing was lost")
 	}
-	if err := b.ImportState(t.Context(), want); err != nil {
+	if err := b.ImportState(t.Context(), want, named); err != nil {
 		t.Fatal(err)
 	}
 	if d := gocmp.Diff(want, b.known()); d != "" {
@@ -76,12 +78,55 @@ func TestStateComesBack(t *testing.T) {
 	}
 	want.Cursors, want.Divisions = want.Cursors[:1], nil
 	before := b.known()
-	if err := b.ImportState(t.Context(), want); err != nil {
+	if err := b.ImportState(t.Context(), want, named); err != nil {
 		t.Fatal(err)
 	}
 	if d := gocmp.Diff(before, b.known()); d != "" {
 		t.Errorf("what a state does not speak of was changed:\n%s", d)
 	}
+}
+
+// named names rows for the marks of what is forgotten.
+func named(stream string, key ...string) string { return stream + " " + strings.Join(key, ",") }
+
+func TestForgottenIsForgottenWhereverItIsImported(t *testing.T) {
+	here, _ := stated(t)
+	there, before := stated(t)
+	forget := func(f Forgetting) {
+		t.Helper()
+		f.Hash = named
+		if _, err := there.Forget(t.Context(), f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	forget(Forgetting{Stream: "crm/Accounts", Table: accounts, Key: []string{uuid.UUID(id(2)).String()}})
+	forget(Forgetting{Stream: "logistics/Items", Table: items, Key: []string{"never", "1"}})
+	if err := there.Agree(t.Context(), "crm/Accounts", Contract{Columns: map[string]schema.Type{"Name": schema.Varchar}}); err != nil {
+		t.Fatal(err)
+	}
+	told := there.known()
+	if err := here.ImportState(t.Context(), told, named); err != nil {
+		t.Fatal(err)
+	}
+	if d := gocmp.Diff(told, here.known()); d != "" {
+		t.Errorf("(-there +here):\n%s", d)
+	}
+	here.expect("accounts", "SELECT count(*) FROM crm.Accounts", there.query("SELECT count(*) FROM crm.Accounts")...)
+	if due, err := here.PurgeDue(t.Context()); err != nil || !due {
+		t.Errorf("files are to be purged: %t, %v", due, err)
+	}
+
+	forget(Forgetting{Scope: "7"})
+	told = there.known()
+	for _, s := range []State{told, before} { // of after, and of before
+		if err := here.ImportState(t.Context(), s, named); err != nil {
+			t.Fatal(err)
+		}
+		if d := gocmp.Diff(told, here.known()); d != "" {
+			t.Errorf("(-there +here):\n%s", d)
+		}
+	}
+	here.expect("rows", "SELECT count(*) FROM crm.Accounts", "0")
 }
 
 // TestUntrueStatesAreRefused spoils a state that was good, after a change that it would take back.
@@ -96,6 +141,7 @@ func TestUntrueStatesAreRefused(t *testing.T) {
 		"other scope":     func(s *State) { s.Cursors[3].Scope = "9" },
 		"format":          func(s *State) { s.Format = 1 },
 		"mark":            func(s *State) { s.Mark = "" },
+		"asked otherwise": func(s *State) { s.Cursors[3].Fingerprint = "masked" },
 		"prefix":          func(s *State) { s.Prefix = "second_" },
 		"twice":           func(s *State) { s.Cursors = append(s.Cursors, s.Cursors[0]) },
 		"no stream":       func(s *State) { s.Cursors[3].Stream = "" },
@@ -109,7 +155,7 @@ func TestUntrueStatesAreRefused(t *testing.T) {
 			t.Fatal("the format is 1")
 		}
 		spoil(&s)
-		err := b.ImportState(t.Context(), s)
+		err := b.ImportState(t.Context(), s, named)
 		if _, untrue := errors.AsType[*Untrue](err); !untrue {
 			t.Errorf("%s: %v, want *Untrue", name, err)
 		}
@@ -118,7 +164,7 @@ func TestUntrueStatesAreRefused(t *testing.T) {
 		}
 	}
 	b.apply("r2", read{table: accounts, scope: "7", mode: spool.Merge, rows: [][]any{{50, id(50), "new", 1}}})
-	if err := b.ImportState(t.Context(), good); err == nil || !strings.Contains(err.Error(), "it counts 2 rows of crm.Accounts, and there are 3") {
+	if err := b.ImportState(t.Context(), good, named); err == nil || !strings.Contains(err.Error(), "it counts 2 rows of crm.Accounts, and there are 3") {
 		t.Errorf("a state from before a read: %v", err)
 	}
 }

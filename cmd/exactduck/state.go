@@ -52,8 +52,8 @@ again; what was refused within the hour stays parked. Asks first, or takes --yes
 		{
 			name: "state export", usage: "write cursors, divisions and what was learnt of endpoints to a file", args: "[PIPELINE]",
 			do: doStateExport, help: `
-Writes what the working database knows about its rows and not from them, as JSON: to --to, or else to
-standard output. The rows themselves are in the published file.
+Writes what the working database knows about its rows and not from them, what was forgotten and agreed
+included, as JSON: to --to, or else to standard output. The rows themselves are in the published file.
 
    exactduck state export --to state.json`,
 			flags: []cli.Flag{&cli.StringFlag{Name: "to", Usage: "the `FILE` to write; it must not exist", EnvVars: env("to")}},
@@ -62,7 +62,9 @@ standard output. The rows themselves are in the published file.
 			name: "state import", usage: "take cursors over from a file that state export wrote", args: "[PIPELINE]",
 			do: doStateImport, help: `
 Takes the cursors over where the tables hold as many rows as they did when the state was exported, and
-refuses the whole file otherwise: a cursor without its rows would lose what lies before it.
+refuses the whole file otherwise: a cursor without its rows would lose what lies before it, and one of
+rows that were masked otherwise would leave them bare. What was forgotten there is erased here, from every
+file; what was forgotten here stays so.
 
    exactduck state import --from state.json`,
 			flags: []cli.Flag{

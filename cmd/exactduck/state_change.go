@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"exactduck/cmd/exactduck/config"
+	"exactduck/extract/mask"
 	"exactduck/load"
 	"exactduck/load/spool"
 	"exactduck/schema"
@@ -260,7 +261,10 @@ func doStateImport(ctx context.Context, k *call) (*view, error) {
 		return nil, err
 	}
 	defer w.Close()
-	if err := w.ImportState(ctx, state); err != nil {
+	if err := w.ImportState(ctx, state, mask.KeyHash); err != nil {
+		return nil, err
+	}
+	if err := b.conceal(ctx, w, p, runID(b.clock())); err != nil { // what was forgotten there leaves the files here
 		return nil, err
 	}
 	data := map[string]int{"cursors": len(state.Cursors), "divisions": len(state.Divisions)}
