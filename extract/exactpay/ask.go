@@ -26,16 +26,9 @@ type reply struct {
 // ask makes a request and adds the rows that are wanted to the page. look is told of each row, and
 // whether it is new; nil: nobody is.
 func (p *pass) ask(ctx context.Context, query, parent string, look func(r *row, fresh bool)) (reply, error) {
-	link, err := p.link(query, parent)
+	answer, err := p.fetch(ctx, query, parent)
 	if err != nil {
 		return reply{}, err
-	}
-	answer, err := p.source.get(ctx, address{p.read.Scope, p.read.Variant.Name, link})
-	if err != nil {
-		return reply{}, err
-	}
-	if p.began.IsZero() {
-		p.began = answer.Asked
 	}
 	r := reply{}
 	l, err := p.decoder.decode(answer.Body, parent, func(row *row) bool {
@@ -57,6 +50,34 @@ func (p *pass) ask(ctx context.Context, query, parent string, look func(r *row, 
 	r.records, r.total = l.records, totalOf(answer, l)
 	r.counted = p.source.counts(p.read.Variant.Name, r)
 	return r, nil
+}
+
+// fetch makes a request.
+func (p *pass) fetch(ctx context.Context, query, parent string) (*extract.Answer, error) {
+	link, err := p.link(query, parent)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := p.source.get(ctx, address{p.read.Scope, p.read.Variant.Name, link})
+	if err == nil && p.began.IsZero() {
+		p.began = answer.Asked
+	}
+	return answer, err
+}
+
+// glance makes a request of which the rows are only looked at.
+func (p *pass) glance(ctx context.Context, query string, look func(*row)) error {
+	answer, err := p.fetch(ctx, query, "")
+	if err != nil {
+		return err
+	}
+	d := newDecoder(p.endpoint, p.read.Variant.Table, p.read.Scope, p.order(), nil)
+	d.begin()
+	_, err = d.decode(answer.Body, "", func(r *row) bool { look(r); return false })
+	if err != nil {
+		return &extract.Malformed{Endpoint: p.read.Variant.Name, Scope: p.read.Scope, Err: err}
+	}
+	return nil
 }
 
 // totalOf is the number of rows that an answer tells: in the header or, as for orders, in the body.

@@ -8,7 +8,7 @@ import (
 
 // crawl reads a list by offset. Each page begins with the last rows of the one before, so that a shift
 // is noticed: where they are not, the pass goes back or on to find them. In the end the number of rows
-// has to fit, or two passes have to agree.
+// has to fit, or two passes without any shift have to agree.
 type crawl struct {
 	from, to string // what else is asked for, with an ampersand before each; empty: nothing
 
@@ -19,10 +19,11 @@ type crawl struct {
 	left   int      // offset before the first of them
 	idle   int      // pages in a row that brought nothing new
 	late   int      // pages with nothing new but what came meanwhile
-	torn   bool     // a shift could not be made good
-	begun  bool
-	first  int64 // rows that the service told of first
-	total  int64 // and last
+	// shifted says that the order was another than before, and torn that this could not be made good.
+	shifted, torn bool
+	begun         bool
+	first         int64 // rows that the service told of first
+	total         int64 // and last
 }
 
 // How many rows a page begins with that were seen before, for how many pages they are looked for, and
@@ -43,7 +44,7 @@ func (c *crawl) query(p *pass, skip int) string {
 	if order := p.order(); order != "" {
 		habits := p.source.habits(p.read.Variant)
 		if sort := p.endpoint.spelling(habits); sort != "" {
-			query += "&" + spellings[sort](order)
+			query += "&" + spellings[sort].up(order)
 		}
 		if p.bounded && !habits[filterHabit+order] {
 			query += "&" + since(order, p.bound)
@@ -92,6 +93,7 @@ func (c *crawl) seek(r reply, skip int) {
 	if c.lost == 0 {
 		c.left = c.offset
 	}
+	c.shifted = true
 	switch c.lost++; {
 	case c.lost > search || r.fresh > 0 && skip == 0:
 		c.torn, c.tail, c.lost, c.offset = true, nil, 0, c.left
@@ -152,15 +154,17 @@ func (c *crawl) end(p *pass) (over bool) {
 		p.doubt = true
 		return true
 	}
-	came := p.tally
-	p.compared = &came
+	p.compared = nil
+	if came := p.tally; !c.shifted {
+		p.compared = &came
+	}
 	p.again()
 	*c = crawl{from: c.from, to: c.to}
 	return false
 }
 
 func (c *crawl) whole(p *pass) bool {
-	if p.compared != nil && p.compared.agree(p.tally) {
+	if p.compared != nil && !c.shifted && p.compared.agree(p.tally) {
 		return true
 	}
 	return c.begun && !c.torn && (p.tally.are(c.total) || p.tally.are(c.first))

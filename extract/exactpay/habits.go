@@ -12,11 +12,20 @@ import (
 // does not heed.
 type habits map[string]bool
 
-// spellings of a sort order, the documented ones first.
-var spellings = map[string]func(column string) string{
-	"plain":    func(column string) string { return "$sort=" + column },
-	"colon":    func(column string) string { return "$sort=" + column + ":asc" },
-	"brackets": func(column string) string { return "$sort[" + column + "]=asc" },
+// spellings of a sort order, ascending and descending.
+var spellings = map[string]struct{ up, down func(column string) string }{
+	"plain": {
+		func(column string) string { return "$sort=" + column },
+		func(column string) string { return "$sort=-" + column },
+	},
+	"colon": {
+		func(column string) string { return "$sort=" + column + ":asc" },
+		func(column string) string { return "$sort=" + column + ":desc" },
+	},
+	"brackets": {
+		func(column string) string { return "$sort[" + column + "]=asc" },
+		func(column string) string { return "$sort[" + column + "]=desc" },
+	},
 }
 
 // The words for ways of asking, as [Source.Known] gives them.

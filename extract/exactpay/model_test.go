@@ -48,7 +48,7 @@ func TestModel(t *testing.T) {
 			account := m.pay.Accounts()[0]
 			for round := range rounds {
 				whole := round == 0 || r.IntN(3) == 0
-				m.round(r, schema.Scope(account), whole)
+				m.round(schema.Scope(account), whole, w.UnstableTies)
 				if t.Failed() {
 					t.Fatalf("round %d, everything %v, of a service %+v", round, whole, w)
 				}
@@ -62,17 +62,20 @@ func TestModel(t *testing.T) {
 }
 
 // round reads, and compares.
-func (m *merchants) round(r *rand.Rand, account schema.Scope, whole bool) {
+func (m *merchants) round(account schema.Scope, whole, unstable bool) {
 	m.t.Helper()
 	for _, stream := range []string{"exactpay/payments", "exactpay/customers", "exactpay/orders", "exactpay/accounts"} {
 		scope, of := account, string(account)
 		if stream == "exactpay/orders" || stream == "exactpay/accounts" {
 			scope, of = "0", "0"
 		}
+		m.log.Reset()
 		m.must(m.run(stream, scope, whole))
+		if unstable && strings.Contains(m.log.String(), "nothing is removed") {
+			continue // more rows of one and the same moment than a page holds, in another order each time
+		}
 		m.compare(stream, of, scope)
 	}
-	_ = r
 }
 
 // happen lets time pass and things happen that a read which looks back can see: nothing is deleted.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -327,6 +328,9 @@ func list(n int, ignored bool) func(http.ResponseWriter, string, url.Values) {
 			if from := q.Get("createdAt[$gte]"); ignored || at >= from {
 				rows = append(rows, fmt.Sprintf(`{"paymentId":"p%03d","createdAt":%q}`, i, at))
 			}
+		}
+		if q.Get("$sort") == "-createdAt" {
+			slices.Reverse(rows)
 		}
 		w.Header().Set("X-Total-Count", fmt.Sprint(len(rows)))
 		var skip int

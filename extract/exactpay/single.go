@@ -3,31 +3,46 @@ package exactpay
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"exactduck/extract"
 	"exactduck/schema"
 )
 
-// single reads a list for which no paging is documented. When more rows are said to be there than came,
-// or as many came as a page holds, it is read by offset nevertheless.
+// single reads a list for which no paging is documented. That it came whole is seen from a number of rows
+// that is known to be of the list, or from asking for what is behind the last row; if there is more, it is
+// read by offset nevertheless.
 type single struct{}
 
 func (*single) kept(*resume) {}
 
-func (*single) step(ctx context.Context, p *pass) (bool, error) {
+func (s *single) step(ctx context.Context, p *pass) (bool, error) {
 	r, err := p.ask(ctx, "", "", nil)
 	if err != nil {
 		return false, err
 	}
-	if r.total == int64(r.records) && r.total == p.tally.Rows || r.total == untold && r.records%pageSize != 0 || r.records == 0 && r.total <= 0 {
-		return true, nil
+	over := r.records == 0 && r.total <= 0 || r.counted && r.total == int64(r.records) && r.total == p.tally.Rows
+	if told := max(r.total, 0); !over && told <= int64(r.records) {
+		over, err = s.end(ctx, p, r.records)
+	}
+	if err != nil || over {
+		return over, err
 	}
 	came := p.tally
 	p.compared = &came
 	p.again()
 	p.stage = &crawl{}
 	return false, nil
+}
+
+// end tells whether there is nothing new behind so many rows, or no way to ask for it.
+func (*single) end(ctx context.Context, p *pass, rows int) (bool, error) {
+	r, err := p.ask(ctx, fmt.Sprintf("$limit=%d&$skip=%d", pageSize, rows), "", nil)
+	if misunderstood(err) {
+		return true, nil
+	}
+	return r.fresh == 0, err
 }
 
 // each reads a list of every row of another list: a page for a page of those.

@@ -8,7 +8,8 @@ import (
 
 // walk reads a list in the order of a date. Each request asks for rows from the date of the last row
 // on, so that rows which appear or vanish meanwhile shift nothing; rows of one and the same date that
-// fill more than a page are gone through by offset.
+// fill more than a page are gone through by offset. Whoever does not sort could hide rows that way, even
+// if those that came first were in order: so the opposite order is asked for once.
 type walk struct {
 	By    string   `json:"by"`    // the column
 	Bound int64    `json:"bound"` // microseconds: rows from this instant on are asked for, when Asked
@@ -17,6 +18,7 @@ type walk struct {
 	Edge  []uint64 `json:"edge,omitempty"` // keys of the rows at Bound that were seen
 	Total int64    `json:"total"`          // rows that the first answer told of
 	Tally tally    `json:"tally"`
+	Tied  bool     `json:"tied,omitempty"` // more rows of one date than a page holds
 	Size  int      `json:"size,omitempty"` // rows of the largest page
 	Late  int      `json:"late,omitempty"` // pages of nothing but rows that came meanwhile
 }
@@ -31,7 +33,7 @@ func (w *walk) kept(r *resume) {
 }
 
 func (w *walk) query(sort string) string {
-	query := fmt.Sprintf("$limit=%d&$skip=%d&%s", pageSize, w.Skip, spellings[sort](w.By))
+	query := fmt.Sprintf("$limit=%d&$skip=%d&%s", pageSize, w.Skip, spellings[sort].up(w.By))
 	if w.Asked {
 		query += "&" + since(w.By, w.Bound)
 	}
@@ -45,6 +47,7 @@ func since(column string, us int64) string {
 // stretch is what one answer of a walk is made of.
 type stretch struct {
 	last       int64 // the greatest date
+	least      int64 // the smallest
 	dated      bool  // some row has a date
 	unsorted   bool
 	unfiltered bool
@@ -67,7 +70,12 @@ func (w *walk) step(ctx context.Context, p *pass) (bool, error) {
 	case s.unfiltered:
 		p.warnUnheeded(ctx, filterHabit+w.By)
 		return w.leave(p)
-	case s.unsorted:
+	case !s.unsorted && w.moves(r, &s):
+		if s.unsorted, err = w.unsorted(ctx, p, sort, &s); err != nil {
+			return false, err
+		}
+	}
+	if s.unsorted {
 		p.warnUnheeded(ctx, sortHabit+sort)
 		p.again() // what was seen of it says nothing
 		*w = walk{By: w.By, Bound: p.bound, Asked: p.bounded, Total: untold}
@@ -92,6 +100,9 @@ func (w *walk) look(s *stretch, r *row, fresh bool) {
 	}
 	s.unsorted = s.unsorted || s.dated && r.order < s.last
 	s.unfiltered = s.unfiltered || w.Asked && r.order < w.Bound
+	if !s.dated {
+		s.least = r.order
+	}
 	s.last, s.dated = max(r.order, s.last), true
 	if fresh {
 		s.edge = append(s.edge, *r)
@@ -107,12 +118,13 @@ func (w *walk) advance(r reply, s *stretch) (over bool) {
 	if r.last(w.Skip) || w.Late > mostLate {
 		return true
 	}
+	w.Tied = w.Tied || s.dated && s.least == s.last && r.records >= w.Size && r.records > 1
 	bound := milli(s.last)
-	if !s.dated || r.records < w.Size || w.Asked && bound == w.Bound {
+	if w.moves(r, s) {
+		w.Bound, w.Asked, w.Skip, w.Edge = bound, true, 0, nil
+	} else {
 		w.Skip += r.records
 		bound = w.Bound
-	} else {
-		w.Bound, w.Asked, w.Skip, w.Edge = bound, true, 0, nil
 	}
 	for _, row := range s.edge {
 		if w.Asked && row.order >= bound {
@@ -122,11 +134,45 @@ func (w *walk) advance(r reply, s *stretch) (over bool) {
 	return false
 }
 
+// moves tells whether the next request is from another date on.
+func (w *walk) moves(r reply, s *stretch) bool {
+	return s.dated && r.records >= w.Size && (!w.Asked || milli(s.last) != w.Bound) && !r.last(w.Skip)
+}
+
+// unsorted finds out whether rows only seem to be sorted: in the opposite order the first has to be the
+// newest of all.
+func (w *walk) unsorted(ctx context.Context, p *pass, sort string, s *stretch) (bool, error) {
+	if p.source.isSorted(p.read.Variant.Name+" "+w.By+" "+sort, false) {
+		return false, nil
+	}
+	query := "$limit=1&$skip=0&" + spellings[sort].down(w.By)
+	if w.Asked {
+		query += "&" + since(w.By, w.Bound)
+	}
+	newest := stretch{}
+	if err := p.glance(ctx, query, func(row *row) { w.look(&newest, row, false) }); err != nil && !misunderstood(err) {
+		return false, err
+	}
+	if newest.dated && newest.last >= s.last && newest.last > s.least {
+		p.source.isSorted(p.read.Variant.Name+" "+w.By+" "+sort, true)
+		return false, nil
+	}
+	return true, nil
+}
+
+// isSorted tells whether a way of asking for an order was seen to be heeded, or notes that it was.
+func (s *Source) isSorted(asked string, seen bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sorted[asked] = s.sorted[asked] || seen
+	return s.sorted[asked]
+}
+
 // refused goes on in another way if the service does not understand this one. Whether it is the filter
 // that it does not understand is seen from asking without.
 func (w *walk) refused(ctx context.Context, p *pass, sort string) (bool, error) {
 	if w.Asked {
-		_, err := p.ask(ctx, "$limit=1&"+spellings[sort](w.By), "", nil)
+		err := p.glance(ctx, "$limit=1&"+spellings[sort].up(w.By), func(*row) {})
 		if err == nil {
 			p.warnUnheeded(ctx, filterHabit+w.By)
 			return w.leave(p)
@@ -147,12 +193,14 @@ func (w *walk) leave(p *pass) (bool, error) {
 }
 
 // end sees whether the walk has brought every row. One from a cursor is believed unless the number of
-// rows speaks against it; one of everything has to agree with it or with another pass.
+// rows speaks against it, or rows of one date were gone through by offset; one of everything has to
+// agree with that number or with another pass.
 func (w *walk) end(p *pass) (bool, error) {
-	if p.tally.are(w.Total) || w.Total == untold && p.partial {
+	if p.tally.are(w.Total) || w.Total == untold && p.partial && !w.Tied {
 		return true, nil
 	}
-	came := p.tally
-	p.compared = &came
+	if came := p.tally; !w.Tied {
+		p.compared = &came
+	}
 	return w.leave(p)
 }
