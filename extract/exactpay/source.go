@@ -64,6 +64,8 @@ type Source struct {
 	told  map[string]bool   // warnings that were given
 	// sorted are the ways of asking for an order that were seen to be heeded, by variant.
 	sorted map[string]bool
+	// caps are how many rows a page holds, of variants where that is less than was asked for.
+	caps map[string]int
 	// counted are the variants of which the totals are of the list.
 	counted map[string]bool
 	open    address // a list that answered; zero: none did
@@ -93,7 +95,7 @@ func CheckIdentity(what, text string) error {
 
 // New checks the configuration. It makes no call.
 func New(c Config) (*Source, error) {
-	s := &Source{config: c, caller: c.Caller, log: c.Log, habit: map[string]habits{}, told: map[string]bool{}, paused: map[string]*pass{}, counted: map[string]bool{}, sorted: map[string]bool{}}
+	s := &Source{config: c, caller: c.Caller, log: c.Log, habit: map[string]habits{}, told: map[string]bool{}, paused: map[string]*pass{}, counted: map[string]bool{}, sorted: map[string]bool{}, caps: map[string]int{}}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

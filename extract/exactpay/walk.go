@@ -18,9 +18,10 @@ type walk struct {
 	Edge  []uint64 `json:"edge,omitempty"` // keys of the rows at Bound that were seen
 	Total int64    `json:"total"`          // rows that the first answer told of
 	Tally tally    `json:"tally"`
-	Tied  bool     `json:"tied,omitempty"` // more rows of one date than a page holds
-	Size  int      `json:"size,omitempty"` // rows of the largest page
-	Late  int      `json:"late,omitempty"` // pages of nothing but rows that came meanwhile
+	Tied  bool     `json:"tied,omitempty"`  // more rows of one date than a page holds
+	Size  int      `json:"size,omitempty"`  // rows of the largest page
+	Short int      `json:"short,omitempty"` // rows of the page before, if that should have been the last
+	Late  int      `json:"late,omitempty"`  // pages of nothing but rows that came meanwhile
 }
 
 // edgeKept is how many keys a position carries.
@@ -70,7 +71,11 @@ func (w *walk) step(ctx context.Context, p *pass) (bool, error) {
 	case s.unfiltered:
 		p.warnUnheeded(ctx, filterHabit+w.By)
 		return w.leave(p)
-	case !s.unsorted && w.moves(r, &s):
+	case w.capped(p, r):
+		p.again()
+		*w = walk{By: w.By, Bound: p.bound, Asked: p.bounded, Total: w.Total}
+		return false, nil
+	case !s.unsorted && w.moves(p, r, &s):
 		if s.unsorted, err = w.unsorted(ctx, p, sort, &s); err != nil {
 			return false, err
 		}
@@ -84,7 +89,7 @@ func (w *walk) step(ctx context.Context, p *pass) (bool, error) {
 	if w.Total == untold && before == (tally{}) {
 		w.Total = r.total
 	}
-	over := w.advance(r, &s)
+	over := w.advance(p, r, &s)
 	w.Tally = p.tally
 	if !over {
 		return false, nil
@@ -110,19 +115,22 @@ func (w *walk) look(s *stretch, r *row, fresh bool) {
 }
 
 // advance moves on to where the next request begins. It reports whether there is none. Behind a page
-// that is shorter than others were, more rows are hardly expected: whether there are is asked by offset.
-func (w *walk) advance(r reply, s *stretch) (over bool) {
+// that is not full more rows are hardly expected: whether there are is asked by offset.
+func (w *walk) advance(p *pass, r reply, s *stretch) (over bool) {
 	if w.Size = max(w.Size, r.records); r.isLate(w.Size) {
 		w.Late++
 	}
 	if r.last(w.Skip) || w.Late > mostLate {
 		return true
 	}
-	w.Tied = w.Tied || s.dated && s.least == s.last && r.records >= w.Size && r.records > 1
+	w.Tied = w.Tied || s.dated && s.least == s.last && r.records > 1 && r.records >= p.source.cap(p.read.Variant.Name, pageSize)
 	bound := milli(s.last)
-	if w.moves(r, s) {
+	if w.Short = 0; w.moves(p, r, s) {
 		w.Bound, w.Asked, w.Skip, w.Edge = bound, true, 0, nil
 	} else {
+		if r.records < p.source.cap(p.read.Variant.Name, pageSize) {
+			w.Short = r.records
+		}
 		w.Skip += r.records
 		bound = w.Bound
 	}
@@ -135,8 +143,28 @@ func (w *walk) advance(r reply, s *stretch) (over bool) {
 }
 
 // moves tells whether the next request is from another date on.
-func (w *walk) moves(r reply, s *stretch) bool {
-	return s.dated && r.records >= w.Size && (!w.Asked || milli(s.last) != w.Bound) && !r.last(w.Skip)
+func (w *walk) moves(p *pass, r reply, s *stretch) bool {
+	return s.dated && r.records >= p.source.cap(p.read.Variant.Name, pageSize) && (!w.Asked || milli(s.last) != w.Bound) && !r.last(w.Skip)
+}
+
+// capped tells whether a page that was not full was not the last either: then pages are smaller than
+// was asked for, and the walk begins anew with that in mind.
+func (w *walk) capped(p *pass, r reply) bool {
+	if w.Short == 0 || r.fresh == r.late {
+		return false
+	}
+	before := p.source.cap(p.read.Variant.Name, pageSize)
+	return p.source.cap(p.read.Variant.Name, w.Short) < before
+}
+
+// cap is how many rows a page holds, and at most so many.
+func (s *Source) cap(variant string, most int) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known := s.caps[variant]; known == 0 || most < known {
+		s.caps[variant] = most
+	}
+	return s.caps[variant]
 }
 
 // unsorted finds out whether rows only seem to be sorted: in the opposite order the first has to be the
