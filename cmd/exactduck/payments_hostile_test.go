@@ -130,7 +130,7 @@ func TestNoPaymentIsLostAtAHostileService(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, uint64(i)))
 			w := manners(r)
 			b := newBookkeeper(t, seed+uint64(i), pay.Options{Scale: 0.08 + 0.4*r.Float64()*r.Float64(), Switches: w})
-			b.did("a service %+v", w)
+			t.Logf("a service %+v", w)
 			for range rounds(2, 8) {
 				b.hostile()
 			}
