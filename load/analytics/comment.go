@@ -14,6 +14,11 @@ var edm = map[string]string{
 	"VARCHAR": "Edm.String", "BLOB": "Edm.Binary",
 }
 
+// documented is the same for Exact Payments.
+var documented = map[string]string{
+	"BOOLEAN": "A boolean", "BIGINT": "A number", "VARCHAR": "A string", "TIMESTAMP WITH TIME ZONE": "Date and time, in UTC",
+}
+
 // comments are the statements that give every table, view and column the description that it
 // should have and does not.
 func (l Layer) comments(have stored) []string {
@@ -74,11 +79,19 @@ func (t *table) base() string {
 	return strings.ToLower(strings.TrimPrefix(t.schema, t.prefix) + "." + t.name)
 }
 
+// vendor is whose table it is.
+func (t *table) vendor() string {
+	if strings.HasPrefix(t.base(), "exactpay.") {
+		return "Exact Payments"
+	}
+	return "Exact Online"
+}
+
 // tableAbout describes a table: our own words, if there are any, where it comes from, and its key.
 func tableAbout(t *table) string {
 	said := []string{tableWords()[t.base()]}
 	if len(t.endpoints) > 0 {
-		said = append(said, "Exact Online: "+strings.Join(t.endpoints, ", ")+".")
+		said = append(said, t.vendor()+": "+strings.Join(t.endpoints, ", ")+".")
 	}
 	if len(t.key) > 0 {
 		said = append(said, "Key: "+strings.Join(t.key, ", ")+".")
@@ -86,18 +99,22 @@ func tableAbout(t *table) string {
 	return sentences(said)
 }
 
-// columnAbout describes a column: our own words of it in this table or in any, and Exact's type.
+// columnAbout describes a column: our own words of it in this table or in any, and the vendor's type.
 func (t *table) columnAbout(f *field) string {
 	words := tableWords()
+	exact, kinds := true, edm
+	if t.vendor() != "Exact Online" {
+		exact, kinds = false, documented
+	}
 	said := words[t.base()+"."+strings.ToLower(f.name)]
-	if said == "" {
+	if said == "" && (exact || strings.HasPrefix(f.name, "_")) { // others mean something else by these names
 		said = words["."+strings.ToLower(f.name)]
 	}
 	source := ""
-	if len(t.endpoints) > 0 && !strings.HasPrefix(f.name, "_") && edm[f.kind] != "" {
-		source = edm[f.kind] + "."
+	if kind := kinds[f.kind]; len(t.endpoints) > 0 && !strings.HasPrefix(f.name, "_") && kind != "" {
+		source = kind + "."
 		if slices.ContainsFunc(t.key, func(k string) bool { return strings.EqualFold(k, f.name) }) {
-			source = edm[f.kind] + ", part of the key."
+			source = kind + ", part of the key."
 		}
 	}
 	return sentences([]string{said, source})

@@ -14,6 +14,7 @@ import (
 	_ "github.com/duckdb/duckdb-go/v2"
 
 	"exactduck/extract/exactonline"
+	"exactduck/extract/exactpay"
 	"exactduck/load/analytics"
 )
 
@@ -55,11 +56,14 @@ func newLedger(t testing.TB, streams ...string) *ledger {
 func (l *ledger) stream(name string) {
 	l.t.Helper()
 	stream, _, err := exactonline.Lookup(name)
+	if strings.HasPrefix(name, exactpay.Service) {
+		stream, _, err = exactpay.Lookup(name)
+	}
 	if err != nil {
 		l.t.Fatal(err)
 	}
 	table := stream.Variants[0].Table
-	columns := []string{"_division INTEGER"}
+	columns := []string{fmt.Sprintf("%s %s", table.Scope.Name, table.Scope.Type)}
 	for _, c := range table.Columns {
 		columns = append(columns, fmt.Sprintf("%q %s", c.Name, c.Type))
 	}

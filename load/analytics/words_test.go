@@ -2,10 +2,13 @@ package analytics_test
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
+	"exactduck/extract"
 	"exactduck/extract/exactonline"
+	"exactduck/extract/exactpay"
 )
 
 // word is a line of a list: the heading that it stands under, and its first word.
@@ -51,7 +54,8 @@ func TestNoWordIsLeftOver(t *testing.T) {
 		add(strings.TrimPrefix(table, "analytics."), column)
 	}
 	views := len(columns)
-	for _, s := range append(exactonline.Streams(), exactonline.Deletions()) {
+	add("exactpay", "_account")
+	for _, s := range slices.Concat(exactonline.Streams(), exactpay.Streams(), []*extract.Stream{exactonline.Deletions()}) {
 		for _, v := range s.Variants {
 			for _, c := range v.Table.Columns {
 				add(v.Table.FullName(), c.Name)
