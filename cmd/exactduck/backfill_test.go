@@ -25,7 +25,7 @@ type backfill struct {
 func TestBackfillOfManyDays(t *testing.T) {
 	t.Parallel()
 	for _, b := range []backfill{
-		{stream: "inventory/StockPositions", path: "sync/Inventory/StockPositions", pages: rounds(400, 1500), size: 10, calls: rounds(60, 200), days: 8, told: true},
+		{stream: "inventory/StockPositions", path: "sync/Inventory/StockPositions", pages: rounds(200, 1500), size: 10, calls: rounds(30, 200), days: 8, told: true},
 		{stream: "crm/Opportunities", path: "crm/Opportunities", pages: rounds(130, 1500), size: 10, calls: rounds(30, 200), days: rounds(6, 8)},
 	} {
 		t.Run(b.stream, func(t *testing.T) {

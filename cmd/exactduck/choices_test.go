@@ -212,7 +212,7 @@ func TestRowsLeaveAFilterAndReturn(t *testing.T) {
 			w := bareWorld(t, t.TempDir(), "      - {stream: "+stream+", filter: \"Name lt 'm'\"}", sandbox.Options{Scale: 2, MinuteLimit: -1, DayLimit: -1})
 			w.run(syncOptions{})
 			left, came := int64(0), int64(0)
-			for range rounds(6, 40) {
+			for range rounds(3, 40) {
 				w.holds(holding{stream: "crm/Accounts", keep: nameBefore("m")})
 				w.worked("crm/Accounts")
 				result := w.run(syncOptions{})
@@ -405,7 +405,7 @@ func TestChangesOfChoiceSurviveInterruptions(t *testing.T) {
 	}
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	for _, tc := range sample(rand.New(rand.NewPCG(seed, 2)), interruptions, rounds(6, len(interruptions))) {
+	for _, tc := range sample(rand.New(rand.NewPCG(seed, 2)), interruptions, rounds(4, len(interruptions))) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			entry := func(choice string) string { return "      - {stream: crm/Accounts" + choice + "}" }

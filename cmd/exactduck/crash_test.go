@@ -86,9 +86,9 @@ func TestKilledRunsLeaveNoTrace(t *testing.T) {
 		offices[i], told[i] = o, o.copy(t).steps(s.command()...)
 	}
 	points := onceEach(dice, told)
-	if !long() { // one in three of the kinds, others each time
+	if !long() { // one in five of the kinds, others each time
 		for i := range points {
-			points[i] = sample(dice, points[i], (len(points[i])+2)/3)
+			points[i] = sample(dice, points[i], (len(points[i])+4)/5)
 		}
 	}
 	for i, s := range situations {

@@ -231,7 +231,7 @@ func TestCallsAreTheMinimum(t *testing.T) {
 	for _, p := range prices {
 		names = append(names, p.stream)
 	}
-	w := newWorld(t, t.TempDir(), streamLines(names...), sandbox.Options{Scale: float64(rounds(6, 120)) / 10})
+	w := newWorld(t, t.TempDir(), streamLines(names...), sandbox.Options{Scale: float64(rounds(3, 120)) / 10})
 	w.pipelineLines = lakeless
 	w.reconfigure(streamLines(names...))
 	a := newAccountant(w, prices)

@@ -29,7 +29,7 @@ func TestFaultsLeaveNoTrace(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	dice := rand.New(rand.NewPCG(seed, 1))
-	for _, kind := range sample(dice, slices.Clone(mishaps), rounds(6, len(mishaps))) {
+	for _, kind := range sample(dice, slices.Clone(mishaps), rounds(4, len(mishaps))) {
 		points := []int{1 + dice.IntN(20)}
 		if long() {
 			points = nil
