@@ -105,6 +105,9 @@ func TestForgottenIsForgottenWhereverItIsImported(t *testing.T) {
 		t.Fatal(err)
 	}
 	told := there.known()
+	if len(told.Contracts) != 1 || len(told.Forgotten) != 2 {
+		t.Fatalf("exported %+v", told)
+	}
 	if err := here.ImportState(t.Context(), told, named); err != nil {
 		t.Fatal(err)
 	}

@@ -249,5 +249,8 @@ func (s synced) said() string {
 	case s.Published.Parquet:
 		return "published the dataset"
 	}
+	if sum := s.Totals(); sum.Inserted+sum.Updated+sum.Deleted > 0 {
+		return "not published yet, the next run does it"
+	}
 	return "nothing changed, nothing published"
 }

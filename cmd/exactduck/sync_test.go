@@ -4,7 +4,9 @@ import (
 	"testing"
 	"time"
 
+	"exactduck/cmd/exactduck/runs"
 	"exactduck/extract/sandbox"
+	"exactduck/load"
 )
 
 const mixed = `      - crm/Accounts
@@ -56,4 +58,20 @@ func total(calls map[string]int) (sum int) {
 		sum += n
 	}
 	return sum
+}
+
+func TestChangesThatAreNotPublished(t *testing.T) {
+	changed := runs.Record{Streams: []runs.Stream{{Updated: 1}}}
+	for _, c := range []struct {
+		synced
+		want string
+	}{
+		{synced{}, "nothing changed, nothing published"},
+		{synced{Record: changed}, "not published yet, the next run does it"},
+		{synced{Record: changed, Published: load.Published{DuckDB: true}}, "published the file"},
+	} {
+		if got := c.said(); got != c.want {
+			t.Errorf("%+v is said as %q, want %q", c.synced, got, c.want)
+		}
+	}
 }
