@@ -31,7 +31,7 @@ func manners(r *rand.Rand) pay.Switches {
 // TestModel lets things happen between reads, at services of all kinds: what was read is what there is,
 // after every read of everything, and after every other as far back as a read looks.
 func TestModel(t *testing.T) {
-	services, rounds, scale := 12, 3, 0.3
+	services, rounds, scale := 8, 3, 0.25
 	if os.Getenv("EXACTDUCK_LONG") != "" {
 		services, rounds, scale = 150, 8, 0.5
 	}
@@ -98,7 +98,7 @@ func (m *merchants) happen(r *rand.Rand, account string) {
 // TestWhatHappensWhilePaging lets rows come and go while a list is read. Whoever reads it again when it
 // is quiet has what there is; until then nothing is lost that was there all the time.
 func TestWhatHappensWhilePaging(t *testing.T) {
-	services, scale := 10, 0.15
+	services, scale := 8, 0.15
 	if os.Getenv("EXACTDUCK_LONG") != "" {
 		services, scale = 200, 0.5
 	}
