@@ -22,6 +22,7 @@ type crawl struct {
 	// shifted says that the order was another than before, and torn that this could not be made good.
 	shifted, torn bool
 	begun         bool
+	counted       bool  // these numbers are known to be of the list, and not of a page
 	first         int64 // rows that the service told of first
 	total         int64 // and last
 }
@@ -72,6 +73,7 @@ func (c *crawl) page(ctx context.Context, p *pass) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	c.counted = c.counted || r.counted
 	if c.total, c.size = r.total, max(c.size, r.records); !c.begun {
 		c.first, c.begun = r.total, true
 	}
@@ -167,5 +169,5 @@ func (c *crawl) whole(p *pass) bool {
 	if p.compared != nil && !c.shifted && p.compared.agree(p.tally) {
 		return true
 	}
-	return c.begun && !c.torn && (p.tally.are(c.total) || p.tally.are(c.first))
+	return c.begun && !c.torn && c.counted && (p.tally.are(c.total) || p.tally.are(c.first))
 }

@@ -18,10 +18,12 @@ type walk struct {
 	Edge  []uint64 `json:"edge,omitempty"` // keys of the rows at Bound that were seen
 	Total int64    `json:"total"`          // rows that the first answer told of
 	Tally tally    `json:"tally"`
-	Tied  bool     `json:"tied,omitempty"`  // more rows of one date than a page holds
-	Size  int      `json:"size,omitempty"`  // rows of the largest page
-	Short int      `json:"short,omitempty"` // rows of the page before, if that should have been the last
-	Late  int      `json:"late,omitempty"`  // pages of nothing but rows that came meanwhile
+	// Counted says that Total is known to be of the list, and not of a page.
+	Counted bool `json:"counted,omitempty"`
+	Tied    bool `json:"tied,omitempty"`  // more rows of one date than a page holds
+	Size    int  `json:"size,omitempty"`  // rows of the largest page
+	Short   int  `json:"short,omitempty"` // rows of the page before, if that should have been the last
+	Late    int  `json:"late,omitempty"`  // pages of nothing but rows that came meanwhile
 }
 
 // edgeKept is how many keys a position carries.
@@ -89,6 +91,7 @@ func (w *walk) step(ctx context.Context, p *pass) (bool, error) {
 	if w.Total == untold && before == (tally{}) {
 		w.Total = r.total
 	}
+	w.Counted = w.Counted || r.counted
 	over := w.advance(p, r, &s)
 	w.Tally = p.tally
 	if !over {
@@ -224,7 +227,8 @@ func (w *walk) leave(p *pass) (bool, error) {
 // rows speaks against it, or rows of one date were gone through by offset; one of everything has to
 // agree with that number or with another pass.
 func (w *walk) end(p *pass) (bool, error) {
-	if p.tally.are(w.Total) || w.Total == untold && p.partial && !w.Tied {
+	known := w.Total != untold && w.Counted
+	if known && p.tally.are(w.Total) || !known && p.partial && !w.Tied {
 		return true, nil
 	}
 	if came := p.tally; !w.Tied {
