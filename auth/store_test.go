@@ -62,7 +62,7 @@ func TestAFileThatCannotBeTrustedIsNamedAndLeftAlone(t *testing.T) {
 			raw, err := os.ReadFile(p)
 			return errors.Join(err, os.WriteFile(p, append(raw, raw...), 0o600))
 		}, "is damaged", "mv "},
-		"a later version": {func(p string) error { return os.WriteFile(p, []byte(`{"version":3}`), 0o600) }, "newer version", "update"},
+		"a later version": {func(p string) error { return os.WriteFile(p, []byte(`{"version":4}`), 0o600) }, "newer version", "update"},
 		"a later field":   {func(p string) error { return os.WriteFile(p, []byte(`{"version":2,"sealed_by":true}`), 0o600) }, "is damaged", "mv "},
 		"no refresh token": {func(p string) error {
 			return os.WriteFile(p, []byte(`{"version":1,"now":{"access_token":"x"}}`), 0o600)
