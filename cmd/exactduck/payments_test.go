@@ -102,6 +102,9 @@ func (b *bookkeeper) follow(ctx context.Context, quiet bool, o syncOptions) erro
 	if quiet && err != nil && !as[*load.Shrink](err) || code == exitBug || code == exitMachine {
 		b.t.Errorf("the run ends with %d: %v", code, err)
 	}
+	if code == exitInterrupted { // what it brought is not published yet
+		result.Streams = nil
+	}
 	b.check(result, before, started, quiet && code == 0)
 	if b.t.Failed() {
 		b.t.Fatalf("what happened:\n%s\nwhat was said:\n%s", strings.Join(b.doing[max(0, len(b.doing)-60):], "\n"), strings.Join(b.said.text, "\n"))
