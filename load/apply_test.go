@@ -176,7 +176,7 @@ func TestSuspectPartDoesNotHoldUpOthers(t *testing.T) {
 		"read 0 inserted 0 updated 0 deleted 0 missed 0 suspect 3 of 3", "read 3 inserted 1 updated 0 deleted 1 missed 0")
 	b.expect("rows", "SELECT _division, string_agg(Name, ' ' ORDER BY Name) FROM crm.Accounts GROUP BY ALL ORDER BY ALL", "7|n0 n1 n2", "8|n1 n2 n3")
 	b.expect("cursors", "SELECT scope, run_id, rows, complete FROM _exactduck.cursors ORDER BY ALL", "7|r1|3|true", "8|r2|3|true")
-	b.expect("parts", "SELECT scope, generation > 3 FROM _exactduck.parts ORDER BY ALL", "7|false", "8|true")
+	b.expect("parts", "SELECT scope, generation > 4 FROM _exactduck.parts ORDER BY ALL", "7|false", "8|true")
 }
 
 func TestSweep(t *testing.T) {
@@ -248,7 +248,7 @@ func TestTombstones(t *testing.T) {
 		"read 5 inserted 5 updated 0 deleted 2 missed 0")
 	b.expect("buried in their scope, if not newer", "SELECT _division, string_agg(Name, ' ' ORDER BY Name) FROM crm.Accounts GROUP BY ALL ORDER BY ALL",
 		"7|n1 n2 n5", "8|n1 n2 n3 n4 n5")
-	b.expect("parts", "SELECT table_name, scope, generation > 3 FROM _exactduck.parts ORDER BY ALL", "crm.Accounts|7|true", "crm.Accounts|8|false")
+	b.expect("parts", "SELECT table_name, scope, generation > 4 FROM _exactduck.parts ORDER BY ALL", "crm.Accounts|7|true", "crm.Accounts|8|false")
 	b.tick()
 	b.applyBatch(late)
 	b.expect("nothing rises again", "SELECT _division, string_agg(Name, ' ' ORDER BY Name) FROM crm.Accounts GROUP BY ALL ORDER BY ALL",
@@ -327,15 +327,15 @@ func TestEveryTypeArrivesAsItIs(t *testing.T) {
 	}
 	table := &schema.Table{Service: "odd", Name: "group", Scope: schema.Column{Name: "_account", Type: schema.Varchar}, Key: []string{"select BIGINT"}, Columns: columns}
 	rows := [][]any{
-		{1, 255, -32768, -1 << 31, 1, 0.1, -999_999_999_999_999_999, -6_847_804_800_000_000, id(1), "é\x00 '", "\xff\x00", `{"a" :  [1.0]}`},
-		{0, 0, 32767, 1<<31 - 1, 2, -1e300, 999_999_999_999_999_999, 253_402_300_799_999_999, [16]byte{}, "", "", `""`},
-		{nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil},
+		{1, 255, -32768, -1 << 31, 1, 0.1, -999_999_999_999_999_999, -6_847_804_800_000_000, -6_847_804_800_000_000, id(1), "é\x00 '", "\xff\x00", `{"a" :  [1.0]}`},
+		{0, 0, 32767, 1<<31 - 1, 2, -1e300, 999_999_999_999_999_999, 253_402_300_799_999_999, 1_763_683_200_123_456, [16]byte{}, "", "", `""`},
+		{nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil},
 	}
 	b.apply("r1", read{table: table, scope: "5f0c", mode: spool.Replace, rows: rows})
 	b.expect("values", `SELECT COLUMNS(* EXCLUDE (_synced_at, _run_id, _deleted_at, _extra))::VARCHAR FROM odd."group" ORDER BY "select BIGINT"`,
-		"5f0c|true|255|-32768|-2147483648|1|0.1|-99999999999999.9999|1753-01-01 00:00:00|ab000000-0000-0000-0000-000000000001|é\x00 '|\\xFF\\x00|{\"a\" :  [1.0]}",
-		"5f0c|false|0|32767|2147483647|2|-1e+300|99999999999999.9999|9999-12-31 23:59:59.999999|00000000-0000-0000-0000-000000000000|||\"\"",
-		"5f0c|-|-|-|-|-|-|-|-|-|-|-|-")
+		"5f0c|true|255|-32768|-2147483648|1|0.1|-99999999999999.9999|1753-01-01 00:00:00|1753-01-01 00:00:00+00|ab000000-0000-0000-0000-000000000001|é\x00 '|\\xFF\\x00|{\"a\" :  [1.0]}",
+		"5f0c|false|0|32767|2147483647|2|-1e+300|99999999999999.9999|9999-12-31 23:59:59.999999|2025-11-21 00:00:00.123456+00|00000000-0000-0000-0000-000000000000|||\"\"",
+		"5f0c|-|-|-|-|-|-|-|-|-|-|-|-|-")
 	b.tick()
 	b.expectResult(b.apply("r2", read{table: table, scope: "5f0c", mode: spool.Replace, rows: rows}), "read 3 inserted 0 updated 0 deleted 0 missed 0")
 }
