@@ -3,8 +3,6 @@ package exactonline
 import (
 	"cmp"
 	_ "embed"
-	"errors"
-	"fmt"
 	"regexp"
 	"strings"
 	"sync"
@@ -15,66 +13,16 @@ import (
 //go:embed refusals.txt
 var refusalsText string
 
-// Explanation says in plain words what an answer of the API means, and what to do.
-type Explanation struct{ Means, Do string }
-
-// meaning is one line of refusals.txt.
-type meaning struct {
-	status, reason, words string
-	Explanation
-}
-
-var meanings = sync.OnceValue(func() []meaning {
-	var all []meaning
-	number := 0
-	for line := range strings.Lines(refusalsText) {
-		number++
-		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
-			continue
-		}
-		fields := strings.Split(line, "|")
-		if len(fields) != 5 {
-			panic(fmt.Sprintf("refusals.txt:%d: %d fields, not 5", number, len(fields)))
-		}
-		for i := range fields {
-			fields[i] = strings.TrimSpace(fields[i])
-		}
-		all = append(all, meaning{fields[0], fields[1], fields[2], Explanation{fields[3], fields[4]}})
-	}
-	return all
+var meanings = sync.OnceValue(func() *extract.Meanings {
+	m := extract.ParseMeanings(refusalsText)
+	m.Same = func(answer, line string) bool { return line == "" || strings.EqualFold(line, answer) }
+	m.Blank, m.Fill = "{scope}", scopeFor
+	return m
 })
-
-func (m meaning) fits(status int, reason, message string) bool {
-	switch {
-	case m.status != "*" && m.status != fmt.Sprint(status):
-		return false
-	case m.reason != "" && !strings.EqualFold(m.reason, reason):
-		return false
-	}
-	return strings.Contains(strings.ToLower(message), m.words)
-}
 
 // Explain finds what is known of the answer that an error is about, an *[extract.Refused] or an
 // *[extract.Unreachable] in its tree; false: nothing is.
-func Explain(err error) (Explanation, bool) {
-	if refused, ok := errors.AsType[*extract.Refused](err); ok {
-		return explain(refused.Status, refused.Endpoint, refused.Reason, refused.Message)
-	}
-	if gone, ok := errors.AsType[*extract.Unreachable](err); ok && gone.Err != nil {
-		return explain(0, gone.Endpoint, "", gone.Err.Error())
-	}
-	return Explanation{}, false
-}
-
-func explain(status int, endpoint, reason, message string) (Explanation, bool) {
-	for _, m := range meanings() {
-		if m.fits(status, reason, message) {
-			scope := strings.NewReplacer("{scope}", scopeFor(endpoint, message))
-			return Explanation{scope.Replace(m.Means), scope.Replace(m.Do)}, true
-		}
-	}
-	return Explanation{}, false
-}
+func Explain(err error) (extract.Explanation, bool) { return meanings().Explain(err) }
 
 var namedScope = regexp.MustCompile(`'([A-Za-z]+\.[A-Za-z.]+)'`)
 

@@ -3,7 +3,6 @@ package exactpay
 import (
 	_ "embed"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -138,57 +137,16 @@ func reach(r *extract.Refused) extract.Reach {
 //go:embed refusals.txt
 var refusalsText string
 
-// Explanation says in plain words what an answer of the API means, and what to do.
-type Explanation struct{ Means, Do string }
-
-// meaning is one line of refusals.txt.
-type meaning struct {
-	status, code, words string
-	Explanation
-}
-
-var meanings = sync.OnceValue(func() []meaning {
-	var all []meaning
-	number := 0
-	for line := range strings.Lines(refusalsText) {
-		number++
-		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
-			continue
-		}
-		fields := strings.Split(line, "|")
-		if len(fields) != 5 {
-			panic(fmt.Sprintf("refusals.txt:%d: %d fields, not 5", number, len(fields)))
-		}
-		for i := range fields {
-			fields[i] = strings.TrimSpace(fields[i])
-		}
-		all = append(all, meaning{fields[0], fields[1], fields[2], Explanation{fields[3], fields[4]}})
-	}
-	return all
+var meanings = sync.OnceValue(func() *extract.Meanings {
+	m := extract.ParseMeanings(refusalsText)
+	m.Same = strings.HasSuffix
+	m.Blank, m.Fill = "{permission}", func(endpoint, _ string) string { return permissionFor(endpoint) }
+	return m
 })
 
 // Explain finds what is known of the answer that an error is about, an *[extract.Refused] or an
 // *[extract.Unreachable] in its tree; false: nothing is.
-func Explain(err error) (Explanation, bool) {
-	if refused, ok := errors.AsType[*extract.Refused](err); ok {
-		return explain(refused.Status, refused.Endpoint, refused.Reason, refused.Message)
-	}
-	if gone, ok := errors.AsType[*extract.Unreachable](err); ok && gone.Err != nil {
-		return explain(0, gone.Endpoint, "", gone.Err.Error())
-	}
-	return Explanation{}, false
-}
-
-func explain(status int, endpoint, code, message string) (Explanation, bool) {
-	for _, m := range meanings() {
-		fits := m.status == "*" || m.status == fmt.Sprint(status)
-		if fits && strings.HasSuffix(code, m.code) && strings.Contains(strings.ToLower(message), m.words) {
-			permission := strings.NewReplacer("{permission}", permissionFor(endpoint))
-			return Explanation{permission.Replace(m.Means), permission.Replace(m.Do)}, true
-		}
-	}
-	return Explanation{}, false
-}
+func Explain(err error) (extract.Explanation, bool) { return meanings().Explain(err) }
 
 // permissionFor is what a list is documented or believed to need.
 func permissionFor(endpoint string) string {

@@ -48,7 +48,8 @@ func Unicode(raw []byte) bool {
 	}
 }
 
-// escaped reads a \uXXXX at the beginning of some JSON.
+// escaped reads a character that is written as \u and four hexadecimal digits at the beginning of some
+// JSON.
 func escaped(raw []byte) (uint64, bool) {
 	if len(raw) < 6 || raw[0] != '\\' || raw[1] != 'u' {
 		return 0, false
