@@ -22,7 +22,8 @@ type settings struct {
 
 	mu      sync.Mutex
 	cfg     *config.Config
-	looked  os.FileInfo // the file when it was last read
+	looked  os.FileInfo // the file at the last look
+	fresh   bool        // the last look found another file than the one before
 	refused error       // why what the file says now is not in force; nil: it is
 }
 
@@ -62,8 +63,9 @@ func (s *settings) refuse(why error) {
 	s.refused = why
 }
 
-// changed reports whether the file is another than when it was last read. One that is not there is not
-// looked at: editors take it away for a moment.
+// changed reports whether the file is another than the one in force and has stayed as it is for two looks:
+// who writes into it may not be at the end. One that is not there is not looked at: editors take it away
+// for a moment.
 func (s *settings) changed() bool {
 	about, err := os.Stat(s.now().Path())
 	if err != nil {
@@ -71,9 +73,10 @@ func (s *settings) changed() bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	before := s.looked
+	before, fresh := s.looked, s.fresh
 	s.looked = about
-	return before == nil || !os.SameFile(before, about) || !before.ModTime().Equal(about.ModTime()) || before.Size() != about.Size()
+	s.fresh = before == nil || !os.SameFile(before, about) || !before.ModTime().Equal(about.ModTime()) || before.Size() != about.Size()
+	return fresh && !s.fresh
 }
 
 // report adds to what is told that the configuration is refused, or that no more is wrong with it.
