@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -67,7 +67,7 @@ func (h *house) clock() time.Time { return time.Now().Add(h.off) }
 
 func (h *house) start(ctx context.Context, turn schedule.Turn) int {
 	h.mu.Lock()
-	h.told = append(h.told, fmt.Sprintf("%s %s", h.clock().In(h.wanted[0].Spec.Zone()).Format("01-02 15:04 MST"), turn.Pipeline))
+	h.note(h.clock().In(h.wanted[0].Spec.Zone()).Format("01-02 15:04 MST "), turn.Pipeline)
 	if h.on[turn.Warehouse] || len(h.on) >= h.most {
 		h.t.Errorf("%s runs beside %v", turn.Pipeline, h.on)
 	}
@@ -85,6 +85,15 @@ func (h *house) start(ctx context.Context, turn schedule.Turn) int {
 		return exitInterrupted
 	}
 	return exit
+}
+
+// note tells of what begins; what begins in the same minute is told by name.
+func (h *house) note(minute, pipeline string) {
+	at := len(h.told)
+	for at > 0 && strings.HasPrefix(h.told[at-1], minute) && h.told[at-1] > minute+pipeline {
+		at--
+	}
+	h.told = slices.Insert(h.told, at, minute+pipeline)
 }
 
 func (h *house) found(pipeline string, _ time.Time) remains {
@@ -253,11 +262,11 @@ func TestClocksThatJump(t *testing.T) {
 		}
 		h.takes = time.Minute
 		go func() {
-			jump(90*time.Minute, 5*time.Hour)     // at 13:30
-			jump(10*time.Minute, -5*time.Hour)    // at 18:40
-			jump(55*time.Minute, -2*time.Second)  // at 14:35
-			jump(30*time.Minute, 24*time.Hour)    // asleep from 15:05 on
-			jump(10*time.Minute, -90*time.Second) // at 15:15
+			jump(89*time.Minute+30*time.Second, 5*time.Hour) // at 13:29:30, between two rounds
+			jump(10*time.Minute, -5*time.Hour)               // at 18:39:30
+			jump(55*time.Minute, -2*time.Second)             // at 14:34:30
+			jump(30*time.Minute, 24*time.Hour)               // asleep from 15:04 on
+			jump(10*time.Minute, -90*time.Second)            // at 15:14
 		}()
 		h.expect(h.serve(4*time.Hour+10*time.Minute),
 			"11-02 13:00 CET hourly", "11-02 18:30 CET hourly", "11-02 15:00 CET hourly",
