@@ -50,7 +50,8 @@ func (w *Warehouse) lakeDue(ctx context.Context, t Target, id identity) (*snapsh
 		if previous.Warehouse != id.Warehouse {
 			return nil, &Foreign{Path: lake, Reason: "another working database is published there"}
 		}
-		if previous.identity == id && previous.Format == lakeFormat && previous.Partition == t.Partition && previous.intact(filepath.Join(lake, "runs", current)) {
+		previous.distrust(t.Spoilt)
+		if len(t.Spoilt) == 0 && previous.identity == id && previous.Format == lakeFormat && previous.Partition == t.Partition && previous.intact(filepath.Join(lake, "runs", current)) {
 			// A publication killed after it switched the link has not cleaned up.
 			return nil, w.prune(ctx, &snapshot{lake: lake, name: current, keep: t.snapshots(), manifest: *previous})
 		}

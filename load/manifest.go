@@ -45,6 +45,8 @@ type ManifestFile struct {
 	Rows    int64  `json:"rows"`
 	Bytes   int64  `json:"bytes"`
 	SHA256  string `json:"sha256"`
+
+	distrusted bool // see [Target.Spoilt]
 }
 
 const (
@@ -81,9 +83,10 @@ func (m *Manifest) intact(folder string) bool {
 	return true
 }
 
+// liesIn tells whether the file is there, as far as its size tells and nothing else is known of it.
 func (f ManifestFile) liesIn(folder string) bool {
 	info, err := os.Stat(filepath.Join(folder, filepath.FromSlash(f.Path)))
-	return err == nil && info.Size() == f.Bytes
+	return err == nil && info.Size() == f.Bytes && !f.distrusted
 }
 
 // write writes the manifest into folder, durably.

@@ -21,6 +21,8 @@ type Target struct {
 	// Alone says that nothing older stays, because it holds what nobody is to find any more.
 	Alone bool
 	RunID string // names the new snapshot of the lake
+	// Spoilt are the files of the current snapshot that the next one is not to take over, see [SpoiltFiles].
+	Spoilt []Spoilt
 }
 
 // older is how many older files are to stay.

@@ -30,7 +30,8 @@ then looks at the rows. What it will cost is said before, and it keeps to the re
 What each level finds:
 
    --offline   keys that are there twice or not at all, lines without header, names of rows that are
-               missing, entries that do not add up to zero, reads that are late or never ended
+               missing, entries that do not add up to zero, reads that are late or never ended; and files
+               of the dataset that are damaged, missing or not ours, which are written anew at once
    (default)   the same; rows that are missing or too many, from one count a stream and division, and
                by key where the counts differ; amounts, accounts and periods of the ledger that were
                changed here, from Exact's own balances, where financial/ReportingBalance is read too.
@@ -43,7 +44,8 @@ What each level finds:
 
 Streams that are read whole by every run are not compared: every run makes them equal. Rows whose
 deletion Exact does not tell stay until the next sweep, and are remarked upon. The newest result of
-each check is in _exactduck.checks of the published file.
+each check is in _exactduck.checks of the published file. With --streams or --division the files of
+the dataset, of which each verification reads every byte, are left out.
 
 Exit codes: 0 no difference, 6 differences; those of sync besides, before 6.`,
 		flags: []cli.Flag{

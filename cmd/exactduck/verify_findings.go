@@ -20,6 +20,7 @@ const (
 	checkAge     = "age"       // of the last read
 	checkLeft    = "left over" // of a division that is not read any more
 	checkWaiting = "waiting"   // a read that was begun and not ended
+	checkDataset = "dataset"   // the files of the lake
 )
 
 // What a check comes to.

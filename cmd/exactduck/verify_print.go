@@ -12,7 +12,7 @@ import (
 // kindShown is what the table calls what was looked at.
 var kindShown = map[string]string{
 	checkCount: "number of rows", checkKeys: "keys", checkContent: "content", checkSample: "sample of rows", checkStored: "rows stored", checkLoaded: "loaded", checkAge: "age",
-	checkLeft: "left over", checkWaiting: "waiting", load.Doubled: "doubled rows", load.Keyless: "rows without key", load.Misfit: "odd values",
+	checkLeft: "left over", checkWaiting: "waiting", checkDataset: "dataset", load.Doubled: "doubled rows", load.Keyless: "rows without key", load.Misfit: "odd values",
 	load.Reference: "missing names", load.Headless: "missing headers", load.Unbalanced: "entries", load.Unequal: "sums",
 }
 

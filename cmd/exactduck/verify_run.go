@@ -47,6 +47,7 @@ type verification struct {
 	whole   map[streamScope]*task // what every run reads from its beginning, and this one only to mend it
 	compare string                // where reads lie that are only compared
 	found   []finding
+	files   []load.Check // what was found of the dataset
 
 	compared map[streamScope]load.Compared
 	level    map[streamScope]string // by what it was compared: checkKeys or checkContent
@@ -300,7 +301,6 @@ func byPlace(cursors []load.Cursor) map[streamScope]load.Cursor {
 
 // end writes down what was found, and ends the run.
 func (v *verification) end(ctx context.Context, tasks []*task) error {
-	inOrder(v.found)
 	kinds := append(slices.Clone(offlineChecks), checkCount, checkKeys, load.Unequal)
 	if v.o.deep {
 		kinds = append(kinds, checkContent, checkSample)
@@ -308,11 +308,26 @@ func (v *verification) end(ctx context.Context, tasks []*task) error {
 	if v.o.sample > 0 {
 		kinds = append(kinds, checkSample)
 	}
-	if err := v.warehouse.RecordChecks(ctx, v.checked(kinds)); err != nil {
+	if err := v.put(ctx, kinds); err != nil {
 		return err
 	}
 	v.verdict = verdict(v.pipeline.Name(), v.found)
 	return v.finish(ctx, tasks)
+}
+
+// put records what was found, with all that is known of the dataset.
+func (v *verification) put(ctx context.Context, kinds []string) error {
+	if err := v.warehouse.RecordChecks(ctx, v.checked(kinds)); err != nil {
+		return err
+	}
+	if err := v.dataset(ctx); err != nil {
+		return err
+	}
+	if err := v.recordFiles(ctx); err != nil {
+		return err
+	}
+	inOrder(v.found)
+	return nil
 }
 
 // checked is what was looked at.

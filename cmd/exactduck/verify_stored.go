@@ -205,7 +205,7 @@ func (b *books) inspect(ctx context.Context, p *config.Pipeline, o verifyOptions
 	if v.every, _, err = b.masked(p); err != nil {
 		return done, err
 	}
-	r := &run{id: done.RunID, clock: b.clock, log: b.log, pipeline: p, spools: b.spools(p)}
+	r := &run{id: done.RunID, clock: b.clock, log: b.log, pipeline: p, spools: b.spools(p), target: target(p, done.RunID)}
 	v.run = r
 	if r.choices, err = among(p, v.every, o.streams); err != nil {
 		return done, err
@@ -220,12 +220,11 @@ func (b *books) inspect(ctx context.Context, p *config.Pipeline, o verifyOptions
 	if err := v.inspect(ctx, b); err != nil {
 		return done, err
 	}
-	inOrder(v.found)
-	done.Checks = checksOf(v.found)
-	if err := r.warehouse.RecordChecks(ctx, v.checked(offlineChecks)); err != nil {
+	if err := v.put(ctx, offlineChecks); err != nil {
 		return done, err
 	}
-	if done.Published, err = r.warehouse.Publish(ctx, target(p, done.RunID)); err != nil {
+	done.Checks = checksOf(v.found)
+	if done.Published, err = r.warehouse.Publish(ctx, r.target); err != nil {
 		return done, err
 	}
 	return done, verdict(p.Name(), v.found)
