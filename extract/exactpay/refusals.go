@@ -3,9 +3,12 @@ package exactpay
 import (
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -25,10 +28,15 @@ func Manners() extract.Manners {
 type complaint struct {
 	Type, Code, Message, RequestID string
 	Messages                       []json.RawMessage
-	Issues, PathIssues             []struct {
-		Code, Message string
-		Path          []any
-	}
+	Issues                         []issue
+	PathIssues                     json.RawMessage // a list of issues, or lists of them by the path of what is wrong
+}
+
+// issue is one thing that is wrong with a request.
+type issue struct {
+	Type, Code, Field, Message string
+	Path                       []any
+	Details                    []string
 }
 
 // refusal finds the code and the words of an error. What a client had sent is not repeated, nor is
@@ -36,7 +44,8 @@ type complaint struct {
 func refusal(a *extract.Answer) (reason, message string) {
 	var c complaint
 	words := ""
-	if err := json.Unmarshal(a.Body, &c); err == nil {
+	err := json.Unmarshal(a.Body, &c)
+	if _, odd := errors.AsType[*json.UnmarshalTypeError](err); err == nil || odd { // what is like it is there
 		words = c.words()
 	} else if kind := a.Header.Get("Content-Type"); !strings.Contains(kind, "json") {
 		words = string(a.Body[:min(len(a.Body), 300)])
@@ -67,14 +76,35 @@ func (c *complaint) words() string {
 	for _, m := range c.Messages {
 		all = append(all, phrase(m))
 	}
-	for _, i := range append(c.Issues, c.PathIssues...) {
-		var at []string
-		for _, step := range i.Path {
-			at = append(at, fmt.Sprint(step))
-		}
-		all = append(all, strings.TrimSpace(strings.Join(at, ".")+" "+firstOf(i.Message, i.Code)))
+	for _, i := range append(c.Issues, issuesIn(c.PathIssues)...) {
+		all = append(all, i.words())
 	}
 	return strings.Join(all, "; ")
+}
+
+// issuesIn reads issues in either of the forms that they have beside a path.
+func issuesIn(raw json.RawMessage) (all []issue) {
+	var byPath map[string][]issue
+	if json.Unmarshal(raw, &byPath) != nil {
+		_ = json.Unmarshal(raw, &all) // in a third form there are none
+		return all
+	}
+	for _, path := range slices.Sorted(maps.Keys(byPath)) {
+		for _, i := range byPath[path] {
+			i.Field = path
+			all = append(all, i)
+		}
+	}
+	return all
+}
+
+func (i issue) words() string {
+	at := i.Field
+	for _, step := range i.Path {
+		at += "." + fmt.Sprint(step)
+	}
+	what := firstOf(i.Message, strings.Join(i.Details, ", "), i.Code, i.Type)
+	return strings.TrimSpace(strings.TrimPrefix(at, ".") + " " + what)
 }
 
 // phrase is a message, which may be a text or an object with one.

@@ -104,6 +104,9 @@ func TestErrorShapes(t *testing.T) {
 	}{
 		{"typed", "", `{"type":"authorization-error","code":"payments-forbidden-error","message":"You do not have permission","requestId":"bcc78633-cd09-4e7d-8f3b-d593fdc1439c"}`, "", 403, "payments-forbidden-error", "You do not have permission (request bcc78633-cd09-4e7d-8f3b-d593fdc1439c)", 1},
 		{"paths", "", `{"code":"validation","message":"bad","requestId":"r1","pathIssues":[{"path":["query","$limit"],"message":"too large"}]}`, "", 409, "validation", "bad; query.$limit too large (request r1)", 1},
+		{"paths with details", "", `{"type":"invalid-request-error","code":"validation-error","message":"bad","pathIssues":[{"field":"$limit","type":"invalidType","details":["Required","Too small"]}]}`, "", 409, "validation-error", "bad; $limit Required, Too small", 1},
+		{"paths by name", "", `{"type":"validationError","message":"bad","pathIssues":{"merchant.name":[{"type":"invalidType","message":"Required","variant":{}}],"merchant.mcc":[{"type":"custom"}]}}`, "", 409, "validationError", "bad; merchant.mcc custom; merchant.name Required", 1},
+		{"paths in no form", "", `{"code":"x","message":"bad","pathIssues":"none","issues":7}`, "", 409, "x", "bad", 1},
 		{"zod", "", `{"issues":[{"code":"invalid_type","path":["a",0],"message":"Required","received":"4111111111111111"}]}`, "", 409, "", "a.0 Required", 1},
 		{"messages", "", `{"messages":["one",{"message":"two"}]}`, "", 409, "", "one; two", 1},
 		{"text", "text/plain", "Unauthorized", "", 402, "", "Unauthorized", 1},
