@@ -41,17 +41,20 @@ func (a PayApp) ID() string {
 	return a.Application
 }
 
-// tokens is where application tokens are listed and deleted, and where they are made.
-func (a PayApp) tokens() (list, making string) {
-	own := "/application/" + url.PathEscape(a.Application)
-	making = own
-	switch {
-	case a.Account != "":
-		making += "/account/" + url.PathEscape(a.Account)
-	case a.Organization != "":
-		making += "/organization/" + url.PathEscape(a.Organization)
+// tokens is where application tokens are listed and deleted, and where those of whoever asks are made.
+func (a PayApp) tokens() string { return "/application/" + url.PathEscape(a.Application) + "/token" }
+
+// making is where a token of the application is made by a user of an organization or account. What is
+// said of tokens for another one comes from one source alone, so it is asked for only where it takes that.
+func (a PayApp) making(home string) string {
+	for _, of := range []struct{ kind, id string }{{"/account/", a.Account}, {"/organization/", a.Organization}} {
+		if of.id != "" && of.id != home {
+			return "/application/" + url.PathEscape(a.Application) + of.kind + url.PathEscape(of.id) + "/token"
+		} else if of.id != "" {
+			break
+		}
 	}
-	return own + "/token", making + "/token"
+	return a.tokens()
 }
 
 // ApplicationToken is what reads at Exact Payments.

@@ -23,6 +23,7 @@ type session struct {
 	token     Secret
 	expires   time.Time // zero: it does not
 	permitted []string  // what the user may do; nil: not told
+	home      string    // the organization or account that the user belongs to; "": not told
 }
 
 // grant is the token that an answer brings.
@@ -31,6 +32,8 @@ type grant struct {
 	Token       string   `json:"token"`
 	ExpiresAt   string   `json:"expiresAt"`
 	Permissions []string `json:"allowedPermissions"`
+	Account     string   `json:"account"`
+	Mode        string   `json:"mode"`
 }
 
 // PayPermit is an application token as the vendor lists it.
@@ -65,15 +68,14 @@ func (s *session) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.token, s.permitted = Secret(g.Token), g.Permissions
+	s.token, s.permitted, s.home = Secret(g.Token), g.Permissions, g.Account
 	s.expires, _ = time.Parse(time.RFC3339, g.ExpiresAt)
 	return nil
 }
 
 // make makes an application token. An error that is no [*LoginError] leaves open whether it was made.
 func (s *session) make(ctx context.Context, label string, permissions []string) (grant, error) {
-	_, path := s.App.tokens()
-	a, err := s.call(ctx, http.MethodPost, path, map[string]any{"label": label, "permissions": permissions})
+	a, err := s.call(ctx, http.MethodPost, s.App.making(s.home), map[string]any{"label": label, "permissions": permissions})
 	if err != nil {
 		return grant{}, err
 	}
@@ -83,12 +85,12 @@ func (s *session) make(ctx context.Context, label string, permissions []string) 
 // pageOfTokens is how many tokens are listed with one call.
 const pageOfTokens = 100
 
-// list lists the application tokens, page by page.
+// list lists the application tokens, page by page until one brings nothing new: how many a page holds is
+// not known for sure, nor whether there are pages.
 func (s *session) list(ctx context.Context) (all []PayPermit, err error) {
-	path, _ := s.App.tokens()
 	for {
 		query := url.Values{"$limit": {strconv.Itoa(pageOfTokens)}, "$skip": {strconv.Itoa(len(all))}}
-		a, err := s.call(ctx, http.MethodGet, path+"?"+query.Encode(), nil)
+		a, err := s.call(ctx, http.MethodGet, s.App.tokens()+"?"+query.Encode(), nil)
 		if err != nil {
 			return nil, err
 		}
@@ -96,13 +98,13 @@ func (s *session) list(ctx context.Context) (all []PayPermit, err error) {
 		if a.status/100 != 2 || json.Unmarshal(a.body, &page) != nil {
 			return nil, s.unusable(a)
 		}
-		again := slices.ContainsFunc(page, func(p PayPermit) bool {
-			return slices.ContainsFunc(all, func(q PayPermit) bool { return p.ID == q.ID })
-		})
-		if again { // it does not page
-			return all, nil
+		known := len(all)
+		for _, p := range page {
+			if !slices.ContainsFunc(all, func(q PayPermit) bool { return p.ID == q.ID }) {
+				all = append(all, p)
+			}
 		}
-		if all = append(all, page...); len(page) < pageOfTokens {
+		if len(all) == known {
 			return all, nil
 		}
 	}
@@ -110,8 +112,7 @@ func (s *session) list(ctx context.Context) (all []PayPermit, err error) {
 
 // remove deletes an application token; one that is gone already is.
 func (s *session) remove(ctx context.Context, id string) error {
-	path, _ := s.App.tokens()
-	a, err := s.call(ctx, http.MethodDelete, path+"/"+url.PathEscape(id), nil)
+	a, err := s.call(ctx, http.MethodDelete, s.App.tokens()+"/"+url.PathEscape(id), nil)
 	switch {
 	case err != nil:
 		return err

@@ -19,6 +19,8 @@ type PayLoggedIn struct {
 	Status
 	// Lacking are permissions that were wanted and that the user does not have, and so cannot give.
 	Lacking []string `json:"lacking_permissions,omitempty"`
+	// Mode is "live", or "test" of a token for tests; "": the vendor did not say.
+	Mode string `json:"mode,omitempty"`
 }
 
 // PayLogin has a user make an application token with some permissions, as far as the user has them, and
@@ -37,7 +39,7 @@ func PayLogin(ctx context.Context, o PayOptions, u PayUser, permissions []string
 		}
 		j := &payJournal{payer: p, slot: slot, state: &s}
 		user := &session{payer: p, email: u.Email, password: u.Password}
-		if in.Lacking, err = j.obtain(ctx, user, permissions); err != nil {
+		if err := j.obtain(ctx, user, permissions, &in); err != nil {
 			return err
 		}
 		if err := j.tidy(ctx, user); err != nil {
@@ -105,24 +107,25 @@ type payJournal struct {
 	state *State
 }
 
-// obtain gets a new token into the store.
-func (j *payJournal) obtain(ctx context.Context, user *session, wanted []string) (lacking []string, err error) {
+// obtain gets a new token into the store, and tells of it.
+func (j *payJournal) obtain(ctx context.Context, user *session, wanted []string, in *PayLoggedIn) error {
 	if err := user.begin(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	permissions, lacking := split(wanted, user.permitted)
-	if len(permissions) == 0 {
-		return lacking, &LoginError{Host: j.App.Host, Cause: NotAllowed, Detail: "the user may do nothing of what is to be read"}
+	if in.Lacking = lacking; len(permissions) == 0 {
+		return &LoginError{Host: j.App.Host, Cause: NotAllowed, Detail: "the user may do nothing of what is to be read"}
 	}
 	asked := Leftover{Label: j.label(), At: j.Clock().UTC().Round(time.Second), By: j.self}
 	j.state.Leftovers = append(j.state.Leftovers, asked)
 	if err := j.slot.Save(*j.state); err != nil {
-		return lacking, err
+		return err
 	}
 	g, err := user.make(ctx, asked.Label, permissions)
 	if err != nil {
-		return lacking, errors.Join(err, j.unmade(ctx, user, asked, err))
+		return errors.Join(err, j.unmade(ctx, user, asked, err))
 	}
+	in.Mode = g.Mode
 	former := j.state.Application
 	j.state.Leftovers = without(j.state.Leftovers, asked)
 	if former != nil {
@@ -133,9 +136,9 @@ func (j *payJournal) obtain(ctx context.Context, user *session, wanted []string)
 	}
 	j.state.LoggedInAt = asked.At
 	if err := j.slot.Save(*j.state); err != nil { // nobody could use it; its label is in the store
-		return lacking, errors.Join(err, user.remove(ctx, g.ID))
+		return errors.Join(err, user.remove(ctx, g.ID))
 	}
-	return lacking, nil
+	return nil
 }
 
 // label is one that no other token has.
@@ -174,19 +177,13 @@ func (j *payJournal) unmade(ctx context.Context, user *session, asked Leftover, 
 
 // tidy deletes at the vendor what is left behind there, and forgets each here once it is gone.
 func (j *payJournal) tidy(ctx context.Context, by *session) error {
-	if len(j.state.Leftovers) == 0 {
-		return nil
-	}
-	there, err := by.list(ctx)
-	if err != nil {
-		return err
-	}
 	for _, l := range slices.Clone(j.state.Leftovers) {
-		for _, t := range there {
-			if t.ID == "" || t.ID != l.ID && t.Label != l.Label {
-				continue
-			}
-			if err := by.remove(ctx, t.ID); err != nil {
+		there, err := j.found(ctx, by, l)
+		if err != nil {
+			return err
+		}
+		for _, id := range there {
+			if err := by.remove(ctx, id); err != nil {
 				return err
 			}
 		}
@@ -196,4 +193,18 @@ func (j *payJournal) tidy(ctx context.Context, by *session) error {
 		}
 	}
 	return nil
+}
+
+// found are the ids of what is left behind. Without an id the label tells, if the list shows it.
+func (j *payJournal) found(ctx context.Context, by *session, l Leftover) (ids []string, err error) {
+	if l.ID != "" {
+		return []string{l.ID}, nil
+	}
+	listed, err := by.list(ctx)
+	for _, t := range listed {
+		if t.ID != "" && t.Label == l.Label {
+			ids = append(ids, t.ID)
+		}
+	}
+	return ids, err
 }

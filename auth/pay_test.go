@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -33,7 +34,9 @@ type shop struct {
 	tokens    []auth.PayPermit
 	secret    map[string]string // of a token: its id
 	permitted []string
-	self      bool // application tokens may list and delete
+	self      bool   // application tokens may list and delete
+	home      string // what the user belongs to
+	page      int    // tokens in an answer; 0: all, whatever is asked for
 	answer    func(r *http.Request, after bool) int
 	now       time.Time
 	paths     []string
@@ -84,7 +87,7 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			token := fmt.Sprintf("user-token-%024x", s.n)
 			keepSecret(token)
 			s.users[token] = s.now.Add(time.Hour)
-			reply(http.StatusCreated, map[string]any{"token": token, "allowedPermissions": s.permitted, "expiresAt": s.now.Add(time.Hour).Format(time.RFC3339Nano)})
+			reply(http.StatusCreated, map[string]any{"token": token, "account": s.home, "allowedPermissions": s.permitted, "expiresAt": s.now.Add(time.Hour).Format(time.RFC3339Nano)})
 		}
 		return
 	}
@@ -100,9 +103,14 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		keepSecret(token)
 		s.tokens = append(s.tokens, auth.PayPermit{ID: id, Label: asked.Label, Permissions: asked.Permissions, CreatedAt: s.now.Format(time.RFC3339)})
 		s.secret[token] = id
-		reply(http.StatusCreated, map[string]any{"id": id, "token": token, "allowedPermissions": asked.Permissions})
+		reply(http.StatusCreated, map[string]any{"id": id, "token": token, "mode": "test", "allowedPermissions": asked.Permissions})
 	case http.MethodGet:
-		reply(http.StatusOK, s.tokens)
+		from, most := 0, len(s.tokens)
+		if s.page > 0 {
+			from, _ = strconv.Atoi(r.URL.Query().Get("$skip"))
+			from, most = min(from, most), s.page
+		}
+		reply(http.StatusOK, s.tokens[from:min(from+most, len(s.tokens))])
 	case http.MethodDelete:
 		id := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
 		s.tokens = slices.DeleteFunc(s.tokens, func(p auth.PayPermit) bool { return p.ID == id })
@@ -294,6 +302,43 @@ func TestTokensForAnAccount(t *testing.T) {
 	}
 	if s.status().LoggedIn {
 		t.Error("the application's own login is that of an account")
+	}
+	s.paths, s.home = nil, o.App.Account
+	if in, err := auth.PayLogin(t.Context(), o, auth.PayUser{Email: payEmail, Password: payPassword}, reading); err != nil || in.Mode != "test" {
+		t.Fatalf("%+v, %v", in, err)
+	}
+	if want := "POST /application/duck/token"; !slices.Contains(s.paths, want) {
+		t.Errorf("a user of that account asked %q, without %q", s.paths, want)
+	}
+}
+
+// How many tokens are in one answer is not known: one that nobody knows the id of is looked for in all.
+func TestTokensOnLaterPagesAreFound(t *testing.T) {
+	s := newShop(t)
+	for i := range 7 {
+		s.tokens = append(s.tokens, auth.PayPermit{ID: fmt.Sprint("other", i), Label: "of somebody else"})
+	}
+	lost := false
+	s.answer = func(r *http.Request, after bool) int {
+		if after && r.Method == http.MethodPost && r.URL.Path != "/token" && !lost {
+			lost = true
+			return 500
+		}
+		if lost && r.Method == http.MethodGet {
+			return 500
+		}
+		return 0
+	}
+	if _, err := s.login(); err == nil || len(s.tokens) != 8 || len(s.status().Leftovers) != 1 {
+		t.Fatalf("%v, the server has %+v, and here is %+v", err, s.tokens, s.status())
+	}
+	s.answer, s.page = nil, 3
+	if in, err := s.login(); err != nil || len(s.tokens) != 8 || len(in.Leftovers) != 0 || s.tokens[7].Label != in.Label {
+		t.Errorf("%+v, %v, the server has %+v", in, err, s.tokens)
+	}
+	s.self = true
+	if permits, err := auth.PayPermits(t.Context(), s.options(), ""); err != nil || len(permits) != 8 {
+		t.Errorf("%d of 8 tokens are listed, %v", len(permits), err)
 	}
 }
 

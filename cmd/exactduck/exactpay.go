@@ -196,8 +196,12 @@ func (exactPay) enter(ctx context.Context, k *call, name string, l *login) (*vie
 	}
 	k.warnings = append(k.warnings, leftoverWarnings(in.Status)...)
 	return &view{data: loginStatus{Connection: name, Status: in.Status}, text: func(out io.Writer) {
-		fmt.Fprintf(out, "logged in at %s with a token of its own, which may only %s and does not expire\n\nnext, type:\n  exactduck sync\n",
-			in.Host, strings.Join(in.Permissions, ", "))
+		mode := ""
+		if in.Mode != "" {
+			mode = " for mode " + printable(in.Mode)
+		}
+		fmt.Fprintf(out, "logged in at %s with a token of its own%s, which may only %s and does not expire\n\nnext, type:\n  exactduck sync\n",
+			in.Host, mode, strings.Join(in.Permissions, ", "))
 	}}, nil
 }
 
