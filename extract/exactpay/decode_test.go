@@ -99,6 +99,20 @@ func TestSecretsAreKeptNowhere(t *testing.T) {
 	}
 }
 
+// The number of a bank account is in an object of which the rest is kept.
+func TestSecretsInsideObjects(t *testing.T) {
+	d := decoderOf(t, "onboardings", "merchant_bankingDetails", "merchant.bankingDetails")
+	body := `[{"_id":"o","isLocked":true,"merchant":{"name":"Acme","address":{"city":"Ely"},"bankingDetails":{"ddaNumber":"223334456"}}}]`
+	if _, err := d.decode([]byte(body), "", everyRow); err != nil {
+		t.Fatal(err)
+	}
+	page := d.finish()
+	columns, beside := cells(page, 0)
+	if columns["merchant_name"] != "Acme" || columns["isLocked"] == nil || beside != `{"merchant":{"address":{"city":"Ely"}}}` || len(page.Unknown) > 0 {
+		t.Errorf("%v and %s, unknown %q", columns, beside, page.Unknown)
+	}
+}
+
 func TestFewerColumnsAndOthers(t *testing.T) {
 	s, _, _ := Lookup("payments")
 	table := s.Variants[0].Table.Select(func(name string) bool { return name == "amount" })

@@ -158,10 +158,17 @@ func reach(r *extract.Refused) extract.Reach {
 	switch {
 	case r.Endpoint == accountsList:
 		return extract.ForOnce
-	case r.Scope != connection && strings.Contains(strings.ToLower(r.Message), "account not found"):
+	case r.Scope != connection && isAccountUnknown(r):
 		return extract.ForScope
 	}
 	return extract.ForEndpoint
+}
+
+// forbiddenCode is how the codes of refusals for want of a permission end.
+const forbiddenCode = "-forbidden-error"
+
+func isAccountUnknown(r *extract.Refused) bool {
+	return strings.Contains(strings.ToLower(r.Message), "account not found")
 }
 
 //go:embed refusals.txt

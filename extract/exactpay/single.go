@@ -50,6 +50,7 @@ type each struct {
 	Resume schema.Position
 
 	parents *pass
+	most    int // rows of the largest answer
 }
 
 func (e *each) kept(r *resume) { r.Each = e.Resume }
@@ -92,14 +93,31 @@ func (e *each) find(p *pass) (err error) {
 	return err
 }
 
-// of reads the list of one row. That it has none is an answer.
+// of reads the list of one row. That it has none is an answer. How many rows an answer may have is not
+// known, but one that is cut off has as many as any: only behind such a one more is asked for.
 func (e *each) of(ctx context.Context, p *pass, id string) error {
-	r, err := p.ask(ctx, "", id, nil)
-	if refused, ok := errors.AsType[*extract.Refused](err); ok && refused.Status == http.StatusNotFound {
-		return nil
+	query := ""
+	for rows := 0; ; {
+		r, err := p.ask(ctx, query, id, nil)
+		if refused, ok := errors.AsType[*extract.Refused](err); ok && refused.Status == http.StatusNotFound {
+			return nil
+		}
+		if misunderstood(err) && query != "" { // it does not divide the list into pages
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		rows += r.records
+		more := r.total > int64(rows)
+		if r.fresh == 0 {
+			p.doubt = p.doubt || more && r.records > 0 // it does not go on, and there is more
+			return nil
+		}
+		if cut := r.records >= e.most && !(r.counted && !more); !more && !cut {
+			return nil
+		}
+		e.most = max(e.most, r.records)
+		query = fmt.Sprintf("$limit=%d&$skip=%d", pageSize, rows)
 	}
-	if err == nil && r.total > int64(r.records) {
-		p.doubt = true
-	}
-	return err
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"exactduck/extract/sandbox/pay"
+	"exactduck/schema"
 )
 
 // A list for which no paging is documented may be paged all the same, and its number of rows be missing or
@@ -21,6 +22,21 @@ func TestListsThatArePagedUnannounced(t *testing.T) {
 			if len(places) != 5 {
 				t.Errorf("%d of 5 accounts are found", len(places))
 			}
+		})
+	}
+}
+
+// Of a customer with more cards than an answer holds all are read, whatever is told of their number.
+func TestCardsOnLaterPages(t *testing.T) {
+	for _, counts := range []string{"absent", "page", "exact", "wrong"} {
+		t.Run(counts, func(t *testing.T) {
+			m := open(t, pay.Options{Accounts: 1, Scale: 0.1, Switches: pay.Switches{PageCap: 3, Counts: counts}}, nil)
+			account := m.pay.Accounts()[0]
+			for range 8 {
+				m.must(m.pay.Change(pay.Change{Resource: "payment_methods", Insert: 3}))
+			}
+			m.must(m.run("exactpay/payment_methods", schema.Scope(account), true))
+			m.compare("exactpay/payment_methods", account, schema.Scope(account))
 		})
 	}
 }

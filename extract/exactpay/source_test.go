@@ -115,10 +115,34 @@ func TestLackingPermissionsAreNotBadTokens(t *testing.T) {
 			t.Errorf("%s with a token that is withdrawn: %v", stream, err)
 		}
 	}
-	m.connect(nil)
-	if err := m.run("exactpay/accounts", "0", true); !errors.Is(err, extract.ErrUnauthorized) {
-		t.Errorf("a token that is withdrawn from the beginning: %v", err)
+	for stream, scope := range map[string]schema.Scope{"exactpay/accounts": "0", "exactpay/payments": account, "exactpay/orders": "0"} {
+		m.connect(nil)
+		if err := m.run(stream, scope, true); !errors.Is(err, extract.ErrUnauthorized) {
+			t.Errorf("%s with a token that is withdrawn from the beginning: %v", stream, err)
+		}
 	}
+}
+
+// A 403 of payments is about the permission while the token is good for another list, and about the
+// account when that is what it says.
+func TestAForbiddenListIsNoBadToken(t *testing.T) {
+	m := open(t, pay.Options{}, nil)
+	account := schema.Scope(m.pay.Accounts()[0])
+	m.must(m.pay.Deny("charges.read"))
+	if err := m.run("exactpay/payments", account, true); errors.Is(err, extract.ErrUnauthorized) || !isRefused(err, http.StatusForbidden) {
+		t.Errorf("without the permission: %v", err)
+	}
+	m = open(t, pay.Options{}, nil)
+	calls := len(m.pay.Answers())
+	err := m.run("exactpay/payments", "63ee4a296fd695eded58febe", true)
+	if !isRefused(err, http.StatusForbidden) && !isRefused(err, http.StatusNotFound) || len(m.pay.Answers()) != calls+1 {
+		t.Errorf("an account that there is not: %v", err)
+	}
+}
+
+func isRefused(err error, status int) bool {
+	refused, ok := errors.AsType[*extract.Refused](err)
+	return ok && refused.Status == status
 }
 
 // What was learnt of a list spares the next process to learn it.

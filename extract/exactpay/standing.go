@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"exactduck/extract"
 	"exactduck/schema"
@@ -16,7 +17,8 @@ type address struct {
 }
 
 // get makes a request. A 401 may mean that the token is no good, or that it lacks the permission for
-// this list: which of the two is seen from other lists, and a permission that lacks is a 403.
+// this list, and payments and orders answer either with a 403: which of the two is seen from other lists.
+// In the end a permission that lacks is a 403, and a token that is no good a 401.
 func (s *Source) get(ctx context.Context, to address) (*extract.Answer, error) {
 	answer, err := s.caller.Get(ctx, to.scope, to.endpoint, to.link)
 	if err == nil {
@@ -24,13 +26,20 @@ func (s *Source) get(ctx context.Context, to address) (*extract.Answer, error) {
 		return answer, nil
 	}
 	refused, ok := errors.AsType[*extract.Refused](err)
-	if !ok || refused.Status != http.StatusUnauthorized || !s.accepted(ctx, to) {
+	if !ok {
 		return nil, err
 	}
-	lacking := *refused
-	lacking.Status = http.StatusForbidden
-	lacking.Message = "the token is good for other lists and lacks the permission for this one: " + lacking.Message
-	return nil, &lacking
+	meant := *refused
+	switch {
+	case refused.Status == http.StatusUnauthorized && s.token(ctx, to) == good:
+		meant.Status = http.StatusForbidden
+		meant.Message = "the token is good for other lists and lacks the permission for this one: " + meant.Message
+	case refused.Status == http.StatusForbidden && s.doubtful(refused) && s.token(ctx, to) == bad:
+		meant.Status = http.StatusUnauthorized
+	default:
+		return nil, err
+	}
+	return nil, &meant
 }
 
 // answered keeps a list that the token is good for.
@@ -43,16 +52,34 @@ func (s *Source) answered(to address) {
 	s.open = to
 }
 
-// accepted asks other lists whether the token is good: the last one that answered, and then any.
-func (s *Source) accepted(ctx context.Context, refused address) bool {
+// doubtful tells of a 403 whether it may be about the token as a whole: no list has taken the token yet, and
+// it is not the account that is refused.
+func (s *Source) doubtful(r *extract.Refused) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open.link == "" && strings.HasSuffix(r.Reason, forbiddenCode) && !isAccountUnknown(r)
+}
+
+// standing is what lists make of the token.
+type standing uint8
+
+const (
+	untried standing = iota
+	good             // some list answers
+	bad              // none does, and one does not accept the token
+)
+
+// token asks other lists whether the token is good: the last one that answered, and then any.
+func (s *Source) token(ctx context.Context, refused address) standing {
 	s.mu.Lock()
 	open := s.open
 	s.mu.Unlock()
 	if open.link != "" && open.endpoint != refused.endpoint {
 		if _, err := s.caller.Get(ctx, open.scope, open.endpoint, open.link); err == nil {
-			return true
+			return good
 		}
 	}
+	found := untried
 	for _, e := range Endpoints() {
 		name := Service + "/" + e.Name
 		if e.Permission == "-" || e.Each != "" || name == refused.endpoint {
@@ -68,8 +95,11 @@ func (s *Source) accepted(ctx context.Context, refused address) bool {
 		}
 		if _, err = s.caller.Get(ctx, to.scope, to.endpoint, to.link); err == nil {
 			s.answered(to)
-			return true
+			return good
+		}
+		if errors.Is(err, extract.ErrUnauthorized) {
+			found = bad
 		}
 	}
-	return false
+	return found
 }

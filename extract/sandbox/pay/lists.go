@@ -103,7 +103,7 @@ func (s *Sandbox) listMethods(v *visit) *wire.Reply {
 	if c == nil {
 		return v.nowhere("")
 	}
-	return v.whole(rowsFrom(c.methods))
+	return v.list(rowsFrom(c.methods))
 }
 
 // listPaid lists the payments of a customer.

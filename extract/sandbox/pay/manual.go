@@ -17,7 +17,7 @@ var switchTexts = map[string]string{
 	"natural":          "order of what is not sorted: inserted, newest, scattered",
 	"unstable_ties":    "rows that are equal in what they are sorted by come in any order",
 	"page_cap":         "rows in an answer, whatever $limit says; 0: 100",
-	"page_all":         "accounts, payment methods and codes are paged too",
+	"page_all":         "accounts and codes are paged too",
 	"counts":           "totals are exact, absent, wrong, or those of the page",
 	"appear":           "before every so many lists a row appears in what is listed; 0: never",
 	"vanish":           "before every so many lists a row vanishes from it; 0: never",

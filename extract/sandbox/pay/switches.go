@@ -28,8 +28,8 @@ type Switches struct {
 	UnstableTies bool `switch:"unstable_ties"`
 	// PageCap is the most rows of a page, whatever $limit says; 0: 100.
 	PageCap int `switch:"page_cap"`
-	// PageAll pages lists for which no paging is documented, accounts, payment methods and codes, as
-	// the others. They are answered whole otherwise.
+	// PageAll pages lists for which no paging is documented, accounts and codes, as the others. They are
+	// answered whole otherwise.
 	PageAll bool `switch:"page_all"`
 	// Counts are the totals: "exact" (the zero value is that too), "absent", "wrong", which is three
 	// too many, or "page", the rows of the page.
