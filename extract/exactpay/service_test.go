@@ -102,7 +102,7 @@ func TestErrorShapes(t *testing.T) {
 		reason, message  string
 		calls            int
 	}{
-		{"typed", "", `{"type":"authorization-error","code":"payments-forbidden-error","message":"You do not have permission","requestId":"bcc78633-cd09-4e7d-8f3b-d593fdc1439c"}`, "", 403, "payments-forbidden-error", "You do not have permission (request bcc78633-cd09-4e7d-8f3b-d593fdc1439c)", 1},
+		{"typed", "", `{"type":"authorization-error","code":"payments-forbidden-error","message":"You do not have permission","requestId":"bcc78633-cd09-4e7d-8f3b-d593fdc1439c"}`, "", 403, "payments-forbidden-error", "You do not have permission (request bcc78633-cd09-4e7d-8f3b-d593fdc1439c)", 4}, // other lists are asked whether the token is good
 		{"paths", "", `{"code":"validation","message":"bad","requestId":"r1","pathIssues":[{"path":["query","$limit"],"message":"too large"}]}`, "", 409, "validation", "bad; query.$limit too large (request r1)", 1},
 		{"paths with details", "", `{"type":"invalid-request-error","code":"validation-error","message":"bad","pathIssues":[{"field":"$limit","type":"invalidType","details":["Required","Too small"]}]}`, "", 409, "validation-error", "bad; $limit Required, Too small", 1},
 		{"paths by name", "", `{"type":"validationError","message":"bad","pathIssues":{"merchant.name":[{"type":"invalidType","message":"Required","variant":{}}],"merchant.mcc":[{"type":"custom"}]}}`, "", 409, "validationError", "bad; merchant.mcc custom; merchant.name Required", 1},
