@@ -60,6 +60,7 @@ func commands() []command {
 // --output json, in the envelope.
 type command struct {
 	name, usage string   // "auth login" for one of a family
+	aliases     []string // other names of it
 	args        string   // how help shows them: "[PIPELINE…]"
 	help        string   // what is worth knowing, and examples
 	formats     []string // what --output takes beside table and json
@@ -80,7 +81,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 	}
 	program := &cli.App{
 		Name: "exactduck", HelpName: "exactduck", Version: version(),
-		Usage:  "your books out of Exact Online, in DuckDB and Parquet, equal to the source every night",
+		Usage:  "your books out of Exact Online, and payments out of Exact Payments, in DuckDB and Parquet, equal to the source every night",
 		Reader: a.in, Writer: a.out, ErrWriter: a.err, HideHelpCommand: true,
 		ExitErrHandler: func(*cli.Context, error) {}, // exits happen in main
 		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return asUsage(err) },
@@ -128,7 +129,7 @@ func asUsage(err error) error {
 
 func (a *app) leaf(c command, code *int) *cli.Command {
 	return &cli.Command{
-		Name: c.name, Usage: c.usage, ArgsUsage: c.args, Description: strings.TrimSpace(c.help), HideHelpCommand: true,
+		Name: c.name, Aliases: c.aliases, Usage: c.usage, ArgsUsage: c.args, Description: strings.TrimSpace(c.help), HideHelpCommand: true,
 		Flags: append(c.flags, commonFlags(c.formats)...), OnUsageError: onUsage,
 		Action: func(context *cli.Context) error {
 			*code = a.perform(context, c)

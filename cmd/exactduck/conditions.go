@@ -222,7 +222,7 @@ func ofStreams(p *pipelineStanding, last *runs.Record, c cause, all []*streamSta
 	switch c.kind {
 	case alert.Shrink:
 		told.Message = "too many rows would go of " + where + ": " + first.Error
-		told.Hint = "check the rights of the user at Exact; if it is true: exactduck sync " + p.Pipeline + " --accept-shrink " + names
+		told.Hint = "check the rights of the user at " + vendorNamed(first.Stream).words().name + "; if it is true: exactduck sync " + p.Pipeline + " --accept-shrink " + names
 	case alert.Budget:
 		told.Message = "no calls are left today for " + where
 		told.Hint = "the next run goes on where it stopped: exactduck plan " + p.Pipeline

@@ -16,12 +16,13 @@ import (
 
 func divisionsCommand() command {
 	return command{
-		name: "divisions", usage: "list the administrations that a login can reach",
+		name: "divisions", aliases: []string{"accounts"}, usage: "list the divisions, or at Exact Payments the accounts, that a login can reach",
 		help: `
-Asks Exact, which costs one call, or two when the connection names no division. An administration
-that is archived or blocked is read only where pipelines.yaml lists its code.
+Asks the source, which costs one call, or two when a connection to Exact Online names no division. What
+is archived, blocked or disabled is read only where pipelines.yaml lists its code or id.
 
    exactduck divisions
+   exactduck accounts --connection payments
    exactduck divisions --connection books --output json`,
 		flags: []cli.Flag{connectionFlag()},
 		do:    doDivisions,
@@ -32,7 +33,7 @@ func connectionFlag() cli.Flag {
 	return &cli.StringFlag{Name: "connection", Usage: "the `NAME` of a connection; needed when there are several", EnvVars: env("connection")}
 }
 
-// division is one administration, and the pipelines that read it.
+// division is one division or account, and the pipelines that read it.
 type division struct {
 	Code      string   `json:"code"`
 	Name      string   `json:"name"`
@@ -56,7 +57,7 @@ func doDivisions(ctx context.Context, k *call) (*view, error) {
 	}
 	divisions, warnings := readBy(k.cfg, name, places)
 	k.warnings = append(k.warnings, warnings...)
-	return &view{data: divisions, text: func(out io.Writer) { printDivisions(out, divisions) }}, nil
+	return &view{data: divisions, text: func(out io.Writer) { printDivisions(out, k.vendorOn(name), divisions) }}, nil
 }
 
 // readBy tells of every place which pipelines of a connection read it. Where a pipeline names one
@@ -87,14 +88,14 @@ func readBy(cfg *config.Config, connection string, places []extract.Place) (divi
 	return divisions, warnings
 }
 
-func printDivisions(out io.Writer, divisions []division) {
-	t := newTable(out, wordsIn(divisions, func(d division) string { return d.Code }), "name", "active", "read by")
+func printDivisions(out io.Writer, v vendor, divisions []division) {
+	t := newTable(out, v.words().place, "name", "active", "read by")
 	for _, d := range divisions {
 		active := "yes"
 		if !d.Active {
 			active = "no"
 		}
-		t.AppendRow([]any{d.Code, printable(d.Name), active, strings.Join(d.Pipelines, ", ")})
+		t.AppendRow([]any{shownScope(d.Code), printable(d.Name), active, strings.Join(d.Pipelines, ", ")})
 	}
 	t.Render()
 }

@@ -45,7 +45,7 @@ func TestDivisionsTellWhoReadsThem(t *testing.T) {
 		t.Error(d)
 	}
 	var out bytes.Buffer
-	printDivisions(&out, got)
+	printDivisions(&out, exactOnline{}, got)
 	table := " division  name         active  read by \n" + "────────────────────────────────────────\n" +
 		" 1         Bakery       yes     nightly \n" + " 2         Old\\nBakery  no      old     \n"
 	if d := cmp.Diff(table, out.String()); d != "" {

@@ -30,7 +30,7 @@ that need them are left out.
 Exit codes: 0 nothing failed; otherwise that of the worst that did: 2 configuration or app
 registration, 4 a person must log in, 10 this machine, 9 a lock, 5 the source cannot be reached,
 7 the calls of the day are used up, 3 a stream may not be read.`,
-		flags: []cli.Flag{&cli.BoolFlag{Name: "no-calls", Usage: "ask Exact nothing", EnvVars: env("no-calls")}},
+		flags: []cli.Flag{&cli.BoolFlag{Name: "no-calls", Usage: "ask the source nothing", EnvVars: env("no-calls")}},
 		do:    doDoctor,
 	}
 }
@@ -76,12 +76,16 @@ func doDoctor(ctx context.Context, k *call) (*view, error) {
 		}
 	}
 	x := examination{Scopes: []scopesOf{}}
+	var asked []vendor
 	for _, p := range patients {
+		if p.most > 0 {
+			asked = append(asked, p.vendor())
+		}
 		x.CallsAnnounced += p.most
 		x.Scopes = append(x.Scopes, p.scopes())
 	}
 	if x.CallsAnnounced > 0 && !k.Bool("q") {
-		fmt.Fprintf(k.err, "asking Exact, which costs %s at most\n", count(x.CallsAnnounced, "call"))
+		fmt.Fprintf(k.err, "asking %s, which costs %s at most\n", namesOf(asked...), count(x.CallsAnnounced, "call"))
 	}
 	outcomes, ended := doctor.Examine(ctx, checks)
 	for _, p := range patients {

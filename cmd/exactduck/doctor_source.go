@@ -142,19 +142,19 @@ func (p *patient) made() int {
 }
 
 func (p *patient) checks() []doctor.Check {
-	places := p.vendor().words().place + "s"
+	places, site := p.vendor().words().place+"s", p.vendor().words().site
 	checks := []doctor.Check{
 		p.check("credentials", p.of, p.credentials),
 		p.check("server", p.of, p.server),
 		p.check("clock", p.of, p.clocks, "server"),
-		p.check("region", p.of, p.region, "credentials", "server"),
+		p.check(site, p.of, p.region, "credentials", "server"),
 		p.check("login", p.of, p.login, "credentials"),
-		p.check(places, p.of, p.divisions, "server", "region", "login"),
+		p.check(places, p.of, p.divisions, "server", site, "login"),
 	}
 	for _, pipeline := range p.pipelines {
 		for _, wanted := range pipeline.Divisions {
 			checks = append(checks, p.check(p.vendor().words().place, pipeline.Name()+" "+wanted, func(context.Context) doctor.Verdict {
-				return seeDivision(wanted, p.places)
+				return seeDivision(p.vendor(), wanted, p.places)
 			}, places))
 		}
 	}
@@ -241,6 +241,9 @@ func (p *patient) login(ctx context.Context) doctor.Verdict {
 	case !status.LoggedIn:
 		return doctor.Wrong(status.problem())
 	}
+	if status.Given {
+		return doctor.Well("the token of the configuration, which the next checks try")
+	}
 	if status.Lasting {
 		return doctor.Well("an application token, which does not expire")
 	}
@@ -267,26 +270,26 @@ func (p *patient) divisions(ctx context.Context) doctor.Verdict {
 		return doctor.Wrong(err)
 	}
 	if len(p.places) == 0 {
-		return doctor.Doubtful("this login can open none", "grant the app access to an administration at Exact and log in again")
+		return doctor.Doubtful("this login can open none", p.vendor().words().closed)
 	}
 	return doctor.Well("this login can open " + strconv.Itoa(len(p.places)))
 }
 
 // seeDivision judges one entry of a pipeline's divisions.
-func seeDivision(wanted string, places []extract.Place) doctor.Verdict {
+func seeDivision(v vendor, wanted string, places []extract.Place) doctor.Verdict {
 	chosen, err := config.Divisions{wanted}.Select(places)
 	if err != nil {
-		return doctor.Wrong(err)
+		return doctor.Wrong(inWordsOf(v, err))
 	}
 	var codes, asleep []string
 	for _, place := range chosen {
-		codes = append(codes, place.Code)
+		codes = append(codes, shownScope(place.Code))
 		if !place.Active {
 			asleep = append(asleep, place.Code)
 		}
 	}
 	if len(asleep) > 0 {
-		return doctor.Doubtful(strings.Join(asleep, ", ")+" is archived, inactive or blocked at Exact", "expect nothing new from it, or leave it out in pipelines.yaml")
+		return doctor.Doubtful(strings.Join(asleep, ", ")+" is "+v.words().asleep+" at "+v.words().name, "expect nothing new from it, or leave it out in pipelines.yaml")
 	}
 	if len(codes) > 5 {
 		codes = append(codes[:5], fmt.Sprintf("and %d more", len(codes)-5))
@@ -299,7 +302,7 @@ func (p *patient) callsLeft(context.Context) doctor.Verdict {
 	caller := p.connection.source.Caller()
 	scope, _ := fewest(p.connection.callsLeft())
 	if scope == "" {
-		return doctor.Well("Exact did not say")
+		return doctor.Well(p.vendor().words().name + " did not say")
 	}
 	left := caller.Left(schema.Scope(scope))
 	finding := fmt.Sprintf("%s %s: %d of %d today, %d of %d this minute", placeWord(scope), scope, left.Day, left.DayLimit, max(left.Minute, 0), left.MinuteLimit)
@@ -333,9 +336,9 @@ func (p *patient) stream(ctx context.Context, i inquired) doctor.Verdict {
 		return doctor.Well("readable " + in)
 	case rows > 0 && !i.variant.Windowed: // else there may be none of late
 		return doctor.Doubtful(fmt.Sprintf("doubtful: empty or not permitted %s, and the warehouse has %s of it", in, count(int(rows), "row")),
-			"check the rights of the user at Exact. A sync does not believe it: it says what to type if it is true")
+			"check the rights of the user at "+p.vendor().words().name+". A sync does not believe it: it says what to type if it is true")
 	}
-	return doctor.Well("nothing to read " + in + ": there is nothing, or the user may not see it, which Exact does not tell apart")
+	return doctor.Well("nothing to read " + in + ": there is nothing, or the user may not see it, which " + p.vendor().words().name + " does not tell apart")
 }
 
 // where is the scope in which to ask for a stream: of those that its pipeline reads, the one of

@@ -32,11 +32,11 @@ A single stream is shown with its columns.
    exactduck endpoints --output json
 
    variants   the endpoints that serve the stream, the cheapest first
-   cursor     how a night reads only what is new: by row version, by the date of modification, or
-              not at all, so that every read is the whole
-   deletions  feed: Exact says what is gone; sweep: keys are compared now and then; replaced: the
+   cursor     how a night reads only what is new: by row version, by the date of modification or the
+              one that is named, by spans of time, or not at all, so that every read is the whole
+   deletions  feed: the source says what is gone; sweep: keys are compared now and then; replaced: the
               rows are replaced by those of every read; reconcile: everything is read again now and then
-   scope      division: read in each; connection: read once`,
+   scope      division, account: read in each; connection: read once`,
 		do: doEndpoints,
 	}
 }
@@ -56,6 +56,8 @@ type streamFacts struct {
 	Quiet       bool           `json:"quiet"`        // left out by wildcards
 	Personal    bool           `json:"personal"`
 	Columns     []columnFacts  `json:"columns"`
+	vendor      vendor
+	open        bool // it takes no permission
 }
 
 type variantFacts struct {
@@ -128,15 +130,18 @@ func factsOf(of vendor, s *extract.Stream) *streamFacts {
 	full, _ := ways(&config.Choice{Stream: s}, "")
 	f := &streamFacts{
 		Stream: s.Name, Table: full.Table.FullName(), Key: orEmpty(full.Table.Key), Version: full.Table.Version, Cursor: cursorName(full.Cursor),
-		Deletions: deletionsOf(full), EntityType: full.Table.Entity, Scope: "division", OAuthScopes: []string{},
-		Quiet: s.Quiet, Personal: s.Personal, Columns: columnsOf(of, s),
+		Deletions: deletionsOf(full), EntityType: full.Table.Entity, Scope: of.words().place, OAuthScopes: []string{},
+		Quiet: s.Quiet, Personal: s.Personal, Columns: columnsOf(of, s), vendor: of,
 	}
 	if s.Shared {
 		f.Scope = "connection"
 	}
 	for _, v := range s.Variants {
 		d := of.documented(v)
-		f.Variants = append(f.Variants, variantOf(v, d))
+		f.Variants, f.open = append(f.Variants, variantOf(v, d)), f.open || d.Open
+		if v == full {
+			f.Cursor = f.Variants[len(f.Variants)-1].Cursor
+		}
 		for scope := range strings.FieldsSeq(d.Permission) {
 			if !slices.Contains(f.OAuthScopes, scope) {
 				f.OAuthScopes = append(f.OAuthScopes, scope)
@@ -148,7 +153,7 @@ func factsOf(of vendor, s *extract.Stream) *streamFacts {
 
 func variantOf(v *extract.Variant, d documentation) variantFacts {
 	return variantFacts{
-		Name: v.Name, Kind: v.Kind, Path: d.Path, RowsPerCall: v.PageSize, Cursor: cursorName(v.Cursor), Since: v.Begins(),
+		Name: v.Name, Kind: v.Kind, Path: d.Path, RowsPerCall: v.PageSize, Cursor: cmp.Or(d.Cursor, cursorName(v.Cursor)), Since: v.Begins(),
 		OAuthScope: d.Permission, SelectRequired: d.Selective, Filterable: d.Filterable, Parameters: d.Parameters, Methods: d.Methods,
 	}
 }
@@ -192,7 +197,7 @@ func columnsOf(of vendor, s *extract.Stream) []columnFacts {
 }
 
 func printStreams(out io.Writer, facts []*streamFacts) {
-	t := newTable(out, "stream", "table", "variants", "key", "columns", "cursor", "deletions", "scope", "OAuth scope")
+	t := newTable(out, "stream", "table", "variants", "key", "columns", "cursor", "deletions", "scope", permissionWord(facts))
 	t.SetColumnConfigs([]table.ColumnConfig{{Number: 5, Align: pretty.AlignRight, AlignHeader: pretty.AlignRight}})
 	for _, f := range facts {
 		t.AppendRow([]any{
@@ -201,6 +206,23 @@ func printStreams(out io.Writer, facts []*streamFacts) {
 		})
 	}
 	t.Render()
+}
+
+// permissionWord is what vendors call what a login must have been granted.
+func permissionWord(facts []*streamFacts) string {
+	var all []string
+	for _, f := range facts {
+		all = including(all, f.vendor.words().permission)
+	}
+	return strings.Join(all, " or ")
+}
+
+// permission is what a login must have been granted.
+func (f *streamFacts) permission() string {
+	if f.open {
+		return "none"
+	}
+	return cmp.Or(strings.Join(f.OAuthScopes, ", "), "not documented")
 }
 
 func (f *streamFacts) kinds() []string {
@@ -216,12 +238,12 @@ func (f *streamFacts) keyText() string { return cmp.Or(strings.Join(f.Key, ", ")
 // print shows one stream with its columns.
 func (f *streamFacts) print(out io.Writer) {
 	deletions := map[string]string{
-		"feed": "Exact's feed says what is gone", "sweep": "keys are compared now and then",
+		"feed": f.vendor.words().name + "'s feed says what is gone", "sweep": "keys are compared now and then",
 		"replaced": "the rows are replaced by those of every read", "reconcile": "everything is read again now and then",
 	}
-	fmt.Fprintf(out, "stream       %s\ntable        %s\nkey          %s\ncursor       %s\ndeletions    %s\nscope        %s\nOAuth scope  %s\n",
+	fmt.Fprintf(out, "stream       %s\ntable        %s\nkey          %s\ncursor       %s\ndeletions    %s\nscope        %s\n%-11s  %s\n",
 		f.Stream, f.Table, f.keyText(), f.Cursor, deletions[f.Deletions], f.Scope,
-		cmp.Or(strings.Join(f.OAuthScopes, ", "), "not documented"))
+		f.vendor.words().permission, f.permission())
 	if f.Quiet {
 		fmt.Fprintln(out, "note         wildcards leave it out: list it by name")
 	}
@@ -235,7 +257,7 @@ func (f *streamFacts) print(out io.Writer) {
 }
 
 func (f *streamFacts) printVariants(out io.Writer) {
-	t := newTable(out, "variant", "kind", "rows a call", "cursor", "OAuth scope")
+	t := newTable(out, "variant", "kind", "rows a call", "cursor", f.vendor.words().permission)
 	t.SetColumnConfigs([]table.ColumnConfig{{Number: 3, Align: pretty.AlignRight, AlignHeader: pretty.AlignRight}})
 	for _, v := range f.Variants {
 		t.AppendRow([]any{v.Name, v.Kind, v.RowsPerCall, v.Cursor, v.OAuthScope})
@@ -244,7 +266,7 @@ func (f *streamFacts) printVariants(out io.Writer) {
 }
 
 func (f *streamFacts) printColumns(out io.Writer) {
-	t := newTable(out, "column", "type", "at Exact", "")
+	t := newTable(out, "column", "type", "at "+f.vendor.words().name, "")
 	for _, c := range f.Columns {
 		var notes []string
 		if c.Key {

@@ -29,7 +29,10 @@ func (exactOnline) deletions() *extract.Stream { return exactonline.Deletions() 
 
 func (exactOnline) words() words {
 	return words{
-		place: "division", credentials: "client id and secret are there", scopes: "scopes that the app registration of %s", known: "knows this client id", perMinute: 60, perDay: 5000,
+		name: "Exact", place: "division", asleep: "archived, inactive or blocked", permission: "OAuth scope", site: "region",
+		closed:      "grant the app access to an administration at Exact and log in again",
+		credentials: "client id and secret are there", scopes: "scopes that the app registration of %s", known: "knows this client id",
+		perMinute: 60, perDay: 5000,
 	}
 }
 

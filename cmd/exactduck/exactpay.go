@@ -42,7 +42,12 @@ func (exactPay) catalogue() config.Catalogue {
 func (exactPay) deletions() *extract.Stream { return payFeed }
 
 func (exactPay) words() words {
-	return words{place: "account", credentials: "there is a token, or an application to log in to", scopes: "permissions that a token of %s", known: "is where the token is for", perMinute: 300}
+	return words{
+		name: "Exact Payments", place: "account", asleep: "disabled", permission: "permission", site: "environment",
+		closed:      "check organization: in pipelines.yaml, and for which accounts the token was made",
+		credentials: "there is a token, or an application to log in to", scopes: "permissions that a token of %s", known: "is where the token goes",
+		perMinute: 300,
+	}
 }
 
 func (exactPay) owns(s schema.Scope) bool { return exactpay.CheckIdentity("account", string(s)) == nil }
@@ -77,7 +82,10 @@ func (exactPay) documented(v *extract.Variant) documentation {
 	e := exactpay.EndpointOf(v)
 	d := documentation{
 		Path: cmp.Or(e.Account, e.Organization, e.Own), Methods: []string{http.MethodGet}, Permission: strings.Join(permissionsOf(e), " "),
-		Parameters: []parameterFacts{}, Open: e.Permission == "-",
+		Parameters: []parameterFacts{}, Open: e.Permission == "-", Cursor: e.Cursor,
+	}
+	if e.Span > 0 {
+		d.Cursor = "spans of time"
 	}
 	for _, c := range e.Columns {
 		if c.Mark == "example" {

@@ -66,7 +66,7 @@ func (f *facts) addLogins(ctx context.Context, b *books, s *standing) error {
 		if known, ok := f.logins[name]; ok {
 			s.Logins[name] = known
 		}
-		quota, warnings, err := f.accounts.quotas(name, l.calls(b.log), b.config.Connections[name].Reserve, s.At)
+		quota, warnings, err := f.accounts.quotas(vendors[b.config.Connections[name].Type], name, l.calls(b.log), b.config.Connections[name].Reserve, s.At)
 		if err != nil {
 			return err
 		}

@@ -117,7 +117,7 @@ var faults = []fault{
 
 	{as[*load.Shrink], exitPartial, shrinkHint},
 	{as[*notFresh], exitPartial, say("\"exactduck status\" shows which runs brought what, \"exactduck runs --failed\" what was in the way")},
-	{as[*vanished], exitPartial, say("check the rights of the user at Exact, or take the division out of divisions: in pipelines.yaml")},
+	{as[*vanished], exitPartial, vanishedHint},
 	{as[*extract.Blocked], exitPartial, say("wait until then: Exact blocks an endpoint after ten errors within an hour")},
 	{as[*exactonline.Undated], exitPartial, say("leave since out for this stream")},
 	{remembered, exitPartial, rememberedHint},
@@ -197,11 +197,17 @@ func secretHint(err error) string {
 }
 
 func divisionHint(err error) string {
-	have := find[*config.UnknownDivision](err).Have
-	if len(have) == 0 {
-		return "this login can open no division; check its rights at Exact"
+	e := find[*config.UnknownDivision](err)
+	word := cmp.Or(e.Place, "division")
+	if len(e.Have) == 0 {
+		return "this login can open no " + word + "; check its rights there"
 	}
-	return `it can read ` + strings.Join(have[:min(len(have), 5)], ", ") + `; "exactduck divisions" lists them all`
+	return `it can read ` + strings.Join(e.Have[:min(len(e.Have), 5)], ", ") + `; "exactduck ` + word + `s" lists them all`
+}
+
+func vanishedHint(err error) string {
+	word := placeWord(find[*vanished](err).division.Scope)
+	return "check the rights of the user there, or take the " + word + " out of " + word + "s: in pipelines.yaml"
 }
 
 func loginHint(err error) string {
@@ -319,6 +325,6 @@ func roomHint(err error) string {
 }
 
 func shrinkHint(err error) string {
-	return "check the rights of the user at Exact; if it is true, run \"exactduck sync --accept-shrink " +
+	return "check the rights of the user there; if it is true, run \"exactduck sync --accept-shrink " +
 		find[*load.Shrink](err).Stream + "\""
 }

@@ -34,7 +34,7 @@ func figures(s *standing) metrics.Facts {
 
 func (p *pipelineStanding) figures(now time.Time) metrics.Pipeline {
 	f := metrics.Pipeline{
-		Name: p.Pipeline, Running: p.LastRun != nil && p.LastRun.Status == "running", Paused: p.Schedule.Paused, Next: p.Schedule.Next,
+		Name: p.Pipeline, Place: p.vendor.words().place, Running: p.LastRun != nil && p.LastRun.Status == "running", Paused: p.Schedule.Paused, Next: p.Schedule.Next,
 		Day: ofLastDay(p.Runs, now), Checks: len(p.Checks), Failing: map[string]int{},
 	}
 	for i := range p.Runs {

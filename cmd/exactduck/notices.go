@@ -152,7 +152,7 @@ func (p *pipelineStanding) streamNotices() (all []notice) {
 	for _, name := range slices.Sorted(maps.Keys(shrunk)) {
 		all = append(all, notice{
 			Level: levelAct, Pipeline: p.Pipeline, Do: fmt.Sprintf("exactduck sync %s --accept-shrink %s", p.Pipeline, name),
-			Text: fmt.Sprintf("%s of %s would lose more rows than can be believed in %s; if it is true, accept it", name, p.Pipeline, plural(shrunk[name], "division")),
+			Text: fmt.Sprintf("%s of %s would lose more rows than can be believed in %s; if it is true, accept it", name, p.Pipeline, plural(shrunk[name], p.vendor.words().place)),
 		})
 	}
 	return all

@@ -19,7 +19,7 @@ type vanished struct{ division load.Division }
 
 func (e *vanished) Error() string {
 	if e.division.GoneSince.IsZero() {
-		return fmt.Sprintf("%s %s %s is archived or blocked; what was loaded of it stays", placeWord(e.division.Scope), e.division.Code, e.division.Name)
+		return fmt.Sprintf("%s %s %s is %s; what was loaded of it stays", placeWord(e.division.Scope), e.division.Code, e.division.Name, asleep(e.division.Scope))
 	}
 	return fmt.Sprintf("%s %s %s is out of reach since %s; what was loaded of it stays",
 		placeWord(e.division.Scope), e.division.Code, e.division.Name, day(e.division.GoneSince))
@@ -90,7 +90,7 @@ func (r *run) meetAgain(ctx context.Context, quota error) (c census, err error) 
 	return c, nil
 }
 
-const noCallToAsk = "there are no calls left to ask which divisions there are; these are those of the last run"
+const noCallToAsk = "there are no calls left to ask which there are to read; these are those of the last run"
 
 // stillThere are the divisions that were there the last time.
 func stillThere(known []load.Division) (all []extract.Place) {
@@ -141,7 +141,7 @@ func newSince(known []load.Division, last load.Run) map[schema.Scope]bool {
 func choosePlaces(p *config.Pipeline, only []string, all []extract.Place, known []load.Division) ([]extract.Place, []error, error) {
 	chosen, gone, err := selectPlaces(p.Divisions, all, known)
 	if err != nil || len(only) == 0 {
-		return chosen, gone, err
+		return chosen, gone, inWordsOf(vendorOf(p), err)
 	}
 	if len(gone) > 0 { // of them those that the command line names
 		gone = slices.DeleteFunc(gone, func(err error) bool { return !slices.Contains(only, find[*vanished](err).division.Code) })
@@ -153,7 +153,7 @@ func choosePlaces(p *config.Pipeline, only []string, all []extract.Place, known 
 		}
 	}
 	chosen, err = config.Divisions(only).Select(chosen)
-	return chosen, gone, err
+	return chosen, gone, inWordsOf(vendorOf(p), err)
 }
 
 func selectPlaces(wanted config.Divisions, all []extract.Place, known []load.Division) ([]extract.Place, []error, error) {
@@ -227,7 +227,7 @@ func holdBack(newcomers []extract.Place, tasks []*task) (kept []*task, held map[
 func newcomer(p extract.Place, held int) string {
 	text := fmt.Sprintf("%s %s %s is new", placeWord(p.Scope), p.Code, p.Name)
 	if held > 0 {
-		text += fmt.Sprintf("; the run after this one reads its %d payroll and HR streams too, unless pipelines.yaml leaves it out: %ss: [all, \"!%s\"]", held, placeWord(p.Scope), p.Code)
+		text += fmt.Sprintf("; the run after this one reads its %d streams of personal data too, unless pipelines.yaml leaves it out: %ss: [all, \"!%s\"]", held, placeWord(p.Scope), p.Code)
 	}
 	return text
 }

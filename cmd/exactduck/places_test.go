@@ -42,7 +42,7 @@ func TestNewDivisionsAreAnnounced(t *testing.T) {
 		t.Errorf("the plan warns of %q", b.Warnings)
 	}
 	second := w.run(syncOptions{})
-	if len(second.Warnings) != 1 || !strings.Contains(second.Warnings[0], "Nieuw B.V. is new; the run after this one reads its 1 payroll and HR streams") {
+	if len(second.Warnings) != 1 || !strings.Contains(second.Warnings[0], "Nieuw B.V. is new; the run after this one reads its 1 streams of personal data") {
 		t.Errorf("warned of %q", second.Warnings)
 	}
 	if len(readIn(second, "payroll/Employees")) != 1 || len(readIn(second, "general/Currencies")) != 2 {

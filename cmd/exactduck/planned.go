@@ -83,7 +83,7 @@ func (o *outlook) print(out io.Writer, all bool) {
 }
 
 func (o *outlook) printReads(out io.Writer) {
-	t := newTable(out, "stream", wordsIn(o.Divisions, func(d plannedDivision) string { return d.Scope }), "variant", "mode", "at least", "expected", "why", "done")
+	t := newTable(out, "stream", wordFor(o.Reads, func(r plannedRead) string { return r.Stream }), "variant", "mode", "at least", "expected", "why", "done")
 	for _, r := range o.Reads {
 		why := r.Why
 		if r.How != "" {
@@ -92,14 +92,14 @@ func (o *outlook) printReads(out io.Writer) {
 		if r.Begun > 0 {
 			why += fmt.Sprintf("; goes on after %d pages", r.Begun)
 		}
-		t.AppendRow([]any{r.Stream, r.Scope, r.Variant, r.Mode, r.Least, orUnknown(r.Expected), why, r.Done})
+		t.AppendRow([]any{r.Stream, shownScope(r.Scope), r.Variant, r.Mode, r.Least, orUnknown(r.Expected), why, r.Done})
 	}
 	t.Render()
 	fmt.Fprintln(out)
 }
 
 func (o *outlook) printDivisions(out io.Writer) {
-	t := newTable(out, wordsIn(o.Divisions, func(d plannedDivision) string { return d.Scope }), "name", "reads", "at least", "expected", "minutes", "left today", "left after", "per day", "done")
+	t := newTable(out, wordFor(o.Reads, func(r plannedRead) string { return r.Stream }), "name", "reads", "at least", "expected", "minutes", "left today", "left after", "per day", "done")
 	for _, d := range o.Divisions {
 		perDay := strconv.Itoa(d.PerDay)
 		switch {
@@ -109,7 +109,7 @@ func (o *outlook) printDivisions(out io.Writer) {
 			perDay += " assumed"
 		}
 		t.AppendRow([]any{
-			d.Scope, printable(d.Name), d.Reads, d.Least, orUnknown(d.Expected), d.Minutes, orUnknown(d.Before), orUnknown(d.After),
+			shownScope(d.Scope), printable(d.Name), d.Reads, d.Least, orUnknown(d.Expected), d.Minutes, orUnknown(d.Before), orUnknown(d.After),
 			perDay, d.Done,
 		})
 	}

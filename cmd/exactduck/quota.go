@@ -39,6 +39,7 @@ type quotaStanding struct {
 	UnderWay   int              `json:"under_way"`
 	Parked     []parkedEndpoint `json:"parked"`
 	Forbidden  []barred         `json:"forbidden"`
+	vendor     vendor           // nil: not known
 }
 
 // parkedEndpoint is left alone because it refused too often within the hour.
@@ -66,7 +67,7 @@ func (k *call) quotas() ([]quotaStanding, error) {
 		if err != nil {
 			return nil, err
 		}
-		found, warnings, err := accounts{}.quotas(name, l.calls(k.log), k.cfg.Connections[name].Reserve, k.clock())
+		found, warnings, err := accounts{}.quotas(k.vendorOn(name), name, l.calls(k.log), k.cfg.Connections[name].Reserve, k.clock())
 		if err != nil {
 			return nil, err
 		}
@@ -88,7 +89,7 @@ type knownAccount struct {
 const settling = 2 * time.Second
 
 // quotas are the standings of one connection, of whose calls book keeps the accounts.
-func (k accounts) quotas(connection string, book *ledger.Ledger, r config.Reserve, now time.Time) (all []quotaStanding, warnings []string, err error) {
+func (k accounts) quotas(v vendor, connection string, book *ledger.Ledger, r config.Reserve, now time.Time) (all []quotaStanding, warnings []string, err error) {
 	scopes, err := book.Scopes()
 	if err != nil {
 		return nil, nil, err
@@ -99,7 +100,9 @@ func (k accounts) quotas(connection string, book *ledger.Ledger, r config.Reserv
 			warnings = append(warnings, err.Error())
 		}
 		if found {
-			all = append(all, quotaOf(connection, s, a, r, now))
+			q := quotaOf(connection, s, a, r, now)
+			q.vendor = v
+			all = append(all, q)
 		}
 	}
 	slices.SortStableFunc(all, func(a, b quotaStanding) int { return cmp.Compare(own(a), own(b)) })
@@ -118,6 +121,15 @@ func (k accounts) account(connection string, book *ledger.Ledger, s schema.Scope
 		k[key] = knownAccount{a, at, read}
 	}
 	return a.Clone(), found, err
+}
+
+// placesIn is what the places are called.
+func placesIn(all []quotaStanding) string {
+	var own []vendor
+	for _, q := range all {
+		own = append(own, q.vendor)
+	}
+	return wordOf(own...)
 }
 
 func own(q quotaStanding) int {
@@ -179,14 +191,14 @@ func printQuotas(out io.Writer, all []quotaStanding, now time.Time) {
 	if len(all) == 0 {
 		return
 	}
-	t := newTable(out, "connection", wordsIn(all, func(q quotaStanding) string { return q.Division }), "calls today", "by others", "left", "of", "new day")
+	t := newTable(out, "connection", placesIn(all), "calls today", "by others", "left", "of", "new day")
 	shown, more := scarce(all)
 	for _, q := range shown {
 		t.AppendRow([]any{q.Connection, q.name(), q.Ours, q.Others, q.left(), q.limit(), "in " + span(q.Reset.Sub(now))})
 	}
 	t.Render()
 	if more > 0 {
-		fmt.Fprintf(out, "and %d more divisions with no fewer left; --output json has them all\n", more)
+		fmt.Fprintf(out, "and %d more %s with no fewer left; --output json has them all\n", more, manyOf(placesIn(all)))
 	}
 	var parked, refused []string
 	for _, q := range all {

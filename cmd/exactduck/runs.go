@@ -228,10 +228,10 @@ func (r *pastRun) printStreams(out io.Writer, all bool) {
 	if !all {
 		shown = min(shown, mostLines)
 	}
-	t := newTable(out, "stream", wordsIn(r.Streams, func(l runs.Stream) string { return l.Scope }), "what", "read", "changed", "calls", "again", "bytes", "wait", "read for", "spool", "apply", "idle")
+	t := newTable(out, "stream", wordFor(r.Streams, func(l runs.Stream) string { return l.Stream }), "what", "read", "changed", "calls", "again", "bytes", "wait", "read for", "spool", "apply", "idle")
 	for _, l := range streams[:shown] {
 		t.AppendRow([]any{
-			l.Stream, l.Scope, became(l), l.Rows, l.Inserted + l.Updated + l.Deleted, l.Calls, l.Retries, bytesInWords(l.Bytes),
+			l.Stream, shownScope(l.Scope), became(l), l.Rows, l.Inserted + l.Updated + l.Deleted, l.Calls, l.Retries, bytesInWords(l.Bytes),
 			inShort(millis(l.Wait)), inShort(millis(l.Read)), inShort(millis(l.Spool)), inShort(millis(l.Apply)), inShort(millis(l.Idle)),
 		})
 	}

@@ -114,7 +114,7 @@ func pipelineShown(of *pipelineStanding, p *config.Pipeline) page.Pipeline {
 	shown := page.Pipeline{
 		Name: of.Pipeline, Zone: of.zone, Timezone: p.Timezone.String(), Schedule: p.Schedule,
 		Next: of.Schedule.Next, Due: of.Schedule.Due, Paused: of.Schedule.Paused, PausedAt: of.Schedule.PausedAt, Requested: of.Schedule.Requested,
-		Fresh: page.Fresh(of.Fresh), Divisions: groupsShown(of.ByPlace), Streams: groupsShown(of.ByStream),
+		Place: of.vendor.words().place, Fresh: page.Fresh(of.Fresh), Divisions: groupsShown(of.vendor, of.ByPlace), Streams: groupsShown(of.vendor, of.ByStream),
 		Checks: make([]page.Check, len(of.Checks)), Changes: make([]page.Change, len(of.Changes)), Days: make([]page.Day, len(of.Days)),
 	}
 	if of.Schedule.Running { // what was asked for is under way
@@ -136,12 +136,12 @@ func pipelineShown(of *pipelineStanding, p *config.Pipeline) page.Pipeline {
 	return shown
 }
 
-func groupsShown(all []groupStanding) []page.Group {
+func groupsShown(v vendor, all []groupStanding) []page.Group {
 	shown := make([]page.Group, len(all))
 	for i, g := range all {
 		shown[i] = page.Group{Name: g.Name, Title: printable(g.Title), Fresh: page.Fresh(g.ages)}
 		if g.Name == string(shared) {
-			shown[i].Title = "of no division"
+			shown[i].Title = "of no " + v.words().place
 		}
 	}
 	return shown
@@ -175,7 +175,7 @@ func quotaShown(all []quotaStanding) []page.Quota {
 	shown := make([]page.Quota, len(all))
 	for i, q := range all {
 		shown[i] = page.Quota{
-			Connection: q.Connection, Division: q.Division, Ours: q.Ours, Others: q.Others, Limit: q.Limit, Left: q.Left, Kept: q.Kept, Reset: q.Reset,
+			Connection: q.Connection, Division: q.Division, Place: q.vendor.words().place, Ours: q.Ours, Others: q.Others, Limit: q.Limit, Left: q.Left, Kept: q.Kept, Reset: q.Reset,
 		}
 		if own(q) == 1 {
 			shown[i].Division = ""
@@ -278,6 +278,7 @@ func (w *watched) published(ctx context.Context, b *books, id string) (page.Run,
 
 func wholeRun(r *runs.Record, zone *time.Location) page.Run {
 	shown := runShown(&runStanding{Record: *r, Sum: r.Totals()}, zone)
+	shown.Place = wordFor(r.Streams, func(s runs.Stream) string { return s.Stream })
 	shown.Streams = make([]page.RunStream, len(r.Streams))
 	for i, s := range r.Streams {
 		shown.Streams[i] = page.RunStream{

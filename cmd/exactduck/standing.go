@@ -42,6 +42,7 @@ type pipelineStanding struct {
 	Names    map[string]string `json:"-"`              // of divisions
 	Warnings []string          `json:"warnings,omitempty"`
 	zone     *time.Location
+	vendor   vendor
 	login    auth.Status // of its connection
 	unread   []string    // streams with a max_age, as long as nothing was ever read
 }
@@ -130,7 +131,7 @@ func (b *books) standing(ctx context.Context, pipelines []*config.Pipeline) (sta
 
 // pipeline is how one is. The caller holds the facts.
 func (f *facts) pipeline(ctx context.Context, b *books, p *config.Pipeline, now time.Time) (pipelineStanding, error) {
-	of := pipelineStanding{Pipeline: p.Name(), zone: p.Timezone.Location}
+	of := pipelineStanding{Pipeline: p.Name(), zone: p.Timezone.Location, vendor: vendorOf(p)}
 	edition, err := f.edition(ctx, b, p)
 	if err != nil {
 		return of, err

@@ -285,16 +285,16 @@ func (s *pipelineState) print(out io.Writer, now time.Time, all bool) {
 	if !all && len(lines) > manyLines {
 		lines = lines[:manyLines]
 	}
-	t := newTable(out, "stream", wordsIn(s.Streams, func(l streamState) string { return l.Scope }), "rows", "history from", "read", "swept", "next read from", "asked", "remarks")
+	t := newTable(out, "stream", wordFor(s.Streams, func(l streamState) string { return l.Stream }), "rows", "history from", "read", "swept", "next read from", "asked", "remarks")
 	for _, l := range lines {
 		t.AppendRow([]any{
-			l.Stream, l.Scope, l.Rows, cmp.Or(l.HistoryFrom, "the beginning"), ago(l.ReadAt, now), ago(l.SweptAt, now), l.From, l.Asked,
+			l.Stream, shownScope(l.Scope), l.Rows, cmp.Or(l.HistoryFrom, "the beginning"), ago(l.ReadAt, now), ago(l.SweptAt, now), l.From, l.Asked,
 			strings.Join(l.remarks(now), "; "),
 		})
 	}
 	t.Render()
 	if more := len(s.Streams) - len(lines); more > 0 {
-		fmt.Fprintf(out, "and %d more; -v shows them all, --streams and --division some\n", more)
+		fmt.Fprintf(out, "and %d more; -v shows them all, --streams and --%s some\n", more, wordFor(s.Streams[:1], func(l streamState) string { return l.Stream }))
 	}
 	for _, d := range s.Divisions {
 		if !d.GoneSince.IsZero() {

@@ -104,9 +104,9 @@ func (p *pipelineStanding) print(out io.Writer, now time.Time) {
 	}
 	p.printFreshness(out, now)
 	if len(p.Checks) > 0 {
-		t := newTable(out, "failing check", "stream", wordsIn(p.Checks, func(c load.Check) string { return string(c.Scope) }), "what", "next")
+		t := newTable(out, "failing check", "stream", wordFor(p.Checks, func(c load.Check) string { return c.Stream }), "what", "next")
 		for _, c := range p.Checks[:min(len(p.Checks), mostDivisions)] {
-			t.AppendRow([]any{c.Kind, c.Stream, c.Scope, printable(c.Detail), c.Advice})
+			t.AppendRow([]any{c.Kind, c.Stream, shownScope(c.Scope), printable(c.Detail), c.Advice})
 		}
 		t.Render()
 		andMore(out, len(p.Checks)-mostDivisions, "checks")
@@ -140,12 +140,12 @@ func (p *pipelineStanding) printFreshness(out io.Writer, now time.Time) {
 		p.printLines(out, now, p.Streams)
 		return
 	}
-	t := newTable(out, wordsIn(p.ByPlace, func(g groupStanding) string { return g.Name }), "name", "streams", "failed", "stale", "never read", "rows", "oldest read")
+	t := newTable(out, p.vendor.words().place, "name", "streams", "failed", "stale", "never read", "rows", "oldest read")
 	for _, g := range p.ByPlace[:min(len(p.ByPlace), mostDivisions)] {
-		t.AppendRow([]any{g.Name, printable(g.Title), g.Lines, g.Failed, g.Stale, g.Never, g.Rows, ago(g.Oldest, now)})
+		t.AppendRow([]any{shownScope(g.Name), printable(g.Title), g.Lines, g.Failed, g.Stale, g.Never, g.Rows, ago(g.Oldest, now)})
 	}
 	t.Render()
-	andMore(out, len(p.ByPlace)-mostDivisions, "divisions that are no worse")
+	andMore(out, len(p.ByPlace)-mostDivisions, p.vendor.words().place+"s that are no worse")
 	var wrong []streamStanding
 	for i := range p.Streams {
 		if s := &p.Streams[i]; s.bad() || s.Stale {
@@ -165,10 +165,10 @@ func andMore(out io.Writer, more int, what string) {
 }
 
 func (p *pipelineStanding) printLines(out io.Writer, now time.Time, all []streamStanding) {
-	t := newTable(out, "stream", wordsIn(all, func(l streamStanding) string { return l.Scope }), "rows", "history from", "read", "status")
+	t := newTable(out, "stream", wordFor(all, func(l streamStanding) string { return l.Stream }), "rows", "history from", "read", "status")
 	for i := range all {
 		l := &all[i]
-		t.AppendRow([]any{l.Stream, l.Scope, l.rows(), cmp.Or(l.HistoryFrom, "the beginning"), ago(l.ReadAt, now), l.words()})
+		t.AppendRow([]any{l.Stream, shownScope(l.Scope), l.rows(), cmp.Or(l.HistoryFrom, "the beginning"), ago(l.ReadAt, now), l.words()})
 	}
 	t.Render()
 }

@@ -182,7 +182,7 @@ func (s synced) print(out io.Writer, all bool) {
 	if all || len(streams) <= manyLines {
 		failed = len(streams)
 	}
-	t := newTable(out, "stream", wordsIn(streams, func(l runs.Stream) string { return l.Scope }), "read", "inserted", "updated", "deleted", "what")
+	t := newTable(out, "stream", wordFor(streams, func(l runs.Stream) string { return l.Stream }), "read", "inserted", "updated", "deleted", "what")
 	shown := failed
 	if !all {
 		shown = min(shown, manyLines)
@@ -192,10 +192,10 @@ func (s synced) print(out io.Writer, all bool) {
 		if l.Status != "done" {
 			what = strings.ReplaceAll(l.Status, "_", " ")
 		}
-		t.AppendRow([]any{l.Stream, l.Scope, l.Rows, l.Inserted, l.Updated, l.Deleted, what})
+		t.AppendRow([]any{l.Stream, shownScope(l.Scope), l.Rows, l.Inserted, l.Updated, l.Deleted, what})
 	}
 	for _, l := range byDivision(streams[failed:]) {
-		t.AppendRow([]any{fmt.Sprintf("%d streams", l.Pages), l.Scope, l.Rows, l.Inserted, l.Updated, l.Deleted, ""})
+		t.AppendRow([]any{fmt.Sprintf("%d streams", l.Pages), shownScope(l.Scope), l.Rows, l.Inserted, l.Updated, l.Deleted, ""})
 	}
 	t.Render()
 	if more := failed - shown; more > 0 {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"maps"
 	"net/http"
@@ -59,16 +58,6 @@ type vendor interface {
 	explain(error) (means, do string, known bool)
 }
 
-// words are what a vendor calls things.
-type words struct {
-	place       string // "division"
-	credentials string // "client id and secret are there"
-	scopes      string // "scopes that the app registration of %s"
-	known       string // of a host that has accepted the login: "knows this client id"
-	// perMinute and perDay are how many calls a place is assumed to have before an answer tells; 0: no limit.
-	perMinute, perDay int
-}
-
 // opening is how a source is made.
 type opening struct {
 	client   *http.Client
@@ -90,6 +79,7 @@ type source interface {
 // documentation is what a vendor says of a variant beside what a read needs to know.
 type documentation struct {
 	Path       string
+	Cursor     string // what a read of changes goes by, where the catalogue's word for it says too little
 	Methods    []string
 	Permission string   // what an app must be allowed: "crm accounts"
 	Filterable []string // the only properties that can be filtered on; nil: all
@@ -123,36 +113,6 @@ func vendorNamed(name string) vendor {
 		}
 	}
 	return vendors[config.ExactOnline]
-}
-
-// placed is where a stream is, in its vendor's words: "division 123456".
-func placed[S ~string](stream string, s S) string {
-	return vendorNamed(stream).words().place + " " + string(s)
-}
-
-// placeWord is what scopes are called that are all of one vendor; else, and of none, it is that of Exact
-// Online.
-func placeWord[S ~string](scopes ...S) string {
-	word := ""
-	for _, s := range scopes {
-		for _, v := range everyVendor() {
-			if v.owns(schema.Scope(s)) && word != "" && word != v.words().place {
-				return exactOnline{}.words().place
-			} else if v.owns(schema.Scope(s)) {
-				word = v.words().place
-			}
-		}
-	}
-	return cmp.Or(word, exactOnline{}.words().place)
-}
-
-// wordsIn is the vendor's word for the places of a table's lines.
-func wordsIn[L any](lines []L, scope func(L) string) string {
-	var scopes []string
-	for _, l := range lines {
-		scopes = append(scopes, scope(l))
-	}
-	return placeWord(scopes...)
 }
 
 // vendorOn is the one that a connection leads to.

@@ -295,7 +295,7 @@ func (v *verification) judgeRows(tasks map[streamScope]*task, counted map[stream
 		switch {
 		case v.reread[at] != nil:
 			if n.differs() {
-				f.Result, f.Detail = resultSource, "it was read anew, and Exact counts otherwise"
+				f.Result, f.Detail = resultSource, "it was read anew, and the source counts otherwise"
 			} else if n.why != "" {
 				f.Detail = "it was read anew"
 			}
@@ -307,9 +307,9 @@ func (v *verification) judgeRows(tasks map[streamScope]*task, counted map[stream
 			f.Kind, f.Result, f.Detail = checkKeys, resultSource, countsOtherwise
 		case n.differs():
 			f.Result = resultSuspect
-			f.Detail = counting(n.there-n.here, "row", "more at Exact, and nobody has seen which")
+			f.Detail = counting(n.there-n.here, "row", "more at the source, and nobody has seen which")
 			if n.there < n.here {
-				f.Detail = counting(n.here-n.there, "row", "fewer at Exact, and nobody has seen which")
+				f.Detail = counting(n.here-n.there, "row", "fewer at the source, and nobody has seen which")
 			}
 			f.Advice = "exactduck verify" + only(at)
 		}
@@ -332,7 +332,7 @@ func (v *verification) judgeCompared(f *finding, t *task, n *tally, c load.Compa
 	case !c.Same() && (told || c.Missing+c.Older+c.Different > 0):
 		f.Result, f.Detail, f.Advice = resultDiffers, comparedInWords(c), repairing(f.at())
 	case c.Gone > 0:
-		f.Result, f.Detail = resultNote, counting(c.Gone, "row", "gone at Exact since the last sweep, removed by the next")+sampled(c.Keys["gone"])
+		f.Result, f.Detail = resultNote, counting(c.Gone, "row", "gone at the source since the last sweep, removed by the next")+sampled(c.Keys["gone"])
 	case n.differs() && c.Read != n.here && v.planner.cursors[f.at()].HistoryFrom == "":
 		f.There, f.Detail = nil, countedMeanwhile
 	case n.differs():
@@ -341,9 +341,9 @@ func (v *verification) judgeCompared(f *finding, t *task, n *tally, c load.Compa
 }
 
 const (
-	countsOtherwise = "every key is as Exact lists them, though it counts otherwise"
+	countsOtherwise = "every key is as the source lists them, though it counts otherwise"
 	// countedMeanwhile is to be said of this time only: the next time as many may be missing.
-	countedMeanwhile = "rows came or went while they were counted, and every key is as Exact lists them"
+	countedMeanwhile = "rows came or went while they were counted, and every key is as the source lists them"
 )
 
 // explained tells that the source counted so many more or fewer before too, when its keys were
@@ -385,7 +385,7 @@ func comparedInWords(c load.Compared) string {
 		{c.Missing, "missing", "missing here"},
 		{c.Older, "older", "out of date here"},
 		{c.Different, "different", "with other values here"},
-		{c.Gone, "gone", "gone at Exact"},
+		{c.Gone, "gone", "gone at the source"},
 	} {
 		if part.n == 0 {
 			continue

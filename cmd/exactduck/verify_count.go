@@ -30,9 +30,9 @@ func (v *verification) countable(t *task) (extract.Read, string) {
 		switch {
 		case !variant.Countable:
 		case t.filter != "":
-			return extract.Read{}, "Exact cannot count what a filter keeps; --keys compares"
+			return extract.Read{}, "the source cannot count what a filter keeps; --keys compares"
 		case cursor.HistoryFrom != "" && !variant.Begins():
-			return extract.Read{}, "Exact cannot count from a date on; --keys compares"
+			return extract.Read{}, "the source cannot count from a date on; --keys compares"
 		default:
 			return extract.Read{
 				Stream: t.choice.Stream.Name, Variant: variant, Table: variant.Table, Scope: t.place.Scope,
@@ -116,9 +116,9 @@ func (v *verification) ask(ctx context.Context, t *task, n *tally) error {
 		v.miss(t, err)
 		n.why = "there are no calls left to count"
 	case errors.Is(err, extract.ErrUncounted):
-		n.why = "Exact does not say how many there are; --keys compares"
+		n.why = "the source does not say how many there are; --keys compares"
 	case as[*extract.Refused](err) || as[*extract.Blocked](err):
-		n.why = fmt.Sprintf("Exact refuses to count: %v", err)
+		n.why = fmt.Sprintf("the source refuses to count: %v", err)
 	default:
 		v.miss(t, err)
 		n.why = fmt.Sprintf("it could not be counted: %v", err)

@@ -50,7 +50,7 @@ func (r *verified) print(out io.Writer, all bool) {
 		shown = min(shown, manyLines)
 	}
 	if shown > 0 {
-		t := newTable(out, "result", "check", "stream", "division", "here", "at Exact", "what it means", "what to type")
+		t := newTable(out, "result", "check", "stream", wordFor(rows, func(n *row) string { return n.Stream }), "here", "there", "what it means", "what to type")
 		for _, n := range rows[:shown] {
 			t.AppendRow(n.cells())
 		}
@@ -63,10 +63,10 @@ func (r *verified) print(out io.Writer, all bool) {
 }
 
 func (n *row) cells() []any {
-	where, here, there, advice := string(n.Scope), orNothing(n.Here), orNothing(n.There), n.Advice
+	where, here, there, advice := shownScope(n.Scope), orNothing(n.Here), orNothing(n.There), n.Advice
 	if n.divisions > 1 {
 		where, here, there = fmt.Sprintf("%d of them", n.divisions), "", ""
-		advice = strings.Replace(advice, "--division "+string(n.Scope), "--division N", 1)
+		advice = strings.Replace(advice, placed(n.Stream, n.Scope), vendorNamed(n.Stream).words().place+" N", 1)
 	}
 	return []any{n.Result, kindShown[n.Kind], n.Stream, where, here, there, printable(n.Detail), advice}
 }
@@ -90,7 +90,7 @@ func (r *verified) sum() string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s: %s found nothing, %d a difference", r.Pipeline, plural(n[resultSame], "check"), n[resultDiffers]+n[resultSuspect])
 	for _, part := range []struct{ result, what string }{
-		{resultMended, "mended"}, {resultSource, "as at Exact"}, {resultNote, "remarks"}, {resultSkipped, "left out"},
+		{resultMended, "mended"}, {resultSource, "as at the source"}, {resultNote, "remarks"}, {resultSkipped, "left out"},
 	} {
 		if n[part.result] > 0 {
 			fmt.Fprintf(&text, ", %d %s", n[part.result], part.what)

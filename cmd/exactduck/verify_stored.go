@@ -151,8 +151,8 @@ func (s *stored) remark(c *config.Choice, cursor load.Cursor, chosen bool, now t
 	switch age := now.Sub(cursor.ReadAt); {
 	case !chosen && !s.narrow && cursor.Rows > 0:
 		return load.Check{
-			Kind: checkLeft, Result: resultNote, Here: new(cursor.Rows), Detail: "the pipeline does not read this division any more; its rows stay",
-			Advice: "exactduck forget --division " + string(cursor.Scope),
+			Kind: checkLeft, Result: resultNote, Here: new(cursor.Rows), Detail: "the pipeline does not read this " + vendorNamed(cursor.Stream).words().place + " any more; its rows stay",
+			Advice: "exactduck forget --" + placed(cursor.Stream, cursor.Scope),
 		}
 	case !chosen:
 		return load.Check{}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -28,11 +29,12 @@ func (d Divisions) only() bool {
 // UnknownDivision reports a division that this login cannot read.
 type UnknownDivision struct {
 	Division string
+	Place    string   // what the source calls divisions; "": "division"
 	Have     []string // "123456 Bakery Ltd": what it can read
 }
 
 func (e *UnknownDivision) Error() string {
-	return fmt.Sprintf("no division %q for this login", e.Division)
+	return fmt.Sprintf("no %s %q for this login", cmp.Or(e.Place, "division"), e.Division)
 }
 
 // Select returns those of the places that the divisions name, in the order of the places. Archived

@@ -28,6 +28,7 @@ type Facts struct {
 // Pipeline is how one pipeline is.
 type Pipeline struct {
 	Name    string
+	Place   string // what the source calls divisions
 	Running bool
 	Paused  bool
 	Next    time.Time // start; zero: none

@@ -20,7 +20,7 @@ var now = time.Date(2026, 11, 21, 4, 0, 0, 0, time.UTC)
 func sample(divisions int) Facts {
 	left := 4000
 	p := Pipeline{
-		Name: "nightly", Running: true, Next: now.Add(time.Hour), Good: now.Add(-time.Hour), Checks: 2,
+		Name: "nightly", Place: "division", Running: true, Next: now.Add(time.Hour), Good: now.Add(-time.Hour), Checks: 2,
 		Last:    &Run{Started: now.Add(-2 * time.Hour), Ended: now.Add(-time.Hour), Exit: 3, Calls: 12, Rows: 3400},
 		Day:     []Runs{{"done", 3, 30, 3000}, {"failed", 1, 2, 0}},
 		Failing: map[string]int{"unreachable": 7},

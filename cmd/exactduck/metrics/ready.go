@@ -68,10 +68,11 @@ func (r *readiness) answer(ctx context.Context) (int, string) {
 // staleStreams says of each stream that is stale anywhere how old it is where it is oldest.
 func staleStreams(f *Facts) (lines []string) {
 	type named struct{ pipeline, stream string }
-	oldest, places := map[named]*Stream{}, map[named]int{}
+	oldest, places, words := map[named]*Stream{}, map[named]int{}, map[string]string{}
 	var all []named
 	for i := range f.Pipelines {
 		p := &f.Pipelines[i]
+		words[p.Name] = p.Place
 		for _, name := range p.Unread {
 			lines = append(lines, fmt.Sprintf("stale: %s %s, never read", p.Name, name))
 		}
@@ -98,14 +99,14 @@ func staleStreams(f *Facts) (lines []string) {
 		if !s.ReadAt.IsZero() {
 			age = fmt.Sprintf("read %v ago", f.At.Sub(s.ReadAt).Round(time.Minute))
 		}
-		lines = append(lines, fmt.Sprintf("stale: %s %s in %s, %s, max_age %v", name.pipeline, name.stream, divisions(places[name]), age, s.MaxAge))
+		lines = append(lines, fmt.Sprintf("stale: %s %s in %s, %s, max_age %v", name.pipeline, name.stream, counted(places[name], words[name.pipeline]), age, s.MaxAge))
 	}
 	return lines
 }
 
-func divisions(n int) string {
+func counted(n int, place string) string {
 	if n == 1 {
-		return "1 division"
+		return "1 " + place
 	}
-	return fmt.Sprintf("%d divisions", n)
+	return fmt.Sprintf("%d %ss", n, place)
 }

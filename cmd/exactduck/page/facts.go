@@ -34,6 +34,7 @@ type Pipeline struct {
 	PausedAt  time.Time      `json:"paused_at,omitzero"`
 	Requested time.Time      `json:"requested_at,omitzero"` // somebody asked for a run
 	Last      *Run           `json:"last_run"`
+	Place     string         `json:"place"` // what the source calls divisions
 	Fresh     Fresh          `json:"freshness"`
 	Divisions []Group        `json:"divisions"` // the worst first
 	Streams   []Group        `json:"streams"`   // over all divisions, the worst first
@@ -124,6 +125,7 @@ type Run struct {
 	Message  string         `json:"message,omitempty"`
 	Warnings []string       `json:"warnings,omitempty"`
 	Streams  []RunStream    `json:"streams,omitempty"`
+	Place    string         `json:"place,omitempty"` // what the source calls divisions
 }
 
 // Running reports that it is on.
@@ -165,6 +167,7 @@ type Login struct {
 type Quota struct {
 	Connection string    `json:"connection"`
 	Division   string    `json:"division"` // "": the login's own calls
+	Place      string    `json:"place"`    // what the source calls divisions
 	Ours       int       `json:"ours"`
 	Others     int       `json:"others"`
 	Limit      int       `json:"limit,omitempty"` // 0: not known

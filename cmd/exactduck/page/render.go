@@ -2,6 +2,7 @@ package page
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -10,6 +11,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,7 +31,7 @@ var (
 	templates = template.Must(template.New("").Funcs(template.FuncMap{
 		"when": when, "ago": age, "until": age, "number": number, "state": state, "took": took, "bars": bars, "asset": assetURL,
 		"plural": plural, "words": words, "clock": clockOf, "level": logLevel,
-		"given": given, "peak": peak, "stream": streamName,
+		"place": placeWord, "heading": heading, "whole": whole, "given": given, "peak": peak, "stream": streamName,
 	}).ParseFS(files, "html/*.html"))
 )
 
@@ -230,6 +232,35 @@ func streamName(name string) template.HTML {
 }
 
 // given puts names to what a part of a page is given.
+// placeWord is what the source calls divisions.
+func placeWord(word string) string { return cmp.Or(word, "division") }
+
+// heading is the same at the head of a column.
+func heading(word string) string {
+	word = placeWord(word)
+	return strings.ToUpper(word[:1]) + word[1:]
+}
+
+// whole is the code of a division, or a word where something belongs to none.
+func whole(scope string) string {
+	if scope == "0" {
+		return "connection"
+	}
+	return scope
+}
+
+// QuotaPlaces is what those with calls are called: "division or account".
+func (o Overview) QuotaPlaces() string {
+	var all []string
+	for _, q := range o.Quota {
+		all = append(all, placeWord(q.Place))
+	}
+	slices.Sort(all)
+	all = slices.Compact(all)
+	slices.Reverse(all)
+	return strings.Join(all, " or ")
+}
+
 func given(pairs ...any) map[string]any {
 	all := make(map[string]any, len(pairs)/2)
 	for i := 0; i+1 < len(pairs); i += 2 {
