@@ -29,7 +29,8 @@
 //   - A declined payment has the status "declined". A partial capture can be followed by another.
 //   - Everything that the organization's token reaches is what it gets where no account is named.
 //   - Orders are in a window by the time they were made; "to" is included. Without a window it is the
-//     month before now, and if only "to" is given, "from" is still a month before now.
+//     month before now, and if only "to" is given, "from" is still a month before now. One of more than
+//     six months, or a date that is none, is a 400.
 //   - A disabled account can be read by its organization, its own tokens are refused.
 //   - Limits count requests by token in a minute of the clock, and answer 429 in plain text.
 //   - Paths that nobody documented, and writes, answer 404.
