@@ -98,7 +98,7 @@ func (w *warehouseFiles) checks() []doctor.Check {
 	return []doctor.Check{
 		{Name: "lock", Of: of, Look: look(seeLock)},
 		{Name: "working database", Of: of, Look: look(seeWorking)},
-		{Name: "published file", Of: of, Look: look(func(c load.Condition) doctor.Verdict { return seeDatabase(c.Published, "not published yet") })},
+		{Name: "published file", Of: of, Look: look(seePublished)},
 	}
 }
 
@@ -120,6 +120,13 @@ func seeWorking(c load.Condition) doctor.Verdict {
 		return doctor.Doubtful("missing", "nothing need be done: the next run goes on from the published file")
 	}
 	return seeDatabase(c.Working, "not made yet")
+}
+
+func seePublished(c load.Condition) doctor.Verdict {
+	if wal := load.StrayLog(c.Published.Path); wal != "" && c.Published.There {
+		return doctor.Doubtful("somebody has written to it, and readers see what "+wal+" says", "end the process that has the file open to write; the next run removes that log")
+	}
+	return seeDatabase(c.Published, "not published yet")
 }
 
 func seeDatabase(f load.FileCondition, absent string) doctor.Verdict {

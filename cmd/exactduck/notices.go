@@ -38,6 +38,7 @@ func (b *books) notices(s *standing) []notice {
 		p := &s.Pipelines[i]
 		all = append(all, p.runNotices()...)
 		all = append(all, p.scheduleNotices(s.At)...)
+		all = append(all, p.fileNotices()...)
 		all = append(all, p.streamNotices()...)
 		all = append(all, p.checkNotices()...)
 	}
@@ -97,6 +98,17 @@ func (p *pipelineStanding) runNotices() []notice {
 // loggedInSince reports whether somebody has logged in since a run ended.
 func (p *pipelineStanding) loggedInSince(r *runs.Record) bool {
 	return !p.login.Given && loggedInAt(p.login, time.Time{}).After(cmp.Or(r.Ended, r.Started))
+}
+
+// fileNotices tell of what somebody else does with the published file.
+func (p *pipelineStanding) fileNotices() []notice {
+	if p.stray == "" {
+		return nil
+	}
+	return []notice{{
+		Level: levelAct, Pipeline: p.Pipeline, Do: "exactduck sync " + p.Pipeline,
+		Text: fmt.Sprintf("Somebody has written to the published file of %s, and readers see that until the next run: end who has it open, and %s goes", p.Pipeline, p.stray),
+	}}
 }
 
 func failedOf(p *pipelineStanding) int {

@@ -147,6 +147,7 @@ func (s *service) roster() *roster {
 			{name: "reload", every: lookEvery, do: s.reload},
 			{name: "keep logins", every: keepEvery, do: s.keepLogins},
 			{name: "alerts", every: tellEvery, do: s.alerts},
+			{name: "stray logs", every: tellEvery, do: s.removeStrays},
 		},
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"exactduck/cmd/exactduck/alert"
 	"exactduck/cmd/exactduck/config"
 	"exactduck/cmd/exactduck/metrics"
+	"exactduck/load"
 )
 
 // lookout is what the service keeps of a configuration while it is in force, so that looking again costs
@@ -163,6 +164,20 @@ func (s *standing) catchesUp(pipeline string) bool {
 		of := &p.Schedule
 		return p.Pipeline == pipeline && (of.Running || !of.Due.IsZero() && !of.Due.After(s.At))
 	})
+}
+
+// removeStrays takes away what somebody has written beside a published file, so that readers do not see it
+// until the next run.
+func (s *service) removeStrays(ctx context.Context) {
+	w, err := s.lookout()
+	if err != nil {
+		return // the page and the alerts say so
+	}
+	for _, p := range w.pipelines {
+		if err := load.RemoveStray(ctx, w.books.options(p)); err != nil && ctx.Err() == nil {
+			s.log.WarnContext(ctx, "a stray write-ahead log could not be removed", "pipeline", p.Name(), "error", err)
+		}
+	}
 }
 
 // facts are what machines are shown.

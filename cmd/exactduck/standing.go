@@ -45,6 +45,7 @@ type pipelineStanding struct {
 	vendor   vendor
 	login    auth.Status // of its connection
 	unread   []string    // streams with a max_age, as long as nothing was ever read
+	stray    string      // what somebody else has written beside the published file; "": nothing
 }
 
 // runStanding is a run in short: Streams of the record are left out and added up.
@@ -131,7 +132,7 @@ func (b *books) standing(ctx context.Context, pipelines []*config.Pipeline) (sta
 
 // pipeline is how one is. The caller holds the facts.
 func (f *facts) pipeline(ctx context.Context, b *books, p *config.Pipeline, now time.Time) (pipelineStanding, error) {
-	of := pipelineStanding{Pipeline: p.Name(), zone: p.Timezone.Location, vendor: vendorOf(p)}
+	of := pipelineStanding{Pipeline: p.Name(), zone: p.Timezone.Location, vendor: vendorOf(p), stray: load.StrayLog(p.To.DuckDB)}
 	edition, err := f.edition(ctx, b, p)
 	if err != nil {
 		return of, err
