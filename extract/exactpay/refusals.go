@@ -99,12 +99,12 @@ func issuesIn(raw json.RawMessage) (all []issue) {
 }
 
 func (i issue) words() string {
-	at := i.Field
+	var at []string
 	for _, step := range i.Path {
-		at += "." + fmt.Sprint(step)
+		at = append(at, fmt.Sprint(step))
 	}
 	what := firstOf(i.Message, strings.Join(i.Details, ", "), i.Code, i.Type)
-	return strings.TrimSpace(strings.TrimPrefix(at, ".") + " " + what)
+	return strings.TrimSpace(firstOf(i.Field, strings.Join(at, ".")) + " " + what)
 }
 
 // phrase is a message, which may be a text or an object with one.

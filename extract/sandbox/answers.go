@@ -18,15 +18,12 @@ type Answer struct {
 	Status   int    // 0: the connection was broken before an answer
 }
 
-// manyAnswers is how many are remembered at least.
-const manyAnswers = 100_000
-
 // Answers are the requests to the API in the order in which they were answered, up to a hundred
 // thousand of the last ones. Token calls are not among them.
 func (s *Sandbox) Answers() []Answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.answers)
+	return s.answers.All()
 }
 
 // Errors counts the answers that Exact counts towards an endpoint's error limit, 400, 401, 403 and
@@ -46,11 +43,7 @@ func (s *Sandbox) note(r *http.Request, x *reply) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := Answer{At: s.now(), Division: parseAddress(r.URL.Path).division, Path: r.URL.Path, Query: r.URL.RawQuery, Status: x.Status}
-	if len(s.answers) >= 2*manyAnswers {
-		s.answers = slices.Clone(s.answers[manyAnswers:])
-	}
-	s.answers = append(s.answers, n)
+	s.answers.Add(Answer{At: s.now(), Division: parseAddress(r.URL.Path).division, Path: r.URL.Path, Query: r.URL.RawQuery, Status: x.Status})
 }
 
 // budget is what an address has its errors counted under.

@@ -39,21 +39,10 @@ type origin struct {
 	Blocked  int            `json:"blocked,omitempty"`
 }
 
-// lasting is what is needed of the steps of a state file: all but superseded logins.
-func lasting(list []step) []step {
-	last := -1
-	for i, x := range list {
-		if x.Logins != nil {
-			last = i
-		}
-	}
-	kept := list[:0]
-	for i, x := range list {
-		if x.Logins == nil || i == last {
-			kept = append(kept, x)
-		}
-	}
-	return kept
-}
+// Begins implements [chronicle.Line].
+func (x step) Begins() bool { return x.Origin != nil }
+
+// Supersedes implements [chronicle.Line].
+func (x step) Supersedes() bool { return x.Logins != nil }
 
 func (s *Sandbox) saveLogins() error { return s.chronicle.Add(step{Op: "logins", Logins: s.logins}) }

@@ -5,10 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -96,7 +94,7 @@ type Sandbox struct {
 	logins    *logins
 	faults    wire.Faults
 	calls     map[string]int
-	answers   []Answer
+	answers   wire.Recent[Answer]
 	refusals  map[string]int
 	drifted   map[string]*view
 	forbidden map[string]string // the Reason, by path
@@ -134,51 +132,26 @@ func New(o Options) (*Sandbox, error) {
 }
 
 // begin sets the companies up, and does again what the state file says was done.
-func (s *Sandbox) begin() error {
-	first, err := s.newOrigin()
-	if err != nil {
+func (s *Sandbox) begin() (err error) {
+	if err := s.options.Check(); err != nil {
+		return fmt.Errorf("starting the sandbox: %w", err)
+	}
+	first := func() step { return step{Op: "origin", Origin: s.newOrigin()} }
+	if s.chronicle, err = chronicle.Begin(s.options.StateFile, first, s.redo, s.log); err != nil {
 		return err
-	}
-	done := []step{{Op: "origin", Origin: first}}
-	if path := s.options.StateFile; path != "" {
-		goOn := func(kept []step) []step {
-			if len(kept) == 0 {
-				return done
-			}
-			return lasting(kept)
-		}
-		if s.chronicle, done, err = chronicle.Open(path, goOn); err != nil {
-			return err
-		}
-		if done[0].Origin == nil {
-			return fmt.Errorf("reading the state of the sandbox: %s does not begin with its origin", path)
-		}
-	}
-	if err := s.found(*done[0].Origin); err != nil {
-		return err
-	}
-	for _, x := range done[1:] {
-		// A change that could not be done then cannot be done now, and did then what it does now.
-		if err := s.redo(x); err != nil {
-			s.log.Debug("step of the sandbox without effect", slog.String("op", x.Op), slog.Any("error", err))
-		}
 	}
 	return s.stage()
 }
 
-func (s *Sandbox) newOrigin() (*origin, error) {
+func (s *Sandbox) newOrigin() *origin {
 	today := wall(s.now(), s.zone).time().Truncate(24*time.Hour).AddDate(0, 0, -1)
 	if today.After(historyEnds) {
 		today = historyEnds
 	}
-	o := &origin{
+	return &origin{
 		Seed: s.options.Seed, Divisions: cmp.Or(s.options.Divisions, 2), Scale: cmp.Or(s.options.Scale, 1), Today: today,
 		Records: s.options.Records, Archived: s.options.Archived, Blocked: s.options.Blocked,
 	}
-	if err := s.options.Check(); err != nil {
-		return nil, fmt.Errorf("starting the sandbox: %w", err)
-	}
-	return o, nil
 }
 
 // Check says what is wrong with options from which companies are to be made, apart from the files
@@ -255,18 +228,17 @@ func (s *Sandbox) division(code int) (*division, error) {
 
 // ServeHTTP implements [http.Handler].
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	s.answer(r, err == nil && net.ParseIP(host).IsLoopback()).Write(w)
+	s.answer(r, wire.IsLocal(r)).Write(w)
 }
 
 // answer does what a request asks, and what goes wrong with it.
 func (s *Sandbox) answer(r *http.Request, here bool) *reply {
-	body, err := readBody(r)
+	body, err := wire.Body(r)
 	if err != nil {
 		return &reply{Status: http.StatusBadRequest}
 	}
-	if strings.HasPrefix(r.URL.Path, controlPath) {
-		return s.control(r, here)
+	if strings.HasPrefix(r.URL.Path, panel.Path) {
+		return panel.Answer(s, r, here)
 	}
 	s.playTime()
 	s.mu.Lock()
@@ -287,13 +259,6 @@ func (s *Sandbox) answer(r *http.Request, here bool) *reply {
 	s.note(r, answer)
 	s.playCalls(r.URL.Path)
 	return answer
-}
-
-func readBody(r *http.Request) ([]byte, error) {
-	if r.Body == nil {
-		return nil, nil
-	}
-	return io.ReadAll(io.LimitReader(r.Body, 1<<20))
 }
 
 func (s *Sandbox) carryOut(r *http.Request, body []byte) *reply {

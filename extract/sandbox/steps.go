@@ -10,7 +10,7 @@ var ops map[string]func(s *Sandbox, x step, at stamp) error
 
 func init() {
 	ops = map[string]func(*Sandbox, step, stamp) error{
-		"origin": func(*Sandbox, step, stamp) error { return nil },
+		"origin": func(s *Sandbox, x step, _ stamp) error { return s.found(*x.Origin) },
 		"logins": func(s *Sandbox, x step, _ stamp) error { s.logins = x.Logins; return nil },
 		"change": (*Sandbox).redoChange,
 		"commit": inDivision(func(_ *Sandbox, d *division, _ step, _ stamp) error { return d.commit() }),

@@ -10,16 +10,10 @@ func (s *Sandbox) Switch(change func(*Options)) error {
 	defer s.mu.Unlock()
 	next := s.options
 	change(&next)
-	set, before := map[string]string{}, switches.Positions(&s.options)
-	for name, text := range switches.Positions(&next) {
-		if text != before[name] {
-			set[name] = text
-		}
+	if set := switches.Changed(&s.options, &next); len(set) > 0 {
+		return s.do(step{Op: "set", Set: set})
 	}
-	if len(set) == 0 {
-		return nil
-	}
-	return s.do(step{Op: "set", Set: set})
+	return nil
 }
 
 // Set sets a switch by its name, as [Manual] has it: "others" to "30", "skip_token_life" to "10m".
@@ -27,10 +21,8 @@ func (o *Options) Set(name, text string) error { return switches.Set(o, name, te
 
 func (s *Sandbox) redoSet(x step, _ stamp) error {
 	next := s.options
-	for name, text := range x.Set {
-		if err := switches.Set(&next, name, text); err != nil {
-			return err
-		}
+	if err := switches.SetAll(&next, x.Set); err != nil {
+		return err
 	}
 	s.options = next
 	s.limits.follow(next)

@@ -2,23 +2,22 @@ package pay
 
 import (
 	"fmt"
-	"maps"
-	"net/http"
 	"slices"
 	"strings"
 
+	"exactduck/extract/sandbox/internal/steering"
 	"exactduck/extract/sandbox/internal/switches"
-	"exactduck/extract/sandbox/internal/wire"
 )
 
-// controlPath is where a running sandbox is steered. It answers this machine only.
-const controlPath = "/_sandbox/pay/"
-
-// counted are what can be looked at under it.
-var counted = map[string]func(*Sandbox) any{
-	"calls":    func(s *Sandbox) any { return s.Calls() },
-	"accounts": func(s *Sandbox) any { return s.Accounts() },
-	"login":    func(s *Sandbox) any { return s.Credentials() },
+// panel is where a running sandbox is steered.
+var panel = steering.Panel[*Sandbox]{
+	Path: "/_sandbox/pay/",
+	Shows: map[string]func(*Sandbox) any{
+		"calls":    func(s *Sandbox) any { return s.Calls() },
+		"accounts": func(s *Sandbox) any { return s.Accounts() },
+		"login":    func(s *Sandbox) any { return s.Credentials() },
+	},
+	Do: act,
 }
 
 // action is what can be done to a sandbox while it runs, by a POST.
@@ -60,42 +59,19 @@ var actions = []action{
 		return nil
 	}},
 	{"set", "rules change: any of the switches below", func() any { return &Switches{} }, func(s *Sandbox, _ any, texts map[string]string) error {
-		return s.Switch(func(w *Switches) {
-			for name, text := range texts {
-				_ = switches.Set(w, name, text) // it could be set in the one that was given
-			}
-		})
+		return s.Switch(func(w *Switches) { _ = switches.SetAll(w, texts) }) // it could be done to the one that was given
 	}},
 }
 
-func (s *Sandbox) control(r *http.Request, here bool) *wire.Reply {
-	if !here || strings.Contains(r.Header.Get("Origin"), "://") {
-		return &wire.Reply{Status: http.StatusForbidden}
-	}
-	name := strings.TrimPrefix(r.URL.Path, controlPath)
-	if show := counted[name]; show != nil && r.Method == http.MethodGet {
-		return jsonReply(http.StatusOK, show(s))
-	}
+// act does an action with what it is given.
+func act(s *Sandbox, name string, texts map[string]string) (known bool, err error) {
 	i := slices.IndexFunc(actions, func(a action) bool { return a.name == name })
-	if i < 0 || r.Method != http.MethodPost {
-		return jsonReply(http.StatusNotFound, map[string]string{"error": "no such control"})
+	if i < 0 {
+		return false, nil
 	}
-	if err := actions[i].act(s, r); err != nil {
-		return jsonReply(http.StatusBadRequest, map[string]string{"error": err.Error()})
+	given := actions[i].takes()
+	if err := switches.SetAll(given, texts); err != nil {
+		return true, err
 	}
-	return jsonReply(http.StatusOK, map[string]string{"done": name})
-}
-
-// act reads what an action is given, and does it.
-func (a action) act(s *Sandbox, r *http.Request) error {
-	given, texts := a.takes(), map[string]string{}
-	for name, values := range r.URL.Query() {
-		texts[name] = strings.Join(values, " ")
-	}
-	for _, name := range slices.Sorted(maps.Keys(texts)) {
-		if err := switches.Set(given, name, texts[name]); err != nil {
-			return err
-		}
-	}
-	return a.do(s, given, texts)
+	return true, actions[i].do(s, given, texts)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -62,7 +61,7 @@ type Sandbox struct {
 	used      map[string]*minute
 	faults    wire.Faults
 	calls     map[string]int
-	answers   []Answer
+	answers   wire.Recent[Answer]
 }
 
 // New makes a sandbox, or goes on with the one that the state file holds: then its seed, its accounts
@@ -79,7 +78,7 @@ func New(o Options) (*Sandbox, error) {
 		return nil, err
 	}
 	if err := s.begin(); err != nil {
-		return nil, errors.Join(err, s.chronicle.Close())
+		return nil, err
 	}
 	return s, nil
 }
@@ -140,7 +139,7 @@ func (s *Sandbox) Calls() map[string]int {
 
 // Serves says whether a path is one of Exact Payments, or steers this sandbox.
 func Serves(path string) bool {
-	if strings.HasPrefix(path, controlPath) {
+	if strings.HasPrefix(path, panel.Path) {
 		return true
 	}
 	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
@@ -149,8 +148,7 @@ func Serves(path string) bool {
 
 // ServeHTTP implements [http.Handler].
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	s.answer(r, err == nil && net.ParseIP(host).IsLoopback()).Write(w)
+	s.answer(r, wire.IsLocal(r)).Write(w)
 }
 
 // Transport carries requests to the sandbox without sockets. What would be a broken connection is an

@@ -27,13 +27,7 @@ const (
 func (m manners) formal() bool { return m == paying || m == ordering }
 
 // jsonReply answers with an object, a list of them, or anything that JSON knows.
-func jsonReply(status int, v any) *wire.Reply {
-	text, err := json.Marshal(onWire(v))
-	if err != nil {
-		return wire.Text(http.StatusInternalServerError, plainText, "Internal Server Error")
-	}
-	return &wire.Reply{Status: status, Header: http.Header{"Content-Type": {"application/json; charset=utf-8"}}, Body: text}
-}
+func jsonReply(status int, v any) *wire.Reply { return wire.JSON(status, onWire(v)) }
 
 // plain is a status in words.
 func (v *visit) plain(status int) *wire.Reply {

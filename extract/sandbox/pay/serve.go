@@ -2,10 +2,8 @@ package pay
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -20,24 +18,21 @@ type Answer struct {
 	Status int    // 0: the connection was broken before an answer
 }
 
-// manyAnswers is how many are remembered at least.
-const manyAnswers = 100_000
-
 // Answers are the requests in the order in which they were answered, up to a hundred thousand of the
 // last ones.
 func (s *Sandbox) Answers() []Answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.answers)
+	return s.answers.All()
 }
 
 func (s *Sandbox) answer(r *http.Request, here bool) *wire.Reply {
-	body, err := readBody(r)
+	body, err := wire.Body(r)
 	if err != nil {
 		return &wire.Reply{Status: http.StatusBadRequest}
 	}
-	if strings.HasPrefix(r.URL.Path, controlPath) {
-		return s.control(r, here)
+	if strings.HasPrefix(r.URL.Path, panel.Path) {
+		return panel.Answer(s, r, here)
 	}
 	f := s.strike(r)
 	s.log.DebugContext(r.Context(), "sandbox request", slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.String("fault", f.Kind))
@@ -51,13 +46,6 @@ func (s *Sandbox) answer(r *http.Request, here bool) *wire.Reply {
 	}
 	s.note(r, answer)
 	return answer
-}
-
-func readBody(r *http.Request) ([]byte, error) {
-	if r.Body == nil {
-		return nil, nil
-	}
-	return io.ReadAll(io.LimitReader(r.Body, 1<<20))
 }
 
 // strike counts a request, and finds the fault that meets it.
@@ -80,10 +68,7 @@ func (s *Sandbox) hold(do func() *wire.Reply) *wire.Reply {
 func (s *Sandbox) note(r *http.Request, x *wire.Reply) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.answers) >= 2*manyAnswers {
-		s.answers = slices.Clone(s.answers[manyAnswers:])
-	}
-	s.answers = append(s.answers, Answer{At: s.now(), Path: r.URL.Path, Query: r.URL.RawQuery, Status: x.Status})
+	s.answers.Add(Answer{At: s.now(), Path: r.URL.Path, Query: r.URL.RawQuery, Status: x.Status})
 }
 
 // Fault goes wrong on the Nth request that matches, counted from when it is set. Its Kind is one of

@@ -3,9 +3,6 @@ package pay
 import (
 	"cmp"
 	"fmt"
-	"log/slog"
-	"maps"
-	"slices"
 	"time"
 
 	"exactduck/extract/sandbox/internal/chronicle"
@@ -42,49 +39,25 @@ type logins struct {
 	Locked map[string]bool `json:"locked,omitempty"`
 }
 
+// Begins implements [chronicle.Line].
+func (x step) Begins() bool { return x.Origin != nil }
+
+// Supersedes implements [chronicle.Line].
+func (x step) Supersedes() bool { return x.Logins != nil }
+
 // begin makes the accounts, and does again what the state file says was done.
 func (s *Sandbox) begin() (err error) {
-	done := s.start(nil)
-	if path := s.options.StateFile; path != "" {
-		if s.chronicle, done, err = chronicle.Open(path, s.start); err != nil {
-			return err
-		}
-	}
-	if done[0].Origin == nil {
-		return fmt.Errorf("reading the state of the sandbox: %s does not begin with its origin", s.options.StateFile)
-	}
-	s.world = newWorld(done[0].Origin)
-	for _, x := range done[1:] {
-		// A change that could not be done then cannot be done now, and did then what it does now.
-		if err := s.redo(x); err != nil {
-			s.log.Debug("step of the sandbox without effect", slog.String("op", x.Op), slog.Any("error", err))
-		}
-	}
-	return nil
+	s.chronicle, err = chronicle.Begin(s.options.StateFile, s.origin, s.redo, s.log)
+	return err
 }
 
-// start is what a state file goes on with: all but superseded tokens, or the origin of a new sandbox.
-func (s *Sandbox) start(done []step) []step {
-	if len(done) == 0 {
-		o := &origin{Seed: s.options.Seed, Accounts: cmp.Or(s.options.Accounts, 2), Scale: cmp.Or(s.options.Scale, 1), Today: s.now()}
-		if s.options.Invoices != nil {
-			o.Invoices = s.options.Invoices()
-		}
-		return []step{{Op: "origin", Origin: o}}
+// origin is the first step of a new sandbox.
+func (s *Sandbox) origin() step {
+	o := &origin{Seed: s.options.Seed, Accounts: cmp.Or(s.options.Accounts, 2), Scale: cmp.Or(s.options.Scale, 1), Today: s.now()}
+	if s.options.Invoices != nil {
+		o.Invoices = s.options.Invoices()
 	}
-	last := -1
-	for i, x := range done {
-		if x.Logins != nil {
-			last = i
-		}
-	}
-	kept := done[:0]
-	for i, x := range done {
-		if x.Logins == nil || i == last {
-			kept = append(kept, x)
-		}
-	}
-	return kept
+	return step{Op: "origin", Origin: o}
 }
 
 // do writes a step down and then does it.
@@ -104,15 +77,13 @@ func (s *Sandbox) saveLogins() error {
 // redo does a step, whether for the first time or again.
 func (s *Sandbox) redo(x step) error {
 	switch x.Op {
+	case "origin":
+		s.world = newWorld(x.Origin)
 	case "change":
 		s.number = max(s.number, x.Number)
 		return s.world.change(*x.Change, x.Number, x.At)
 	case "set":
-		for _, name := range slices.Sorted(maps.Keys(x.Set)) {
-			if err := switches.Set(&s.switches, name, x.Set[name]); err != nil {
-				return err
-			}
-		}
+		return switches.SetAll(&s.switches, x.Set)
 	case "deny":
 		s.denied[x.Name] = true
 	case "grant":

@@ -107,11 +107,8 @@ func (s *Sandbox) Switch(change func(*Switches)) error {
 	if err := next.check(); err != nil {
 		return err
 	}
-	set, before := map[string]string{}, switches.Positions(&s.switches)
-	for name, text := range switches.Positions(&next) {
-		if text != before[name] {
-			set[name] = text
-		}
+	if set := switches.Changed(&s.switches, &next); len(set) > 0 {
+		return s.do(step{Op: "set", Set: set})
 	}
-	return s.do(step{Op: "set", Set: set})
+	return nil
 }

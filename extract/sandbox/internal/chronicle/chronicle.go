@@ -1,5 +1,5 @@
 // Package chronicle keeps what was done to a sandbox: a file of JSON, one line for each thing done, that
-// nobody else has open. Begin with [Open].
+// nobody else has open. Begin with [Begin].
 package chronicle
 
 import (
@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 
 	"github.com/gofrs/flock"
@@ -20,9 +21,39 @@ type File struct {
 	lock *flock.Flock // beside the file, which is replaced when it is opened
 }
 
-// Open reads a file, which need not exist, and leaves it open for what comes. keep chooses which
-// lines it goes on with. A last line that a crash cut off is left out.
-func Open[T any](path string, keep func([]T) []T) (*File, []T, error) {
+// Line is one thing that was done.
+type Line interface {
+	// Begins tells whether everything else follows from it: the first line does.
+	Begins() bool
+	// Supersedes tells whether it makes those like it before it superfluous.
+	Supersedes() bool
+}
+
+// Begin does again what the lines of a file say was done, and leaves it open for what comes. A file that
+// is not there yet begins with first; without a path that is all, and nothing is kept. A last line that a
+// crash cut off is left out. That the first line cannot be done is an error, of others it is logged: what
+// cannot be done now could not be done then.
+func Begin[T Line](path string, first func() T, do func(T) error, log *slog.Logger) (*File, error) {
+	if path == "" {
+		return nil, do(first())
+	}
+	c, lines, err := open(path, first)
+	if err != nil {
+		return nil, err
+	}
+	for i, x := range lines {
+		switch err := do(x); {
+		case err != nil && i == 0:
+			return nil, errors.Join(err, c.Close())
+		case err != nil:
+			log.Debug("step of the sandbox without effect", slog.Int("line", i+1), slog.Any("error", err))
+		}
+	}
+	return c, nil
+}
+
+// open reads a file, leaves out what it does not need any more, and keeps it open.
+func open[T Line](path string, first func() T) (*File, []T, error) {
 	lock := flock.New(path + ".lock")
 	switch held, err := lock.TryLock(); {
 	case err != nil:
@@ -31,15 +62,40 @@ func Open[T any](path string, keep func([]T) []T) (*File, []T, error) {
 		return nil, nil, fmt.Errorf("opening the state of the sandbox: %s is in use by another sandbox", path)
 	}
 	c := &File{lock: lock}
-	list, err := read[T](path)
+	lines, err := read[T](path)
+	switch {
+	case err != nil:
+	case len(lines) == 0:
+		lines = []T{first()}
+	case !lines[0].Begins():
+		err = fmt.Errorf("reading the state of the sandbox: %s does not begin with its origin", path)
+	default:
+		lines = lasting(lines)
+	}
 	if err == nil {
-		list = keep(list)
-		c.file, err = rewrite(path, list)
+		c.file, err = rewrite(path, lines)
 	}
 	if err != nil {
 		return nil, nil, errors.Join(err, lock.Unlock())
 	}
-	return c, list, nil
+	return c, lines, nil
+}
+
+// lasting leaves out what is superseded.
+func lasting[T Line](lines []T) []T {
+	last := -1
+	for i, x := range lines {
+		if x.Supersedes() {
+			last = i
+		}
+	}
+	kept := lines[:0]
+	for i, x := range lines {
+		if !x.Supersedes() || i == last {
+			kept = append(kept, x)
+		}
+	}
+	return kept
 }
 
 func read[T any](path string) ([]T, error) {

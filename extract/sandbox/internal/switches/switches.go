@@ -55,6 +55,27 @@ func Set(o any, name, text string) error {
 	return nil
 }
 
+// Changed are the switches that are set differently in two structs, as they are in the second.
+func Changed(before, after any) map[string]string {
+	set, former := map[string]string{}, Positions(before)
+	for name, text := range Positions(after) {
+		if text != former[name] {
+			set[name] = text
+		}
+	}
+	return set
+}
+
+// SetAll sets switches from text, in the order of their names, up to the first that cannot be set.
+func SetAll(o any, set map[string]string) error {
+	for _, name := range slices.Sorted(maps.Keys(set)) {
+		if err := Set(o, name, set[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // position reads a text as a value of the type of another; the error says what it should be.
 func position(like any, text string) (any, error) {
 	switch like.(type) {

@@ -98,8 +98,3 @@ func Spoil(kind string, r *Reply) *Reply {
 	}
 	return r
 }
-
-// Text is an answer of that type.
-func Text(status int, kind, text string) *Reply {
-	return &Reply{Status: status, Header: http.Header{"Content-Type": {kind}}, Body: []byte(text)}
-}

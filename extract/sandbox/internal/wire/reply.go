@@ -4,6 +4,7 @@ package wire
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"maps"
@@ -60,6 +61,20 @@ func hangUp(w http.ResponseWriter) {
 		}
 	}
 	panic(http.ErrAbortHandler) // the server's own way, where there is nothing to hijack
+}
+
+// JSON is an answer of that form.
+func JSON(status int, v any) *Reply {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return Text(http.StatusInternalServerError, "text/plain; charset=utf-8", http.StatusText(http.StatusInternalServerError))
+	}
+	return &Reply{Status: status, Header: http.Header{"Content-Type": {"application/json; charset=utf-8"}}, Body: text}
+}
+
+// Text is an answer of that type.
+func Text(status int, kind, text string) *Reply {
+	return &Reply{Status: status, Header: http.Header{"Content-Type": {kind}}, Body: []byte(text)}
 }
 
 // InProcess carries requests to whoever answers them, without sockets. What would be a broken
