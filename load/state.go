@@ -63,6 +63,16 @@ func (w *Warehouse) ResetCursor(ctx context.Context, stream string, s schema.Sco
 	return nil
 }
 
+// RestoreCursor puts a cursor back as it was before [Warehouse.ResetCursor]: the rows are those that were
+// there then.
+func (w *Warehouse) RestoreCursor(ctx context.Context, before Cursor) error {
+	err := w.inTx(ctx, func(ctx context.Context, c *sql.Conn) error { return w.putCursors(ctx, c, before) })
+	if err != nil {
+		return fmt.Errorf("restore the cursor of %s (%s): %w", before.Stream, before.Scope, err)
+	}
+	return nil
+}
+
 // ExportState returns what this connection knows, with the number of rows that there are now.
 func (w *Warehouse) ExportState(ctx context.Context) (s State, err error) {
 	s = State{Mark: mark, Format: len(migrations), Prefix: w.prefix, ExportedAt: w.clock().UTC().Truncate(time.Second)}

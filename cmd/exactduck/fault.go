@@ -115,6 +115,7 @@ var faults = []fault{
 	{as[*extract.Spent], exitQuota, say("run again: it goes on where it stopped. --max-calls says how many calls a run may make")},
 	{as[*auth.BudgetError], exitQuota, say("run again after that")},
 
+	{as[*unmended], exitPartial, unmendedHint},
 	{as[*load.Shrink], exitPartial, shrinkHint},
 	{as[*notFresh], exitPartial, say("\"exactduck status\" shows which runs brought what, \"exactduck runs --failed\" what was in the way")},
 	{as[*vanished], exitPartial, vanishedHint},

@@ -39,6 +39,7 @@ type task struct {
 	becomes   change      // what it makes of the rows that are stored
 	narrowing *narrowing  // what is taken away from the stored rows before; nil: nothing
 	narrowed  bool        // the rows that it does not bring are not wanted any more
+	mends     bool        // it reads again what a verification has found to differ
 	changed   bool        // it finishes what was begun before the configuration changed
 	also      []string    // properties beside the table's columns
 	stale     bool        // an earlier run has read some of it, and does not know what changed since

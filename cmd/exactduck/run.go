@@ -240,6 +240,9 @@ func (r *run) apply(ctx context.Context, tasks []*task) error {
 func (r *run) settle(ctx context.Context, t *task, a load.Applied, took time.Duration) error {
 	if a.Suspect != nil {
 		t.err = a.Suspect
+		if t.mends {
+			t.err = &unmended{a.Suspect}
+		}
 	}
 	r.log.DebugContext(ctx, "removing spool", "stream", t.choice.Stream.Name, "scope", t.place.Scope)
 	if err := t.file.Remove(); err != nil {
@@ -254,6 +257,9 @@ func (r *run) settle(ctx context.Context, t *task, a load.Applied, took time.Dur
 	t.said = s
 	if t.err != nil {
 		s.Status, s.Error, s.Cause = "suspect_shrink", t.err.Error(), causeOf(t.err)
+		if t.mends {
+			s.Status = "failed" // to accept it in a sync would change nothing
+		}
 		r.failures = append(r.failures, &streamError{t.choice.Stream.Name, t.place.Scope, t.err})
 	}
 	r.log.InfoContext(ctx, "stream synced", "stream", s.Stream, "scope", s.Scope, "why", t.why, "status", s.Status,

@@ -77,11 +77,17 @@ func (v *verification) readable(at streamScope) *task { return cmp.Or(v.fresh[at
 // reload reads streams from their beginning, in the place of what is stored.
 func (v *verification) reload(ctx context.Context, which map[streamScope]bool) error {
 	var firsts []*task
+	before := map[streamScope]load.Cursor{}
 	for at := range which {
 		t := v.readable(at)
 		if t == nil { // it is not among those that this verification may read
 			continue
 		}
+		cursor, _, err := v.warehouse.Cursor(ctx, at.stream, at.scope)
+		if err != nil {
+			return err
+		}
+		before[at] = cursor
 		if err := v.warehouse.ResetCursor(ctx, at.stream, at.scope); err != nil {
 			return err
 		}
@@ -95,7 +101,7 @@ func (v *verification) reload(ctx context.Context, which map[streamScope]bool) e
 	var reads []*task
 	for _, first := range firsts {
 		t := p.read(first.choice, first.place)
-		t.also = first.also
+		t.also, t.mends = first.also, true
 		if kept := v.kept[placeOf(t)]; kept != nil && kept.fingerprint == t.fingerprint {
 			t.variant, t.file = kept.variant, kept.file
 			delete(v.kept, placeOf(t))
@@ -115,9 +121,16 @@ func (v *verification) reload(ctx context.Context, which map[streamScope]bool) e
 		return err
 	}
 	for _, t := range reads {
-		if t.done && t.err == nil {
-			v.reread[placeOf(t)] = t
-			delete(v.compared, placeOf(t))
+		at := placeOf(t)
+		switch {
+		case t.done && t.err == nil:
+			v.reread[at] = t
+			delete(v.compared, at)
+		case as[*unmended](t.err): // the rows stay, and so does what is known of them
+			if err := v.warehouse.RestoreCursor(ctx, before[at]); err != nil {
+				return err
+			}
+			v.unbelieved[at] = true
 		}
 	}
 	return v.catchUp(ctx, slices.Collect(maps.Values(v.reread)))
@@ -142,6 +155,9 @@ func (v *verification) mended(again []finding) []finding {
 		switch {
 		case found && t != nil:
 			f = now
+		case v.unbelieved[f.culprit()]:
+			f.Detail += "; what was read again would take away more rows than can be believed, and was not applied"
+			f.Advice = accepting(f.culprit())
 		case found || t == nil && f.Kind != load.Doubled:
 			f.Detail += "; it could not be read again"
 		default:
@@ -152,6 +168,20 @@ func (v *verification) mended(again []finding) []finding {
 	}
 	return all
 }
+
+// unmended is a repair that would have taken away more rows than can be believed. The stream is as it was.
+type unmended struct{ shrink *load.Shrink }
+
+func (e *unmended) Error() string { return "the repair was not applied: " + e.shrink.Error() }
+func (e *unmended) Unwrap() error { return e.shrink }
+
+func unmendedHint(err error) string {
+	s := find[*unmended](err).shrink
+	return "check the rights of the user there; if it is true: " + accepting(streamScope{s.Stream, s.Scope})
+}
+
+// accepting is the command that repairs a stream however many rows go.
+func accepting(at streamScope) string { return repairing(at) + " --accept-shrink " + at.stream }
 
 // kindOf is what two findings share that are about the same rows in the same way.
 func kindOf(f finding) string {

@@ -54,8 +54,10 @@ type verification struct {
 	sampled  map[streamScope]load.Compared
 	kept     map[streamScope]*task // whole reads that were compared and differ, to mend with
 	reread   map[streamScope]*task // what was mended by reading it again
-	even     map[schema.Scope]bool // whose ledger adds up to what the balances say
-	failing  sync.Mutex            // of run.failures
+	// unbelieved is what was read again and not applied.
+	unbelieved map[streamScope]bool
+	even       map[schema.Scope]bool // whose ledger adds up to what the balances say
+	failing    sync.Mutex            // of run.failures
 }
 
 // verify verifies one pipeline. The result is of use even when there is an error.
@@ -137,6 +139,7 @@ func (v *verification) recall(ctx context.Context) error {
 	v.compared, v.level = map[streamScope]load.Compared{}, map[streamScope]string{}
 	v.sampled = map[streamScope]load.Compared{}
 	v.kept, v.reread = map[streamScope]*task{}, map[streamScope]*task{}
+	v.unbelieved = map[streamScope]bool{}
 	all, err := v.warehouse.Checks(ctx)
 	for _, c := range all {
 		v.before[sameLook(c)] = c
