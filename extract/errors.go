@@ -23,6 +23,14 @@ var (
 	ErrUncounted = errors.New("cannot be counted")
 )
 
+// in says in which scope, where it is not all that belongs to the connection.
+func in(s schema.Scope) string {
+	if s == "0" || s == "" {
+		return ""
+	}
+	return " (" + string(s) + ")"
+}
+
 // Refused is an answer that no retry changes: a 4xx other than 408 and 429, or what [Manners.Final]
 // claims. A 401 is also [ErrUnauthorized].
 type Refused struct {
@@ -37,7 +45,7 @@ type Refused struct {
 }
 
 func (e *Refused) Error() string {
-	text := fmt.Sprintf("GET %s (%s): refused with %d", e.Endpoint, e.Scope, e.Status)
+	text := fmt.Sprintf("GET %s%s: refused with %d", e.Endpoint, in(e.Scope), e.Status)
 	if e.Reason != "" {
 		text += " " + e.Reason
 	}
@@ -67,7 +75,7 @@ type QuotaError struct {
 }
 
 func (e *QuotaError) Error() string {
-	text := fmt.Sprintf("calls of the day are used up (%s) until %s", e.Scope, e.Reset.UTC().Format(time.RFC3339))
+	text := fmt.Sprintf("calls of the day are used up%s until %s", in(e.Scope), e.Reset.UTC().Format(time.RFC3339))
 	if e.Kept > 0 {
 		text += fmt.Sprintf("; %d are kept for other software", e.Kept)
 	}
@@ -91,7 +99,7 @@ type Unreachable struct {
 }
 
 func (e *Unreachable) Error() string {
-	return fmt.Sprintf("GET %s (%s): no usable answer in %d attempts: %v", e.Endpoint, e.Scope, e.Attempts, e.Err)
+	return fmt.Sprintf("GET %s%s: no usable answer in %d attempts: %v", e.Endpoint, in(e.Scope), e.Attempts, e.Err)
 }
 
 // Unwrap is what went wrong in the last attempt.
@@ -106,8 +114,8 @@ type Blocked struct {
 }
 
 func (e *Blocked) Error() string {
-	return fmt.Sprintf("GET %s (%s): not sent after %d refusals within the hour; again from %s",
-		e.Endpoint, e.Scope, e.Refusals, e.Until.UTC().Format(time.RFC3339))
+	return fmt.Sprintf("GET %s%s: not sent after %d refusals within the hour; again from %s",
+		e.Endpoint, in(e.Scope), e.Refusals, e.Until.UTC().Format(time.RFC3339))
 }
 
 // Unwrap is ErrBreaker.
@@ -121,7 +129,7 @@ type Malformed struct {
 }
 
 func (e *Malformed) Error() string {
-	return fmt.Sprintf("GET %s (%s): malformed answer: %v", e.Endpoint, e.Scope, e.Err)
+	return fmt.Sprintf("GET %s%s: malformed answer: %v", e.Endpoint, in(e.Scope), e.Err)
 }
 
 // Unwrap is what is malformed.

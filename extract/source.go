@@ -96,6 +96,10 @@ type Variant struct {
 	// Windowed says that a read can begin at a date although Dated names no column: the source asks for
 	// spans of time, and the rows do not say in which they are.
 	Windowed bool
+	// Span is how much time a call of a Windowed variant asks for at most, and Earliest where a read of
+	// everything begins; 0 and zero: there is no such bound.
+	Span     time.Duration
+	Earliest time.Time
 	// Lookback is how far before its cursor a read begins unless [Read.Lookback] says otherwise; 0: a
 	// read begins at its cursor, and has no use for another wish.
 	Lookback time.Duration

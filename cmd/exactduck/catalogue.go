@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"path"
 	"strings"
@@ -20,14 +19,16 @@ func checkSchedule(expr string, zone *time.Location) (warnings []string, reason,
 	return spec.Warnings(), "", ""
 }
 
-// lookup finds a stream by its name in any catalogue; the error is that of the first.
+// lookup finds a stream by its name in any catalogue; the error is that of the one whose name it might be.
 func lookup(name string) (stream *extract.Stream, forced *extract.Variant, err error) {
 	for _, v := range everyVendor() {
 		s, forced, problem := v.catalogue().Lookup(name)
 		if problem == nil {
 			return s, forced, nil
 		}
-		err = cmp.Or(err, problem)
+		if v == vendorNamed(name) {
+			err = problem
+		}
 	}
 	return nil, nil, err
 }
@@ -36,7 +37,9 @@ func lookup(name string) (stream *extract.Stream, forced *extract.Variant, err e
 func match(pattern string) (streams []*extract.Stream, err error) {
 	for _, v := range everyVendor() {
 		found, problem := v.catalogue().Match(pattern)
-		streams, err = append(streams, found...), cmp.Or(err, problem)
+		if streams = append(streams, found...); v == vendorNamed(pattern) {
+			err = problem
+		}
 	}
 	if len(streams) > 0 {
 		err = nil

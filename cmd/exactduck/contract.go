@@ -210,7 +210,7 @@ func (r *run) tellNews(ctx context.Context, news []load.Change) {
 	for _, n := range news {
 		switch n.Kind {
 		case "unknown property", "discovered":
-			r.warn(ctx, fmt.Sprintf("%s: Exact has the property %s, which has no column and is kept in _extra; types: {%[2]s: VARCHAR} gives it one", n.Table, n.Column))
+			r.warn(ctx, fmt.Sprintf("%s: %s has the property %s, which has no column and is kept in _extra; types: {%[3]s: VARCHAR} gives it one", n.Table, vendorOf(r.pipeline).words().name, n.Column))
 		case "misfit":
 			r.warn(ctx, fmt.Sprintf("%s: a value of %s does not fit its column, or not exactly; as it came it is kept in _extra", n.Table, n.Column))
 		case "table created":

@@ -101,7 +101,9 @@ func doEndpoints(_ context.Context, k *call) (*view, error) {
 		if pattern != "" {
 			streams, err = v.catalogue().Match(pattern)
 		}
-		unknown = cmp.Or(unknown, err)
+		if v == vendorNamed(pattern) {
+			unknown = err
+		}
 		for _, s := range streams {
 			facts = append(facts, factsOf(v, s))
 		}

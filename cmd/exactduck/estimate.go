@@ -1,6 +1,8 @@
 package main
 
 import (
+	"time"
+
 	"exactduck/extract"
 	"exactduck/load"
 	"exactduck/load/spool"
@@ -8,6 +10,7 @@ import (
 
 // forecast knows what reads have cost so far, and so what they will.
 type forecast struct {
+	now     time.Time
 	cursors map[streamScope]load.Cursor
 	needs   map[need]int          // pages that earlier reads took
 	counts  map[streamScope]int64 // rows, as the source has counted them
@@ -18,8 +21,8 @@ type need struct {
 	mode spool.Mode
 }
 
-func newForecast(cursors map[streamScope]load.Cursor, needs []load.Need, counts map[streamScope]int64) *forecast {
-	f := &forecast{cursors: cursors, needs: map[need]int{}, counts: counts}
+func newForecast(now time.Time, cursors map[streamScope]load.Cursor, needs []load.Need, counts map[streamScope]int64) *forecast {
+	f := &forecast{now: now, cursors: cursors, needs: map[need]int{}, counts: counts}
 	for _, n := range needs {
 		f.needs[need{streamScope{n.Stream, n.Scope}, spool.Mode(n.Mode)}] = n.Pages
 	}
@@ -58,13 +61,30 @@ func (f *forecast) of(t *task) (least, expected int) {
 		return 1, max(seen, 1)
 	}
 	rows, known := f.rows(t, at)
-	switch {
+	switch spans := f.spans(t); {
+	case spans > 0 && known:
+		return spans, max(seen, spans-1+pagesFor(rows, t.variant.PageSize))
+	case spans > 0:
+		return spans, unknown
 	case known:
 		return pagesFor(rows, t.variant.PageSize), pagesFor(rows, t.variant.PageSize)
 	case hasSeen:
 		return 1, seen
 	}
 	return 1, unknown
+}
+
+// spans is how many spans of time a read that is no merge asks for, each with a call or more; 0: it asks
+// for none.
+func (f *forecast) spans(t *task) int {
+	if t.variant.Span == 0 {
+		return 0
+	}
+	from := t.variant.Earliest
+	if !t.since.IsZero() {
+		from = t.since
+	}
+	return max(1, int((f.now.Sub(from)+t.variant.Span-1)/t.variant.Span))
 }
 
 // rows is how many a read of everything brings, as far as somebody knows.

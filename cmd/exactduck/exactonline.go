@@ -20,7 +20,7 @@ type exactOnline struct{}
 
 func (exactOnline) catalogue() config.Catalogue {
 	return config.Catalogue{
-		Lookup: exactonline.Lookup, Match: exactonline.Match, Streams: exactonline.Streams,
+		Example: "crm/*", Lookup: exactonline.Lookup, Match: exactonline.Match, Streams: exactonline.Streams,
 		Call: callFunction, Define: defineStream, CheckFilter: checkFilter, TypeNamed: exactonline.TypeNamed,
 	}
 }
@@ -36,10 +36,9 @@ func (exactOnline) words() words {
 	}
 }
 
-func (exactOnline) serves(name string) bool {
-	_, _, err := exactonline.Lookup(name)
-	return err == nil
-}
+// serves claims no name: those that nobody else claims are of Exact Online, or of endpoints that its
+// configuration has defined.
+func (exactOnline) serves(string) bool { return false }
 
 func (exactOnline) owns(s schema.Scope) bool {
 	n, err := strconv.Atoi(string(s))

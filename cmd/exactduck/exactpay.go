@@ -26,15 +26,23 @@ var payFeed = &extract.Stream{}
 
 func (exactPay) catalogue() config.Catalogue {
 	return config.Catalogue{
-		Lookup: exactpay.Lookup, Match: exactpay.Match, Streams: exactpay.Streams,
+		Example: exactpay.Service + "/*", Lookup: exactpay.Lookup, Match: exactpay.Match, Streams: exactpay.Streams,
+		Out: func(c *config.Connection, s *extract.Stream) error {
+			if e := exactpay.EndpointOf(s.Variants[0]); c.Organization == "" && e.Account == "" && e.Own == "" {
+				return config.Misplaced(fmt.Errorf("%s is a list of an organization, and the connection names none", s.Name), 0, "stream").
+					Hint("write organization: and its id at the connection, or leave the stream out")
+			}
+			return nil
+		},
 		Call: func(string, map[string]any, string) (*extract.Stream, error) {
-			return nil, config.Misplaced(errors.New("there are no functions at Exact Payments"), 0, "params")
+			return nil, config.Misplaced(errors.New("there are no functions at Exact Payments"), 0, "params").Hint("remove it")
 		},
 		Define: func(config.Definition) (*extract.Stream, error) {
-			return nil, config.Misplaced(errors.New("there are no endpoints at Exact Payments beside those of the catalogue"), 0, "path")
+			return nil, config.Misplaced(errors.New("there are no endpoints at Exact Payments beside those of the catalogue"), 0, "path").Hint(`leave it out; "exactduck endpoints 'exactpay/*'" lists those that there are`)
 		},
 		CheckFilter: func(*extract.Stream, string) error {
-			return errors.New("what comes of Exact Payments cannot be filtered; mask: and exclude_columns: keep values out")
+			return config.Misplaced(errors.New("what comes of Exact Payments cannot be filtered"), 0).
+				Hint("remove it; exclude_columns: and mask: keep values out")
 		},
 	}
 }
@@ -86,6 +94,10 @@ func (exactPay) documented(v *extract.Variant) documentation {
 	}
 	if e.Span > 0 {
 		d.Cursor = "spans of time"
+	}
+	for _, name := range e.Extra {
+		top, _, _ := strings.Cut(name, ".")
+		d.Kept = including(d.Kept, top)
 	}
 	for _, c := range e.Columns {
 		if c.Mark == "example" {
@@ -185,7 +197,7 @@ func (l *login) pay(k *call) auth.PayOptions {
 
 func (exactPay) enter(ctx context.Context, k *call, name string, l *login) (*view, error) {
 	if l.given != "" {
-		return nil, &usageError{"the token of connection " + name + " is in the configuration, and no login is needed", "exactduck sync"}
+		return nil, &usageError{"the token of connection " + name + " is in the configuration: there is nothing to log in to", "put another token where token: leads; or write application: in its place, and log in then"}
 	}
 	needed, err := exactPay{}.need(k.cfg, name)
 	if err != nil {
@@ -208,7 +220,7 @@ func (exactPay) enter(ctx context.Context, k *call, name string, l *login) (*vie
 		if in.Mode != "" {
 			mode = " for mode " + printable(in.Mode)
 		}
-		fmt.Fprintf(out, "logged in at %s with a token of its own%s, which may only %s and does not expire\n\nnext, type:\n  exactduck sync\n",
+		fmt.Fprintf(out, "logged in at %s with an application token of its own%s: it has %s and nothing else, and does not expire\n\nnext, type:\n  exactduck sync\n",
 			in.Host, mode, strings.Join(in.Permissions, ", "))
 	}}, nil
 }

@@ -25,27 +25,29 @@ import (
 
 func forgetCommand() command {
 	return command{
-		name: "forget", usage: "erase a division or a row from every file, and keep it out", args: "[PIPELINE]",
+		name: "forget", usage: "erase a division, an account or a row from every file, and keep it out", args: "[PIPELINE]",
 		help: `
-Erases a division, or one row with what is part of it (lines, attachments, the same invoice in another
+Erases a division or an account, or one row with what is part of it (lines, attachments, the same invoice in another
 stream), from the working database, what is half read, the published file and the lake, and removes
 older published files and snapshots, those that somebody reads from included. It is kept out from then
-on. Asks first, or takes --yes, and asks Exact nothing.
+on. Asks first, or takes --yes, and asks the source nothing.
 
    exactduck forget --division 123456
    exactduck forget --stream crm/Contacts --key 5b1c2d3e-0000-4000-8000-0123456789ab
+   exactduck forget --account 64b04d6d198ce11d0d64ca2a
+   exactduck forget --stream exactpay/customers --key 64b04d6d198ce11d0d64ca2b
    exactduck forget --undo --division 123456        have the next sync read it again
 
 The key is the row's, as the published file shows it; several columns are joined with commas. What
-stays: that it was forgotten, and when; of a division its number, its calls in the ledger of the day,
-and what tables of the login as a whole (division 0) say of it; of a row other rows that refer to it,
+stays: that it was forgotten, and when; of a division or account its number, its calls in the ledger of
+the day, and what tables of the connection as a whole say of it, exactpay.orders among them; of a row other rows that refer to it,
 and the ledger's lines of an invoice or an entry, which have keys of their own.
 Files that people have copied elsewhere are out of our reach.`,
 		flags: []cli.Flag{
 			&cli.StringFlag{Name: "division", Aliases: []string{"account"}, Usage: "the `CODE` of the division, or the id of the account; with --stream where the row is, default: wherever it is", EnvVars: env("division")},
 			&cli.StringFlag{Name: "stream", Usage: "the `STREAM` of the row", EnvVars: env("stream")},
 			&cli.StringFlag{Name: "key", Usage: "the `KEY` of the row", EnvVars: env("key")},
-			&cli.BoolFlag{Name: "undo", Usage: "let a division that was forgotten be read again", EnvVars: env("undo")},
+			&cli.BoolFlag{Name: "undo", Usage: "let a division or account that was forgotten be read again", EnvVars: env("undo")},
 			&cli.BoolFlag{Name: "wait", Usage: "wait while a run holds the warehouse", EnvVars: env("wait")},
 			yesFlag("erase without asking"),
 		},
@@ -59,9 +61,9 @@ func doForget(ctx context.Context, k *call) (*view, error) {
 	case (stream == "") != (key == ""):
 		return nil, &usageError{"--stream and --key go together", "they name a row: exactduck forget --stream crm/Contacts --key …"}
 	case stream == "" && division == "":
-		return nil, &usageError{"nothing is named", "name a division with --division, or a row with --stream and --key"}
+		return nil, &usageError{"nothing is named", "name a division with --division, an account with --account, or a row with --stream and --key"}
 	case k.Bool("undo") && stream != "":
-		return nil, &usageError{"a row that was forgotten stays so", "--undo is for --division alone"}
+		return nil, &usageError{"a row that was forgotten stays so", "--undo is for --division or --account alone"}
 	}
 	p, err := k.oneWarehouse()
 	if err != nil {
@@ -91,18 +93,36 @@ func doForget(ctx context.Context, k *call) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
+	common, err := commonTables(p)
+	if err != nil {
+		return nil, err
+	}
 	return &view{data: gone, text: func(out io.Writer) {
 		for _, table := range slices.Sorted(maps.Keys(gone.Tables)) {
 			fmt.Fprintf(out, "%8d  %s\n", gone.Tables[table], table)
 		}
-		fmt.Fprintf(out, "%d rows are erased, and older files with them in them are removed\n", gone.Rows)
+		fmt.Fprintf(out, "%d rows are erased, and older files that hold them are removed\n", gone.Rows)
 		if gone.Rows == 0 && stream != "" {
 			fmt.Fprintln(out, "there was no row with this key; should there be one some day, it is kept out")
+		}
+		if len(common) > 0 && stream == "" {
+			fmt.Fprintf(out, "%s: rows there are of no %s in particular, and stay\n", strings.Join(common, ", "), placeWord(division))
 		}
 		for _, table := range gone.Untold {
 			fmt.Fprintf(out, "%s stays as it is: the column that would tell which of its rows go with this one is not read\n", table)
 		}
 	}}, nil
+}
+
+// commonTables are those of a pipeline that belong to its connection as a whole.
+func commonTables(p *config.Pipeline) (all []string, err error) {
+	choices, err := p.Choices(catalogue)
+	for _, c := range choices {
+		if c.Stream.Shared {
+			all = append(all, c.Stream.Variants[0].Table.FullName())
+		}
+	}
+	return all, err
 }
 
 // nameRow finds the tables of a row and of what goes with it, those among them that are not read any more

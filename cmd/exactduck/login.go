@@ -16,7 +16,7 @@ import (
 
 func loginCommand(connection cli.Flag) command {
 	return command{
-		name: "auth login", usage: "log in, at Exact Online in a browser",
+		name: "auth login", usage: "log in: at Exact Online in a browser, at Exact Payments with e-mail address and password",
 		help: `
 Prints an address, opens it in a browser when somebody is at the terminal, and takes whichever comes
 first: the browser that comes back to this machine (when the redirect URL leads here), or the address
@@ -33,9 +33,9 @@ elsewhere. Register an app for each installation, or move the login with "exactd
 Exit codes: 0 logged in, 2 the app registration or what was pasted is not right, 4 access was not
 granted, 5 the token server cannot be reached.
 
-At Exact Payments it asks for your e-mail address and password, shows neither, keeps neither, and makes
-an application token that may read what pipelines.yaml lists, and nothing else. It is stored as logins
-are, and does not expire. "exactduck auth logout" deletes it there and here.
+At Exact Payments it asks for your e-mail address and password, does not show the password, keeps neither,
+and makes an application token that may read what pipelines.yaml lists, and nothing else. It is stored as
+logins are, and does not expire. "exactduck auth logout" deletes it there and here.
 
    exactduck auth login --connection payments
    exactduck auth login --email ann@example.com --password-file /run/secrets/exactpay`,

@@ -163,12 +163,12 @@ func (r *run) match(k knowledge, tasks []*task) {
 
 // size says how many calls the reads take.
 func (b *books) size(ctx context.Context, p *config.Pipeline, r *run, source extract.Source, k knowledge, tasks []*task, ask bool) error {
-	newForecast(r.planner.cursors, k.Needs, nil).estimate(tasks)
+	newForecast(r.planner.now, r.planner.cursors, k.Needs, nil).estimate(tasks)
 	rows, err := b.count(ctx, p, source, tasks, ask)
 	if err != nil {
 		return err
 	}
-	newForecast(r.planner.cursors, k.Needs, rows).estimate(tasks)
+	newForecast(r.planner.now, r.planner.cursors, k.Needs, rows).estimate(tasks)
 	return nil
 }
 

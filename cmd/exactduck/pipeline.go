@@ -161,7 +161,7 @@ func (b *books) prepare(ctx context.Context, r *run, p *config.Pipeline, o syncO
 	if err != nil {
 		return err
 	}
-	r.forecast = newForecast(r.planner.cursors, needs, nil)
+	r.forecast = newForecast(r.planner.now, r.planner.cursors, needs, nil)
 	r.related = func(name string) bool {
 		other := b.config.Pipelines[name]
 		return other != nil && other.To.DuckDB == p.To.DuckDB

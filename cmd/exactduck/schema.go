@@ -77,8 +77,8 @@ const (
 	shapeRemoved  = "is nowhere any more; new rows hold NULL"
 	shapeUnknown  = "has no column; kept in _extra"
 	shapeMisfit   = "holds values that do not fit; kept in _extra"
-	shapeFound    = "was seen at Exact; has no column"
-	shapeRefused  = "is refused by Exact"
+	shapeFound    = "was seen at the source; has no column"
+	shapeRefused  = "is refused by the source"
 	shapeBreaches = "breaks the contract"
 )
 
@@ -185,7 +185,11 @@ func shapeOf(c *config.Choice, known load.Drift) []shapeLine {
 	for _, name := range removed(stored, wanted) {
 		s.add(shapeLine{Column: name, What: shapeRemoved, Stored: stored[name]})
 	}
+	kept := vendorNamed(c.Stream.Name).documented(c.Stream.Variants[0]).Kept
 	for name, rows := range known.Beside[s.table] {
+		if slices.Contains(kept, name) {
+			continue
+		}
 		kind, column := have[strings.ToLower(name)]
 		what := shapeUnknown
 		if column {

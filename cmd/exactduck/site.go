@@ -221,7 +221,7 @@ func linesShown(p *pipelineStanding) []page.Line {
 		l := &p.Streams[i]
 		shown[i] = page.Line{
 			Stream: l.Stream, Scope: l.Scope, Title: titles[l.Scope], Rows: l.Rows, Coming: !l.published && l.Rows > 0,
-			HistoryFrom: l.HistoryFrom, ReadAt: l.ReadAt, Status: l.Status, Error: printable(l.Error), Stale: l.Stale, Bad: l.bad(), MaxAge: l.MaxAge,
+			HistoryFrom: l.HistoryFrom, Beginning: beginning(l.Stream, l.HistoryFrom), ReadAt: l.ReadAt, Status: l.Status, Error: printable(l.Error), Stale: l.Stale, Bad: l.bad(), MaxAge: l.MaxAge,
 		}
 	}
 	return shown

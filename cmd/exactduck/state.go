@@ -288,7 +288,7 @@ func (s *pipelineState) print(out io.Writer, now time.Time, all bool) {
 	t := newTable(out, "stream", wordFor(s.Streams, func(l streamState) string { return l.Stream }), "rows", "history from", "read", "swept", "next read from", "asked", "remarks")
 	for _, l := range lines {
 		t.AppendRow([]any{
-			l.Stream, shownScope(l.Scope), l.Rows, cmp.Or(l.HistoryFrom, "the beginning"), ago(l.ReadAt, now), ago(l.SweptAt, now), l.From, l.Asked,
+			l.Stream, shownScope(l.Scope), l.Rows, beginning(l.Stream, l.HistoryFrom), ago(l.ReadAt, now), ago(l.SweptAt, now), l.From, l.Asked,
 			strings.Join(l.remarks(now), "; "),
 		})
 	}
@@ -315,7 +315,7 @@ func (l *streamState) remarks(now time.Time) (all []string) {
 		}
 	}
 	if len(l.Refused) > 0 {
-		all = append(all, "Exact refuses "+strings.Join(l.Refused, ", "))
+		all = append(all, "the source refuses "+strings.Join(l.Refused, ", "))
 	}
 	for _, e := range l.LeftAlone {
 		all = append(all, fmt.Sprintf("%s is %s, not asked for %s", e.Endpoint, e.Why, span(e.Until.Sub(now))))

@@ -168,7 +168,7 @@ func (p *pipelineStanding) printLines(out io.Writer, now time.Time, all []stream
 	t := newTable(out, "stream", wordFor(all, func(l streamStanding) string { return l.Stream }), "rows", "history from", "read", "status")
 	for i := range all {
 		l := &all[i]
-		t.AppendRow([]any{l.Stream, shownScope(l.Scope), l.rows(), cmp.Or(l.HistoryFrom, "the beginning"), ago(l.ReadAt, now), l.words()})
+		t.AppendRow([]any{l.Stream, shownScope(l.Scope), l.rows(), beginning(l.Stream, l.HistoryFrom), ago(l.ReadAt, now), l.words()})
 	}
 	t.Render()
 }

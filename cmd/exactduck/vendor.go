@@ -22,7 +22,7 @@ type vendor interface {
 	deletions() *extract.Stream
 	// words are what it calls things.
 	words() words
-	// serves tells by its name whether a stream or an endpoint is this vendor's.
+	// serves tells by its name whether a stream or an endpoint can only be this vendor's.
 	serves(name string) bool
 	// owns tells by its looks whether a scope is a place of this vendor.
 	owns(schema.Scope) bool
@@ -84,6 +84,7 @@ type documentation struct {
 	Permission string   // what an app must be allowed: "crm accounts"
 	Filterable []string // the only properties that can be filtered on; nil: all
 	Parameters []parameterFacts
+	Kept       []string // properties that are known, and stay in _extra
 	Guessed    []string // columns of which no documentation states the type
 	Open       bool     // it takes no permission
 	Selective  bool     // it refuses to be asked for all columns

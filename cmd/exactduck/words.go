@@ -1,8 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"exactduck/cmd/exactduck/config"
 	"exactduck/schema"
@@ -22,6 +25,24 @@ type words struct {
 	// perMinute and perDay are how many calls a place is assumed to have before an answer tells; 0: no limit.
 	perMinute, perDay int
 }
+
+// beginning is from when on rows of a stream are there: since a date, or from where its lists begin.
+func beginning(stream, since string) string {
+	return cmp.Or(since, beginnings()[stream], "the beginning")
+}
+
+// beginnings are from when on streams are read that do not begin with the first row.
+var beginnings = sync.OnceValue(func() map[string]string {
+	all := map[string]string{}
+	for _, v := range everyVendor() {
+		for _, s := range v.catalogue().Streams() {
+			if from := s.Variants[0].Earliest; !from.IsZero() {
+				all[s.Name] = from.Format(time.DateOnly)
+			}
+		}
+	}
+	return all
+})
 
 // wholly is where things are that belong to a connection, and to no place in it.
 const wholly = "connection"

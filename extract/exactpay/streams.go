@@ -29,7 +29,10 @@ func (e *Endpoint) stream() *extract.Stream {
 		Name: Service + "/" + e.Name, Kind: "list", Table: t, PageSize: pageSize, Dated: e.Cursor, Origin: e,
 		Countable: e.Total == "header", Lookback: e.Lookback, Windowed: e.Span > 0,
 	}
-	if e.Cursor != "" || e.Span > 0 {
+	if v.Windowed {
+		v.Span, v.Earliest = e.Span, earliest
+	}
+	if e.Cursor != "" || v.Windowed {
 		v.Cursor, v.Reconciled = extract.Modified, true
 	}
 	return &extract.Stream{

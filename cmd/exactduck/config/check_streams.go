@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -10,16 +11,25 @@ import (
 	"exactduck/schema"
 )
 
-// misplaced is an error that knows which part of an entry it is about.
-type misplaced struct {
+// Misplacement is an error that knows which part of an entry it is about.
+type Misplacement struct {
 	error
-	key []string
-	at  int
+	key  []string
+	at   int
+	hint string
+}
+
+// Hint adds what to do about it, where that is not what is done about most.
+func (m *Misplacement) Hint(text string) *Misplacement {
+	m.hint = text
+	return m
 }
 
 // Misplaced lets a [Catalogue] say which part of an entry an error is about: the value at a key of it
 // ("params", "Year"), and of that what begins behind so many bytes.
-func Misplaced(err error, at int, key ...string) error { return &misplaced{err, key, at} }
+func Misplaced(err error, at int, key ...string) *Misplacement {
+	return &Misplacement{error: err, key: key, at: at}
+}
 
 // The bounds of numbers in the file.
 const (
@@ -139,7 +149,7 @@ func (k *checker) stream(at path, p *Pipeline, s *Stream) []*Choice {
 	}
 	choices, err := p.choices(s, k.catalogue)
 	if err != nil {
-		k.unknown(at, s, err)
+		k.unknown(at, p, s, err)
 		return nil
 	}
 	for i, column := range s.ExcludeColumns {
@@ -165,9 +175,10 @@ func (k *checker) stream(at path, p *Pipeline, s *Stream) []*Choice {
 }
 
 // unknown reports that an entry names no stream.
-func (k *checker) unknown(at path, s *Stream, err error) {
-	where, hint := at.to("stream"), `"exactduck endpoints" lists all streams, "exactduck endpoints crm/*" some`
-	if placed, ok := errors.AsType[*misplaced](err); ok {
+func (k *checker) unknown(at path, p *Pipeline, s *Stream, err error) {
+	where, hint := at.to("stream"), k.elsewhere(p, s)
+	placed, known := errors.AsType[*Misplacement](err)
+	if known {
 		where, hint = at, "Exact's documentation of the function names its parameters and their types"
 		for _, key := range placed.key {
 			where = where.to(key)
@@ -176,7 +187,20 @@ func (k *checker) unknown(at path, s *Stream, err error) {
 	if s.Path != "" {
 		hint = "write what Exact documents of the endpoint: path: crm/Novelties, types: {ID: Guid, Name: String}, key: [ID]"
 	}
+	if known && placed.hint != "" {
+		hint = placed.hint
+	}
 	k.report(where, hint, "%v", err)
+}
+
+// elsewhere says where a stream is read that the catalogue lacks, or where to look for another.
+func (k *checker) elsewhere(p *Pipeline, s *Stream) string {
+	for _, kind := range slices.Sorted(maps.Keys(k.kinds)) {
+		if found, _, err := k.kinds[kind].Lookup(s.Stream); kind != p.kind && err == nil && strings.EqualFold(found.Name, s.Stream) {
+			return found.Name + " is read through a connection of type " + kind + "; this pipeline reads from one of type " + p.kind
+		}
+	}
+	return `"exactduck endpoints" lists all streams, "exactduck endpoints '` + k.catalogue.Example + `'" some`
 }
 
 // shape looks for keys that do not go together, and reports whether there are none.
@@ -274,8 +298,10 @@ func (k *checker) filter(at path, raw string, choices []*Choice) {
 			about = ""
 		}
 		k.report(at, hint, "%s%v", about, err)
-		if placed, ok := errors.AsType[*misplaced](err); ok {
-			k.problems[len(k.problems)-1].shift(k.config.source, placed.at)
+		if placed, ok := errors.AsType[*Misplacement](err); ok {
+			last := &k.problems[len(k.problems)-1]
+			last.Hint = cmp.Or(placed.hint, last.Hint)
+			last.shift(k.config.source, placed.at)
 		}
 		return
 	}

@@ -160,6 +160,7 @@ type Pipeline struct {
 
 	name string
 	kind string // of the connection
+	conn *Connection
 }
 
 // Target is where a pipeline writes. Relative paths are relative to the file.
@@ -276,7 +277,7 @@ func (c *Config) complete() {
 			p.From = names[0]
 		}
 		if conn := c.Connections[p.From]; conn != nil {
-			p.kind = conn.Type
+			p.kind, p.conn = conn.Type, conn
 		}
 		p.complete()
 		if !c.source.has("pipelines", name, "divisions_at_once") {

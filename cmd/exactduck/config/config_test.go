@@ -17,7 +17,7 @@ import (
 )
 
 var catalogue = config.Catalogues{"exact-online": {
-	Lookup: exactonline.Lookup, Match: exactonline.Match, Streams: exactonline.Streams,
+	Example: "crm/*", Lookup: exactonline.Lookup, Match: exactonline.Match, Streams: exactonline.Streams,
 	Schedule: func(expr string, zone *time.Location) (warnings []string, reason, hint string) {
 		spec, err := schedule.Parse(expr, zone)
 		if bad, ok := errors.AsType[*schedule.Malformed](err); ok {

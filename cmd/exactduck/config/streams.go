@@ -18,8 +18,13 @@ type Catalogue struct {
 	Lookup func(name string) (*extract.Stream, *extract.Variant, error)
 	// Match finds the streams that a pattern with wildcards selects, at least one.
 	Match func(pattern string) ([]*extract.Stream, error)
+	// Example is a pattern that selects some.
+	Example string
 	// Streams are all there are.
 	Streams func() []*extract.Stream
+	// Out says why a stream cannot be read through a connection; then a pattern leaves it out. Nil:
+	// every one can.
+	Out func(*Connection, *extract.Stream) error
 	// Call makes a stream of a function with its parameters; as names its table, "": as the
 	// function. Nil: there are no functions.
 	Call func(name string, params map[string]any, as string) (*extract.Stream, error)
@@ -137,11 +142,16 @@ func (p *Pipeline) choices(s *Stream, c Catalogue) ([]*Choice, error) {
 			return nil, err
 		}
 		for _, stream := range streams {
-			list = append(list, &Choice{Stream: stream})
+			if p.out(c, stream) == nil {
+				list = append(list, &Choice{Stream: stream})
+			}
 		}
 	} else {
 		stream, variant, err := s.find(c)
 		if err != nil {
+			return nil, err
+		}
+		if err := p.out(c, stream); err != nil {
 			return nil, err
 		}
 		list = append(list, &Choice{Stream: stream, Variant: variant, exact: true})
@@ -152,6 +162,14 @@ func (p *Pipeline) choices(s *Stream, c Catalogue) ([]*Choice, error) {
 		choice.Mask = p.masks(choice, s)
 	}
 	return list, nil
+}
+
+// out says why the connection of the pipeline cannot read a stream.
+func (p *Pipeline) out(c Catalogue, s *extract.Stream) error {
+	if c.Out == nil || p.conn == nil {
+		return nil
+	}
+	return c.Out(p.conn, s)
 }
 
 // find is the one stream that an entry without wildcards names.

@@ -71,6 +71,7 @@ type Line struct {
 	Rows        int64     `json:"rows"`
 	Coming      bool      `json:"first_read"` // Rows are those read so far of a first read
 	HistoryFrom string    `json:"history_from,omitempty"`
+	Beginning   string    `json:"-"` // the same in words
 	ReadAt      time.Time `json:"read_at,omitzero"`
 	Status      string    `json:"status"`
 	Error       string    `json:"error,omitempty"`
