@@ -61,6 +61,7 @@ type service struct {
 	records  string
 	hangups  <-chan os.Signal
 	vigil    vigil
+	listens  string // where the configuration said that the page is, when it was opened
 	// child runs a pipeline while its lock is held. An error says more about why there is no exit code
 	// of its own.
 	child func(ctx context.Context, pipeline string, lock *os.File) (exit int, err error)

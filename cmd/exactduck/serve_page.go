@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"exactduck/cmd/exactduck/config"
@@ -35,6 +36,7 @@ const (
 func (s *service) openPage(ctx context.Context) (*shownPage, error) {
 	p := &shownPage{log: s.log}
 	address := s.settings.now().Serve.Listen
+	s.listens = address
 	if s.IsSet("listen") {
 		address = s.String("listen")
 	}
@@ -90,7 +92,7 @@ func (s *service) routes() http.Handler {
 	overview := pages.Overview
 	pages.Overview = func(ctx context.Context) (page.Overview, error) {
 		o, err := overview(ctx)
-		o.Notices = append(s.refusal(), o.Notices...)
+		o.Notices = slices.Concat(s.refusal(), s.moved(), o.Notices)
 		return o, err
 	}
 	pages.Also = map[string]http.Handler{"GET /metrics": s.metrics()}
@@ -111,6 +113,25 @@ func (s *service) refusal() []page.Notice {
 	}
 	return []page.Notice{{
 		Act: true, Text: "The configuration has a mistake, and what it said before stays in force: " + trouble.Error(), Do: "exactduck schedule list",
+	}}
+}
+
+// elsewhere is where the configuration wants the page by now; "": where it is.
+func (s *service) elsewhere() string {
+	if address := s.settings.now().Serve.Listen; address != s.listens && !s.IsSet("listen") {
+		return address
+	}
+	return ""
+}
+
+// moved says on the page that it is not where the configuration wants it.
+func (s *service) moved() []page.Notice {
+	address := s.elsewhere()
+	if address == "" {
+		return nil
+	}
+	return []page.Notice{{
+		Act: true, Text: "The configuration says serve: {listen: " + address + "}, and this page stays at " + s.listens + " until serve is started anew", Do: "exactduck serve",
 	}}
 }
 

@@ -118,6 +118,9 @@ func (s *service) reload(ctx context.Context) {
 	}
 	cfg := s.settings.now()
 	s.log.InfoContext(ctx, "configuration reloaded", "configuration", cfg.Path(), "pipelines", len(cfg.Pipelines))
+	if address := s.elsewhere(); address != "" {
+		s.log.WarnContext(ctx, "the page stays where it is until serve is started anew", "listen", s.listens, "configured", address)
+	}
 	for _, w := range cfg.Warnings() {
 		s.log.WarnContext(ctx, "configuration is odd", "warning", w)
 	}

@@ -47,7 +47,13 @@ type server struct {
 
 func (o *office) serve(args ...string) *server {
 	o.t.Helper()
-	s := &server{Cmd: o.process(append([]string{"serve", "--listen", "off"}, args...)...), o: o, said: &overheard{}, ended: make(chan error, 1)}
+	return o.serveBy(append([]string{"--listen", "off"}, args...)...)
+}
+
+// serveBy serves by these flags alone.
+func (o *office) serveBy(flags ...string) *server {
+	o.t.Helper()
+	s := &server{Cmd: o.process(append([]string{"serve"}, flags...)...), o: o, said: &overheard{}, ended: make(chan error, 1)}
 	s.Stderr = s.said
 	s.WaitDelay = time.Second // its child may hold the pipe for longer
 	if err := s.Start(); err != nil {

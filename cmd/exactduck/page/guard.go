@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
@@ -57,7 +58,7 @@ func limited(next http.Handler) http.Handler {
 func (h *server) guarded(next http.Handler) http.Handler {
 	origins := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		err := h.admit(r)
+		err := h.admit(w, r)
 		if err == nil && r.ContentLength > largestBody {
 			err = &refusal{status: http.StatusRequestEntityTooLarge, why: "the request is too large"}
 		}
@@ -75,7 +76,7 @@ func (h *server) guarded(next http.Handler) http.Handler {
 func safe(method string) bool { return method == http.MethodGet || method == http.MethodHead }
 
 // admit reports why somebody may not see the page; nil: they may.
-func (h *server) admit(r *http.Request) *refusal {
+func (h *server) admit(w http.ResponseWriter, r *http.Request) *refusal {
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return &refusal{status: http.StatusForbidden, why: "the request comes from nowhere"}
@@ -91,17 +92,18 @@ func (h *server) admit(r *http.Request) *refusal {
 		}
 		return nil
 	}
-	now := h.Clock()
-	if wait := h.locks.wait(address, now); wait > 0 {
+	now, who := h.Clock(), cmp.Or(h.known(r), neighbourhood(address).String())
+	if wait := h.locks.wait(who, now); wait > 0 {
 		return &refusal{status: http.StatusTooManyRequests, why: "too many wrong passwords", after: wait}
 	}
 	user, given, offered := r.BasicAuth()
 	if offered && both(same(user, name), same(given, password)) {
-		h.locks.forget(address)
+		h.locks.forget(who)
+		h.introduce(w, r)
 		return nil
 	}
 	if offered {
-		h.locks.wrong(address, now)
+		h.locks.wrong(who, now)
 		return &refusal{status: http.StatusUnauthorized, why: "wrong user or password"}
 	}
 	return &refusal{status: http.StatusUnauthorized, why: "no password"}
@@ -149,8 +151,10 @@ func (h *server) fromHere(origins *http.CrossOriginProtection, r *http.Request) 
 
 // refuse logs a refusal and tells the person, without any effect else.
 func (h *server) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {
-	h.Log.WarnContext(r.Context(), "refused a request", "why", no.why, "status", no.status, "method", short(r.Method), "path", short(r.URL.Path),
-		"host", short(r.Host), "from", r.RemoteAddr)
+	if say, unsaid := h.refused.count(no.why, h.Clock()); say {
+		h.Log.WarnContext(r.Context(), "refused a request", "why", no.why, "status", no.status, "method", short(r.Method), "path", short(r.URL.Path),
+			"host", short(r.Host), "from", r.RemoteAddr, "more_since_the_last_line", unsaid)
+	}
 	if no.status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Basic realm="exactduck", charset="UTF-8"`)
 	}
@@ -170,11 +174,11 @@ func short(text string) string {
 	return text
 }
 
-// locks slow down who tries passwords: after some wrong ones an address waits before its next is even
-// looked at, and longer each time. The zero value has seen nobody.
+// locks slow down who tries passwords: after some wrong ones an address, or a known browser, waits before
+// its next is even looked at, and longer each time. The zero value has seen nobody.
 type locks struct {
 	mu   sync.Mutex
-	seen map[netip.Prefix]*tries
+	seen map[string]*tries
 }
 
 type tries struct {
@@ -201,40 +205,40 @@ func neighbourhood(a netip.Addr) netip.Prefix {
 	return p
 }
 
-func (l *locks) wait(a netip.Addr, now time.Time) time.Duration {
+func (l *locks) wait(who string, now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	t := l.seen[neighbourhood(a)]
+	t := l.seen[who]
 	if t == nil {
 		return 0
 	}
 	return t.until.Sub(now)
 }
 
-func (l *locks) forget(a netip.Addr) {
+func (l *locks) forget(who string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.seen, neighbourhood(a))
+	delete(l.seen, who)
 }
 
-func (l *locks) wrong(a netip.Addr, now time.Time) {
+func (l *locks) wrong(who string, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.seen == nil {
-		l.seen = map[netip.Prefix]*tries{}
+		l.seen = map[string]*tries{}
 	}
 	for of, t := range l.seen {
 		if now.Sub(t.last) > forgotten {
 			delete(l.seen, of)
 		}
 	}
-	t := l.seen[neighbourhood(a)]
+	t := l.seen[who]
 	if t == nil {
 		if len(l.seen) >= mostSeen {
 			clear(l.seen) // somebody has very many addresses: remembering some does not stop them
 		}
 		t = &tries{}
-		l.seen[neighbourhood(a)] = t
+		l.seen[who] = t
 	}
 	t.wrong, t.last = t.wrong+1, now
 	if over := t.wrong - freeTries; over > 0 {

@@ -52,14 +52,16 @@ var ErrUnknown = errors.New("there is no such thing")
 // server is a site with what it makes up when it starts.
 type server struct {
 	*Site
-	token  string // proves that a form comes from a page of this server
-	locks  locks
-	assets map[string]string // address of each asset by name
+	token   string // proves that a form comes from a page of this server
+	locks   locks
+	refused refusals
+	secret  string            // seals the names of browsers
+	assets  map[string]string // address of each asset by name
 }
 
 // Handler serves the site, guard included.
 func (s *Site) Handler() http.Handler {
-	h := &server{Site: s, token: rand.Text(), assets: map[string]string{}}
+	h := &server{Site: s, token: rand.Text(), secret: rand.Text(), assets: map[string]string{}}
 	open, closed := http.NewServeMux(), http.NewServeMux()
 	for pattern, handler := range s.Open {
 		open.Handle(pattern, handler)

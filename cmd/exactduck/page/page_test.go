@@ -216,6 +216,7 @@ func TestAbuseIsRefused(t *testing.T) {
 		{"another method", here, "DELETE", "/runs", "", nil, 415},
 	} {
 		w.said.Reset()
+		w.now = w.now.Add(2 * saidEvery)
 		answer := w.ask(test.from, test.method, test.path, test.body, test.change)
 		if answer.Code != test.want {
 			t.Errorf("%s: answers %d, want %d: %s", test.name, answer.Code, test.want, answer.Body)
