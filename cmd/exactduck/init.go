@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"embed"
 	"errors"
 	"fmt"
 	"io"
@@ -23,24 +22,6 @@ import (
 	"exactduck/cmd/exactduck/config"
 )
 
-// presetFiles are lists of streams by what people want them for, and the frame around them.
-//
-//go:embed presets
-var presetFiles embed.FS
-
-// presets are the names of the lists, in the order in which they are offered.
-var presets = []string{"finance", "sales", "projects", "hr"}
-
-// start is what init has to know to write a configuration.
-type start struct {
-	Region, ClientID, RedirectURL, Preset, DuckDB string
-	Streams                                       string
-}
-
-var startDefaults = start{
-	Region: "nl", ClientID: "${EXACT_CLIENT_ID}", RedirectURL: config.DefaultRedirect, Preset: "finance", DuckDB: "warehouse.duckdb",
-}
-
 func initCommands() []command {
 	return []command{{
 		name: "init", usage: "write a pipelines.yaml to begin with",
@@ -50,13 +31,17 @@ rest. A file that is there is never overwritten.
 
    exactduck init
    exactduck init --region be --preset sales --yes
+   exactduck init --preset payments --application books     of Exact Payments
 
 Exit codes: 0 written, 2 the file is there already or an answer cannot be meant, 10 it cannot be written.`,
 		flags: []cli.Flag{
+			&cli.StringFlag{Name: "preset", Usage: "`WHAT` to read: " + strings.Join(presets, ", ") + " (default: finance)", EnvVars: env("preset")},
 			&cli.StringFlag{Name: "region", Usage: "`REGION` of the books: " + strings.Join(config.Regions(), ", ") + " (default: nl)", EnvVars: env("region")},
 			&cli.StringFlag{Name: "client-id", Usage: "`ID` of the app registered with Exact, or ${VARIABLE} (default: ${EXACT_CLIENT_ID})", EnvVars: env("client-id")},
 			&cli.StringFlag{Name: "redirect-url", Usage: "redirect `URL` of that app (default: " + config.DefaultRedirect + ")", EnvVars: env("redirect-url")},
-			&cli.StringFlag{Name: "preset", Usage: "`WHAT` to read: " + strings.Join(presets, ", ") + " (default: finance)", EnvVars: env("preset")},
+			&cli.StringFlag{Name: "environment", Usage: "`ENVIRONMENT` of the payments: production or sandbox (default: production)", EnvVars: env("environment")},
+			&cli.StringFlag{Name: "application", Usage: "`NAME` of your application at Exact Payments (default: none, and a token comes from ${EXACTPAY_TOKEN})", EnvVars: env("application")},
+			&cli.StringFlag{Name: "organization", Usage: "`ID` of the organization whose accounts are read (default: none)", EnvVars: env("organization")},
 			&cli.StringFlag{Name: "duckdb", Usage: "`FILE` to publish (default: warehouse.duckdb)", EnvVars: env("duckdb")},
 			yesFlag("take the defaults for what is not said"),
 		},
@@ -101,39 +86,63 @@ func isThere(path string) error {
 func (k *call) start(ctx context.Context) (*start, error) {
 	s := &start{
 		Region: k.String("region"), ClientID: k.String("client-id"), RedirectURL: k.String("redirect-url"),
+		Environment: k.String("environment"), Application: k.String("application"), Organization: k.String("organization"),
 		Preset: k.String("preset"), DuckDB: k.String("duckdb"),
 	}
-	for _, x := range s.settings() {
-		if *x.answer != "" {
-			if err := x.check(*x.answer); err != nil {
-				return nil, &usageError{"--" + x.flag + ": " + err.Error(), x.hint}
-			}
+	what := s.what()
+	if err := given(what); err != nil {
+		return nil, err
+	}
+	asks := !k.Bool("yes") && terminal(k.in) && terminal(k.err)
+	var asked *asker
+	if asks {
+		asked = newAsker(k)
+		if err := asked.all(ctx, what); err != nil {
+			return nil, err
 		}
 	}
-	if !k.Bool("yes") && terminal(k.in) && terminal(k.err) {
-		return s, newAsker(k).all(ctx, s.settings())
+	f := s.frame()
+	if err := errors.Join(given(f.settings(s)), k.foreign(s, f)); err != nil {
+		return nil, err
 	}
-	if !k.Bool("yes") && (s.Region == "" || s.Preset == "") {
+	if asks {
+		return s, asked.all(ctx, f.settings(s))
+	}
+	if !k.Bool("yes") && (s.Preset == "" || k.String(f.must) == "") {
 		return nil, &usageError{
-			"there is no terminal to ask on, and --region or --preset is missing",
-			"exactduck init --region nl --preset finance, or --yes for the defaults",
+			"there is no terminal to ask on, and --" + f.must + " or --preset is missing",
+			f.example + ", or --yes for the defaults",
 		}
 	}
-	for _, x := range s.settings() {
+	for _, x := range append(what, f.settings(s)...) {
 		*x.answer = cmp.Or(*x.answer, x.fallback)
 	}
 	return s, nil
 }
 
-func (s *start) settings() []setting {
-	list := func(words []string) string { return "one of " + strings.Join(words, " ") }
-	return []setting{
-		{"region", "At which of Exact's sites are the books?", "use " + list(config.Regions()), startDefaults.Region, &s.Region, oneOf(config.Regions())},
-		{"client-id", "What is the client id of your app? It may be a ${VARIABLE}.", "copy it from the app registration", startDefaults.ClientID, &s.ClientID, plain},
-		{"redirect-url", "What is its redirect URL, to the letter?", "copy it from the app registration", startDefaults.RedirectURL, &s.RedirectURL, plain},
-		{"preset", "What is to be read?", "use " + list(presets), startDefaults.Preset, &s.Preset, oneOf(presets)},
-		{"duckdb", "Which file shall it go into?", "use a name such as warehouse.duckdb", startDefaults.DuckDB, &s.DuckDB, plain},
+// given checks what flags have answered.
+func given(settings []setting) error {
+	for _, x := range settings {
+		if *x.answer != "" {
+			if err := x.check(*x.answer); err != nil {
+				return &usageError{"--" + x.flag + ": " + err.Error(), x.hint}
+			}
+		}
 	}
+	return nil
+}
+
+// foreign reports a flag that the configuration to be written has no place for.
+func (k *call) foreign(s *start, f *frame) error {
+	for _, other := range frames {
+		for _, x := range other.settings(s) {
+			own := slices.ContainsFunc(f.settings(s), func(y setting) bool { return y.flag == x.flag })
+			if !own && k.IsSet(x.flag) {
+				return &usageError{"--" + x.flag + " says nothing of " + cmp.Or(s.Preset, startDefaults.Preset), "leave it out, or choose with --preset: " + strings.Join(other.presets, ", ")}
+			}
+		}
+	}
+	return nil
 }
 
 func oneOf(words []string) func(string) error {
@@ -155,7 +164,8 @@ func plain(answer string) error {
 
 // text is the configuration, checked as every other is before it is used.
 func (s *start) text(path string) ([]byte, error) {
-	frame, err := template.New("pipelines.tmpl").ParseFS(presetFiles, "presets/pipelines.tmpl")
+	file := s.frame().file
+	frame, err := template.New(file).ParseFS(presetFiles, "presets/"+file)
 	if err != nil {
 		return nil, fmt.Errorf("read the frame of a configuration: %w", err)
 	}
@@ -165,7 +175,15 @@ func (s *start) text(path string) ([]byte, error) {
 	}
 	filled := *s
 	filled.Streams = "      " + strings.ReplaceAll(strings.TrimSpace(string(list)), "\n", "\n      ")
-	for _, value := range []*string{&filled.ClientID, &filled.RedirectURL, &filled.DuckDB} {
+	for _, value := range []*string{&filled.Application, &filled.Organization} {
+		if *value == none {
+			*value = ""
+		}
+	}
+	for _, value := range []*string{&filled.ClientID, &filled.RedirectURL, &filled.DuckDB, &filled.Application, &filled.Organization} {
+		if *value == "" {
+			continue
+		}
 		quoted, err := yaml.Marshal(*value)
 		if err != nil {
 			return nil, fmt.Errorf("write %q as YAML: %w", *value, err)
@@ -185,20 +203,6 @@ func about(preset string) string {
 	list, _ := presetFiles.ReadFile("presets/" + preset + ".yaml") // text has read it before
 	first, _, _ := strings.Cut(string(list), "\n")
 	return strings.TrimPrefix(first, "# ")
-}
-
-// next are the commands to type after init.
-func (s *start) next(path string) []string {
-	var lines []string
-	if name, ok := strings.CutPrefix(s.ClientID, "${"); ok {
-		lines = append(lines, "export "+strings.TrimSuffix(name, "}")+"=…")
-	}
-	lines = append(lines, "export EXACT_CLIENT_SECRET=…")
-	other := ""
-	if path != "pipelines.yaml" {
-		other = " --config " + path
-	}
-	return append(lines, "exactduck auth login"+other, "exactduck sync"+other)
 }
 
 // writeNew writes a file that must not be there yet, whole or not at all.
