@@ -22,7 +22,7 @@ func checkSchedule(expr string, zone *time.Location) (warnings []string, reason,
 // lookup finds a stream by its name in any catalogue; the error is that of the one whose name it might be.
 func lookup(name string) (stream *extract.Stream, forced *extract.Variant, err error) {
 	for _, v := range everyVendor() {
-		s, forced, problem := v.catalogue().Lookup(name)
+		s, forced, problem := v.kind().Lookup(name)
 		if problem == nil {
 			return s, forced, nil
 		}
@@ -36,7 +36,7 @@ func lookup(name string) (stream *extract.Stream, forced *extract.Variant, err e
 // match finds the streams that a pattern selects, of all catalogues.
 func match(pattern string) (streams []*extract.Stream, err error) {
 	for _, v := range everyVendor() {
-		found, problem := v.catalogue().Match(pattern)
+		found, problem := v.kind().Match(pattern)
 		if streams = append(streams, found...); v == vendorNamed(pattern) {
 			err = problem
 		}

@@ -193,7 +193,7 @@ func (a *app) streamsOf(words []string) []string {
 	if c == nil {
 		var all []string
 		for _, v := range everyVendor() {
-			for _, s := range v.catalogue().Streams() {
+			for _, s := range v.kind().Streams() {
 				all = append(all, s.Name)
 			}
 		}

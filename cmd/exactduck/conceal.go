@@ -87,7 +87,7 @@ func asked(keepers []keeper, stream string) (all []*config.Choice) {
 			return []*config.Choice{c}
 		}
 	}
-	s, _, err := vendorOf(keepers[0].pipeline).catalogue().Lookup(stream)
+	s, _, err := vendorOf(keepers[0].pipeline).kind().Lookup(stream)
 	if err != nil { // the deletions, or an endpoint of the file's own
 		return nil
 	}

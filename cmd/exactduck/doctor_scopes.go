@@ -24,7 +24,7 @@ func (p *patient) scopes() scopesOf {
 	list, first := v.places(p.cfg.Connections[p.of])
 	s := scopesOf{Connection: p.of, what: v.words().scopes, Scopes: []string{}, Unknown: []string{}}
 	for _, name := range []string{list, first} {
-		if stream, _, err := v.catalogue().Lookup(name); err == nil {
+		if stream, _, err := v.kind().Lookup(name); err == nil {
 			s.add(v, stream.Variants[0])
 		}
 	}
@@ -33,7 +33,7 @@ func (p *patient) scopes() scopesOf {
 		s.add(v, full)
 		s.add(v, more)
 		if full.Table.Entity != 0 {
-			s.add(v, v.deletions().Variants[0])
+			s.add(v, v.kind().Deletions().Variants[0])
 		}
 	}
 	slices.Sort(s.Scopes)
@@ -42,7 +42,7 @@ func (p *patient) scopes() scopesOf {
 }
 
 func (s *scopesOf) add(of vendor, v *extract.Variant) {
-	d := of.documented(v)
+	d := of.kind().Documented(v)
 	documented := strings.Fields(strings.Trim(d.Permission, "-"))
 	if len(documented) == 0 && !d.Open {
 		s.Unknown = including(s.Unknown, v.Name)

@@ -76,7 +76,7 @@ type variantFacts struct {
 
 type parameterFacts struct {
 	Name      string `json:"name"`
-	ExactType string `json:"exact_type"`
+	Type      string `json:"exact_type"`
 	Mandatory bool   `json:"mandatory"`
 }
 
@@ -97,9 +97,9 @@ func doEndpoints(_ context.Context, k *call) (*view, error) {
 	var facts []*streamFacts
 	var unknown error
 	for _, v := range everyVendor() {
-		streams, err := v.catalogue().Streams(), error(nil)
+		streams, err := v.kind().Streams(), error(nil)
 		if pattern != "" {
-			streams, err = v.catalogue().Match(pattern)
+			streams, err = v.kind().Match(pattern)
 		}
 		if v == vendorNamed(pattern) {
 			unknown = err
@@ -139,7 +139,7 @@ func factsOf(of vendor, s *extract.Stream) *streamFacts {
 		f.Scope = "connection"
 	}
 	for _, v := range s.Variants {
-		d := of.documented(v)
+		d := of.kind().Documented(v)
 		f.Variants, f.open = append(f.Variants, variantOf(v, d)), f.open || d.Open
 		if v == full {
 			f.Cursor = f.Variants[len(f.Variants)-1].Cursor
@@ -153,10 +153,14 @@ func factsOf(of vendor, s *extract.Stream) *streamFacts {
 	return f
 }
 
-func variantOf(v *extract.Variant, d documentation) variantFacts {
+func variantOf(v *extract.Variant, d extract.Documented) variantFacts {
+	parameters := []parameterFacts{}
+	for _, p := range d.Parameters {
+		parameters = append(parameters, parameterFacts(p))
+	}
 	return variantFacts{
 		Name: v.Name, Kind: v.Kind, Path: d.Path, RowsPerCall: v.PageSize, Cursor: cmp.Or(d.Cursor, cursorName(v.Cursor)), Since: v.Begins(),
-		OAuthScope: d.Permission, SelectRequired: d.Selective, Filterable: d.Filterable, Parameters: d.Parameters, Methods: d.Methods,
+		OAuthScope: d.Permission, SelectRequired: d.Selective, Filterable: d.Filterable, Parameters: parameters, Methods: d.Methods,
 	}
 }
 
@@ -184,7 +188,7 @@ func columnsOf(of vendor, s *extract.Stream) []columnFacts {
 	columns := []columnFacts{}
 	place := map[string]int{}
 	for _, v := range s.Variants {
-		guessed := of.documented(v).Guessed
+		guessed := of.kind().Documented(v).Guessed
 		for _, c := range v.Table.Columns {
 			i, known := place[c.Name]
 			if !known {

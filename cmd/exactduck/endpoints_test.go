@@ -65,7 +65,7 @@ func TestEndpointsAsJSON(t *testing.T) {
 		t.Errorf("%d streams", len(envelope.Data))
 	}
 	for _, f := range envelope.Data {
-		s, _, err := vendorNamed(f.Stream).catalogue().Lookup(f.Stream)
+		s, _, err := vendorNamed(f.Stream).kind().Lookup(f.Stream)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -18,14 +18,13 @@ import (
 // exactOnline is the vendor of accounting.
 type exactOnline struct{}
 
+func (exactOnline) kind() extract.Kind { return exactonline.Kind() }
+
 func (exactOnline) catalogue() config.Catalogue {
 	return config.Catalogue{
-		Example: "crm/*", Lookup: exactonline.Lookup, Match: exactonline.Match, Streams: exactonline.Streams,
 		Call: callFunction, Define: defineStream, CheckFilter: checkFilter, TypeNamed: exactonline.TypeNamed,
 	}
 }
-
-func (exactOnline) deletions() *extract.Stream { return exactonline.Deletions() }
 
 func (exactOnline) words() words {
 	return words{
@@ -34,15 +33,6 @@ func (exactOnline) words() words {
 		credentials: "client id and secret are there", scopes: "scopes that the app registration of %s", known: "knows this client id",
 		perMinute: 60, perDay: 5000,
 	}
-}
-
-// serves claims no name: those that nobody else claims are of Exact Online, or of endpoints that its
-// configuration has defined.
-func (exactOnline) serves(string) bool { return false }
-
-func (exactOnline) owns(s schema.Scope) bool {
-	n, err := strconv.Atoi(string(s))
-	return err == nil && n > 0
 }
 
 func (exactOnline) places(*config.Connection) (list, stranger string) {
@@ -55,21 +45,6 @@ func (exactOnline) asks(c *config.Connection, met []load.Division, cursors []loa
 	}
 	at = someDivision(met, cursors)
 	return at, at == ""
-}
-
-func (exactOnline) describe(p schema.Position) string { return exactonline.Describe(p) }
-
-func (exactOnline) asksFilter(v *extract.Variant, filter string) bool {
-	return exactonline.FilterWhere(v, filter)
-}
-
-func (exactOnline) convert(v *schema.Vector, value []byte) (added, exact bool) {
-	return exactonline.Convert(v, value)
-}
-
-func (exactOnline) explain(err error) (means, do string, known bool) {
-	e, known := exactonline.Explain(err)
-	return e.Means, e.Do, known
 }
 
 func callFunction(name string, params map[string]any, as string) (*extract.Stream, error) {
@@ -102,23 +77,6 @@ func checkFilter(s *extract.Stream, filter string) error {
 		return config.Misplaced(errors.New(bad.Problem), bad.At)
 	}
 	return err
-}
-
-func (exactOnline) documented(v *extract.Variant) documentation {
-	e := exactonline.EndpointOf(v)
-	d := documentation{
-		Path: e.Path, Methods: e.Methods, Permission: e.OAuthScope, Filterable: e.Filterable, Selective: e.SelectRequired,
-		Parameters: []parameterFacts{},
-	}
-	for _, p := range e.Parameters {
-		d.Parameters = append(d.Parameters, parameterFacts{p.Name, p.Edm, p.Mandatory})
-	}
-	for _, p := range e.Properties {
-		if p.Guessed {
-			d.Guessed = append(d.Guessed, p.Name)
-		}
-	}
-	return d
 }
 
 func (exactOnline) login(k *call, name string) (*login, error) {

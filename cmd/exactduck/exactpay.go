@@ -1,9 +1,7 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -21,33 +19,18 @@ import (
 // exactPay is the vendor of payments.
 type exactPay struct{}
 
-// payFeed is no stream: nothing tells which payments are gone.
-var payFeed = &extract.Stream{}
+func (exactPay) kind() extract.Kind { return exactpay.Kind() }
 
+// catalogue leaves it at the streams: there are no filters, no functions and no other endpoints.
 func (exactPay) catalogue() config.Catalogue {
-	return config.Catalogue{
-		Example: exactpay.Service + "/*", Lookup: exactpay.Lookup, Match: exactpay.Match, Streams: exactpay.Streams,
-		Out: func(c *config.Connection, s *extract.Stream) error {
-			if e := exactpay.EndpointOf(s.Variants[0]); c.Organization == "" && e.Account == "" && e.Own == "" {
-				return config.Misplaced(fmt.Errorf("%s is a list of an organization, and the connection names none", s.Name), 0, "stream").
-					Hint("write organization: and its id at the connection, or leave the stream out")
-			}
-			return nil
-		},
-		Call: func(string, map[string]any, string) (*extract.Stream, error) {
-			return nil, config.Misplaced(errors.New("there are no functions at Exact Payments"), 0, "params").Hint("remove it")
-		},
-		Define: func(config.Definition) (*extract.Stream, error) {
-			return nil, config.Misplaced(errors.New("there are no endpoints at Exact Payments beside those of the catalogue"), 0, "path").Hint(`leave it out; "exactduck endpoints 'exactpay/*'" lists those that there are`)
-		},
-		CheckFilter: func(*extract.Stream, string) error {
-			return config.Misplaced(errors.New("what comes of Exact Payments cannot be filtered"), 0).
-				Hint("remove it; exclude_columns: and mask: keep values out")
-		},
-	}
+	return config.Catalogue{Out: func(c *config.Connection, s *extract.Stream) error {
+		if e := exactpay.EndpointOf(s.Variants[0]); c.Organization == "" && e.Account == "" && e.Own == "" {
+			return config.Misplaced(fmt.Errorf("%s is a list of an organization, and the connection names none", s.Name), 0, "stream").
+				Hint("write organization: and its id at the connection, or leave the stream out")
+		}
+		return nil
+	}}
 }
-
-func (exactPay) deletions() *extract.Stream { return payFeed }
 
 func (exactPay) words() words {
 	return words{
@@ -57,10 +40,6 @@ func (exactPay) words() words {
 		perMinute: 300,
 	}
 }
-
-func (exactPay) owns(s schema.Scope) bool { return exactpay.CheckIdentity("account", string(s)) == nil }
-
-func (exactPay) serves(name string) bool { return strings.HasPrefix(name, exactpay.Service+"/") }
 
 func (exactPay) places(c *config.Connection) (list, stranger string) {
 	if c.Organization == "" {
@@ -73,56 +52,10 @@ func (exactPay) asks(*config.Connection, []load.Division, []load.Cursor) (at sch
 	return shared, false
 }
 
-func (exactPay) describe(p schema.Position) string { return exactpay.Describe(p) }
-
-func (exactPay) asksFilter(*extract.Variant, string) bool { return false }
-
-func (exactPay) convert(v *schema.Vector, value []byte) (added, exact bool) {
-	return exactpay.Convert(v, value)
-}
-
-func (exactPay) explain(err error) (means, do string, known bool) {
-	e, known := exactpay.Explain(err)
-	return e.Means, e.Do, known
-}
-
-func (exactPay) documented(v *extract.Variant) documentation {
-	e := exactpay.EndpointOf(v)
-	d := documentation{
-		Path: cmp.Or(e.Account, e.Organization, e.Own), Methods: []string{http.MethodGet}, Permission: strings.Join(permissionsOf(e), " "),
-		Parameters: []parameterFacts{}, Open: e.Permission == "-", Cursor: e.Cursor,
-	}
-	if e.Span > 0 {
-		d.Cursor = "spans of time"
-	}
-	for _, name := range e.Extra {
-		top, _, _ := strings.Cut(name, ".")
-		d.Kept = including(d.Kept, top)
-	}
-	for _, c := range e.Columns {
-		if c.Mark == "example" {
-			d.Guessed = append(d.Guessed, c.Name)
-		}
-	}
-	return d
-}
-
-// permissionsOf are what a token must be allowed to read a list, and the one that it is asked for each row of.
-func permissionsOf(e *exactpay.Endpoint) (all []string) {
-	for _, other := range exactpay.Endpoints() {
-		if other.Name == e.Name || other.Name == e.Each {
-			if p := strings.TrimSuffix(other.Permission, "?"); p != "" && p != "-" {
-				all = including(all, p)
-			}
-		}
-	}
-	return all
-}
-
 // need are the permissions that the pipelines of a connection need of a token, and no more.
 func (v exactPay) need(cfg *config.Config, connection string) (all []string, err error) {
 	add := func(variant *extract.Variant) {
-		for p := range strings.FieldsSeq(v.documented(variant).Permission) {
+		for p := range strings.FieldsSeq(exactpay.Kind().Documented(variant).Permission) {
 			all = including(all, p)
 		}
 	}
@@ -152,7 +85,7 @@ func (v exactPay) need(cfg *config.Config, connection string) (all []string, err
 func (v exactPay) accounts(cfg *config.Config, connection string) (all []string) {
 	for _, name := range cfg.PipelineNames() {
 		for _, entry := range cfg.Pipelines[name].Divisions {
-			if cfg.Pipelines[name].From == connection && v.owns(schema.Scope(entry)) {
+			if cfg.Pipelines[name].From == connection && exactpay.Kind().Owns(schema.Scope(entry)) {
 				all = including(all, entry)
 			}
 		}

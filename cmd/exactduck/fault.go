@@ -260,8 +260,8 @@ func endpointOf(err error) string {
 // explained is what is known of the answer of the API that an error is about.
 func explained(otherwise string) func(error) string {
 	return func(err error) string {
-		if means, do, ok := vendorNamed(endpointOf(err)).explain(err); ok {
-			return means + "\n" + do
+		if e, known := vendorNamed(endpointOf(err)).kind().Explain(err); known {
+			return e.Means + "\n" + e.Do
 		}
 		return otherwise
 	}

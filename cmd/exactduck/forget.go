@@ -132,7 +132,7 @@ func (b *books) nameRow(f *load.Forgetting, p *config.Pipeline, name, key string
 	if err != nil {
 		return err
 	}
-	known := slices.Clone(vendorOf(p).catalogue().Streams())
+	known := slices.Clone(vendorOf(p).kind().Streams())
 	for _, k := range all[b.config.Connections[p.From].SchemaPrefix] {
 		for _, c := range k.choices {
 			if !slices.Contains(known, c.Stream) {
@@ -147,7 +147,7 @@ func (b *books) nameRow(f *load.Forgetting, p *config.Pipeline, name, key string
 		}
 	}
 	if of == nil {
-		if of, _, err = vendorOf(p).catalogue().Lookup(name); err != nil {
+		if of, _, err = vendorOf(p).kind().Lookup(name); err != nil {
 			return err
 		}
 	}

@@ -55,7 +55,7 @@ func (p *planner) howFilter(t *task) string {
 	switch {
 	case t.choice.Filter == "":
 		return ""
-	case t.mode != spool.Merge && p.vendor.asksFilter(t.variant, t.choice.Filter):
+	case t.mode != spool.Merge && p.vendor.kind().AsksFilter(t.variant, t.choice.Filter):
 		return "filter asked"
 	}
 	return "filtered here"

@@ -35,7 +35,7 @@ func (r *run) follow(t *task) load.Follow {
 	if !t.choice.Follow || s.Header == "" {
 		return load.Follow{}
 	}
-	header, _, err := r.planner.vendor.catalogue().Lookup(s.Header)
+	header, _, err := r.planner.vendor.kind().Lookup(s.Header)
 	if err != nil { // the catalogue names only streams that it has
 		return load.Follow{}
 	}

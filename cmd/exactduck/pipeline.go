@@ -129,7 +129,7 @@ func (b *books) open(ctx context.Context, p *config.Pipeline, wait bool) (*load.
 func (b *books) options(p *config.Pipeline) load.Options {
 	return load.Options{
 		StateDir: b.config.State(), Target: p.To.DuckDB, Prefix: b.config.Connections[p.From].SchemaPrefix, Source: p.Kind(),
-		Zone: b.clockOf(p), Clock: b.clock, Log: b.log, Convert: vendorOf(p).convert,
+		Zone: b.clockOf(p), Clock: b.clock, Log: b.log, Convert: vendorOf(p).kind().Convert,
 	}
 }
 

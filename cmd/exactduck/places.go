@@ -254,7 +254,7 @@ func someDivision(known []load.Division, cursors []load.Cursor) (some schema.Sco
 	}
 	var at time.Time
 	for _, c := range cursors {
-		if (exactOnline{}).owns(c.Scope) && (some == "" || c.ReadAt.After(at)) {
+		if (exactOnline{}).kind().Owns(c.Scope) && (some == "" || c.ReadAt.After(at)) {
 			some, at = c.Scope, c.ReadAt
 		}
 	}

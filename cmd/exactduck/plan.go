@@ -89,7 +89,7 @@ type streamScope struct {
 }
 
 func newPlanner(now time.Time, cursors []load.Cursor, v vendor) *planner {
-	p := &planner{now: now, cursors: map[streamScope]load.Cursor{}, feed: v.deletions(), vendor: v}
+	p := &planner{now: now, cursors: map[streamScope]load.Cursor{}, feed: v.kind().Deletions(), vendor: v}
 	for _, c := range cursors {
 		p.cursors[streamScope{c.Stream, c.Scope}] = c
 	}

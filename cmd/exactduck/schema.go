@@ -185,7 +185,7 @@ func shapeOf(c *config.Choice, known load.Drift) []shapeLine {
 	for _, name := range removed(stored, wanted) {
 		s.add(shapeLine{Column: name, What: shapeRemoved, Stored: stored[name]})
 	}
-	kept := vendorNamed(c.Stream.Name).documented(c.Stream.Variants[0]).Kept
+	kept := vendorNamed(c.Stream.Name).kind().Documented(c.Stream.Variants[0]).Kept
 	for name, rows := range known.Beside[s.table] {
 		if slices.Contains(kept, name) {
 			continue

@@ -216,7 +216,7 @@ func stateOf(p *config.Pipeline, k knowledge, wanted func(streamScope) bool, quo
 func stateOfCursor(v vendor, c load.Cursor, d load.Discovery) streamState {
 	return streamState{
 		Stream: c.Stream, Scope: string(c.Scope), Table: c.Table, Variant: c.Variant, Complete: c.Complete, Rows: c.Rows,
-		HistoryFrom: c.HistoryFrom, From: v.describe(c.Position), Position: string(c.Position), Epoch: c.Epoch,
+		HistoryFrom: c.HistoryFrom, From: v.kind().Describe(c.Position), Position: string(c.Position), Epoch: c.Epoch,
 		ReadAt: c.ReadAt.UTC(), SweptAt: c.SweptAt.UTC(), Asked: inquiryOf(c.Fingerprint).words(), Fingerprint: c.Fingerprint,
 		Refused: d.Refused,
 	}
@@ -227,7 +227,7 @@ func stateOfCursor(v vendor, c load.Cursor, d load.Discovery) streamState {
 func addRefusals(p *config.Pipeline, s *pipelineState, quotas []quotaStanding, wanted func(streamScope) bool) {
 	alone := map[streamScope][]leftAlone{}
 	add := func(endpoint, why string, scope string, until time.Time) {
-		for _, stream := range vendorOf(p).catalogue().Streams() {
+		for _, stream := range vendorOf(p).kind().Streams() {
 			at := streamScope{stream.Name, schema.Scope(scope)}
 			if slices.ContainsFunc(stream.Variants, func(v *extract.Variant) bool { return v.Name == endpoint }) && wanted(at) {
 				alone[at] = append(alone[at], leftAlone{endpoint, why, until})

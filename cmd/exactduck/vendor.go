@@ -13,19 +13,14 @@ import (
 	"exactduck/schema"
 )
 
-// vendor is a kind of source as this program knows it: what [extract.Source] does not say. Another
-// kind is a package under extract, and one of these.
+// vendor is a kind of source as this program knows it: what its package says of it, and what a run needs
+// beside, its words and its logins. Another kind is a package under extract, and one of these.
 type vendor interface {
-	// catalogue is what the configuration is checked against.
+	kind() extract.Kind
+	// catalogue is what a configuration may write beside choosing among the streams of the kind.
 	catalogue() config.Catalogue
-	// deletions is the stream that tells which rows are gone; one without a name: nothing tells.
-	deletions() *extract.Stream
 	// words are what it calls things.
 	words() words
-	// serves tells by its name whether a stream or an endpoint can only be this vendor's.
-	serves(name string) bool
-	// owns tells by its looks whether a scope is a place of this vendor.
-	owns(schema.Scope) bool
 	// places names the stream that Places reads, and what is asked before when no place is known;
 	// "": nothing.
 	places(*config.Connection) (list, stranger string)
@@ -45,17 +40,6 @@ type vendor interface {
 	stays() error
 	// open makes the source of a connection.
 	open(k *call, name string, l *login, o opening) (source, error)
-
-	// describe says in words where a position is.
-	describe(schema.Position) string
-	// asksFilter tells whether a read of everything asks the source for a filter.
-	asksFilter(v *extract.Variant, filter string) bool
-	// documented is what the vendor's documentation says of a variant.
-	documented(*extract.Variant) documentation
-	// convert is what [load.Options] asks for.
-	convert(v *schema.Vector, value []byte) (added, exact bool)
-	// explain says what an answer of this vendor means and what to do about it.
-	explain(error) (means, do string, known bool)
 }
 
 // opening is how a source is made.
@@ -74,20 +58,6 @@ type source interface {
 	// Probe finds out by one call whether the login may read a variant, and returns how many rows
 	// came: 0 or 1.
 	Probe(ctx context.Context, s schema.Scope, v *extract.Variant) (int, error)
-}
-
-// documentation is what a vendor says of a variant beside what a read needs to know.
-type documentation struct {
-	Path       string
-	Cursor     string // what a read of changes goes by, where the catalogue's word for it says too little
-	Methods    []string
-	Permission string   // what an app must be allowed: "crm accounts"
-	Filterable []string // the only properties that can be filtered on; nil: all
-	Parameters []parameterFacts
-	Kept       []string // properties that are known, and stay in _extra
-	Guessed    []string // columns of which no documentation states the type
-	Open       bool     // it takes no permission
-	Selective  bool     // it refuses to be asked for all columns
 }
 
 // vendors are all there are, by the type of their connections.
@@ -109,7 +79,7 @@ func vendorOf(p *config.Pipeline) vendor { return vendors[p.Kind()] }
 // that the configuration of Exact Online has defined.
 func vendorNamed(name string) vendor {
 	for _, v := range everyVendor() {
-		if v.serves(name) {
+		if v.kind().Serves(name) {
 			return v
 		}
 	}
@@ -123,8 +93,8 @@ func (k *call) vendorOn(connection string) vendor { return vendors[k.cfg.Connect
 var catalogue = func() config.Catalogues {
 	all := config.Catalogues{}
 	for kind, v := range vendors {
-		c := v.catalogue()
-		c.Schedule = checkSchedule
+		c, k := v.catalogue(), v.kind()
+		c.Streams, c.Lookup, c.Match, c.Example, c.Schedule = k.Streams, k.Lookup, k.Match, k.Example, checkSchedule
 		all[kind] = c
 	}
 	return all
@@ -132,5 +102,5 @@ var catalogue = func() config.Catalogues {
 
 // isFeed tells whether a stream is one of deletions.
 func isFeed(stream string) bool {
-	return slices.ContainsFunc(everyVendor(), func(v vendor) bool { return v.deletions().Name == stream })
+	return slices.ContainsFunc(everyVendor(), func(v vendor) bool { return v.kind().Deletions().Name == stream })
 }

@@ -68,7 +68,7 @@ func placeWord[S ~string](scopes ...S) string {
 	var own []vendor
 	for _, s := range scopes {
 		for _, v := range everyVendor() {
-			if v.owns(schema.Scope(s)) {
+			if v.kind().Owns(schema.Scope(s)) {
 				own = append(own, v)
 			}
 		}
@@ -79,7 +79,7 @@ func placeWord[S ~string](scopes ...S) string {
 // asleep says of a place that nothing happens in it any more.
 func asleep(s schema.Scope) string {
 	for _, v := range everyVendor() {
-		if v.owns(s) {
+		if v.kind().Owns(s) {
 			return v.words().asleep
 		}
 	}

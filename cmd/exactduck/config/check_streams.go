@@ -283,7 +283,11 @@ func (k *checker) dated(at path, s *Stream, choices []*Choice) {
 // filter checks that every stream of an entry can be filtered so.
 func (k *checker) filter(at path, raw string, choices []*Choice) {
 	for _, c := range choices {
-		if c.Filter == "" || k.catalogue.CheckFilter == nil {
+		switch {
+		case c.Filter == "":
+			return
+		case k.catalogue.CheckFilter == nil:
+			k.report(at, "remove it; exclude_columns: and mask: keep values out", "what comes from a source of this type cannot be filtered")
 			return
 		}
 		of := *c.Stream

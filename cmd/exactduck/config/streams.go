@@ -2,6 +2,8 @@ package config
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -172,13 +174,22 @@ func (p *Pipeline) out(c Catalogue, s *extract.Stream) error {
 	return c.Out(p.conn, s)
 }
 
+var errNoFunctions = errors.New("there are no functions at a source of this type")
+
 // find is the one stream that an entry without wildcards names.
 func (s *Stream) find(c Catalogue) (stream *extract.Stream, forced *extract.Variant, err error) {
 	switch {
-	case s.Path != "" && c.Define != nil:
+	case s.Path != "" && c.Define == nil:
+		return nil, nil, Misplaced(errors.New("there are no endpoints at a source of this type beside those of its catalogue"), 0, "path").
+			Hint(fmt.Sprintf(`leave it out; "exactduck endpoints '%s'" lists those that there are`, c.Example))
+	case s.Params != nil && c.Call == nil:
+		return nil, nil, Misplaced(errNoFunctions, 0, "params").Hint("remove it")
+	case s.As != "" && c.Call == nil:
+		return nil, nil, Misplaced(errNoFunctions, 0, "as").Hint("remove it")
+	case s.Path != "":
 		stream, err = c.Define(Definition{s.Stream, behindDivision(s.Path), s.Key, s.Types, s.Modified, s.PageSize})
 		return stream, nil, err
-	case (s.Params != nil || s.As != "") && c.Call != nil:
+	case s.Params != nil || s.As != "":
 		stream, err = c.Call(s.Stream, s.Params, s.As)
 		return stream, nil, err
 	}
