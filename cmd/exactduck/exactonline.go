@@ -20,7 +20,7 @@ type exactOnline struct{}
 
 func (exactOnline) kind() extract.Kind { return exactonline.Kind() }
 
-func (exactOnline) catalogue() config.Catalogue {
+func (exactOnline) extras() config.Catalogue {
 	return config.Catalogue{
 		Call: callFunction, Define: defineStream, CheckFilter: checkFilter, TypeNamed: exactonline.TypeNamed,
 	}

@@ -21,8 +21,8 @@ type exactPay struct{}
 
 func (exactPay) kind() extract.Kind { return exactpay.Kind() }
 
-// catalogue leaves it at the streams: there are no filters, no functions and no other endpoints.
-func (exactPay) catalogue() config.Catalogue {
+// extras leave it at the streams: there are no filters, no functions and no other endpoints.
+func (exactPay) extras() config.Catalogue {
 	return config.Catalogue{Out: func(c *config.Connection, s *extract.Stream) error {
 		if e := exactpay.EndpointOf(s.Variants[0]); c.Organization == "" && e.Account == "" && e.Own == "" {
 			return config.Misplaced(fmt.Errorf("%s is a list of an organization, and the connection names none", s.Name), 0, "stream").

@@ -17,8 +17,8 @@ import (
 // beside, its words and its logins. Another kind is a package under extract, and one of these.
 type vendor interface {
 	kind() extract.Kind
-	// catalogue is what a configuration may write beside choosing among the streams of the kind.
-	catalogue() config.Catalogue
+	// extras are what a configuration may write beside choosing among the streams of the kind.
+	extras() config.Catalogue
 	// words are what it calls things.
 	words() words
 	// places names the stream that Places reads, and what is asked before when no place is known;
@@ -93,7 +93,7 @@ func (k *call) vendorOn(connection string) vendor { return vendors[k.cfg.Connect
 var catalogue = func() config.Catalogues {
 	all := config.Catalogues{}
 	for kind, v := range vendors {
-		c, k := v.catalogue(), v.kind()
+		c, k := v.extras(), v.kind()
 		c.Streams, c.Lookup, c.Match, c.Example, c.Schedule = k.Streams, k.Lookup, k.Match, k.Example, checkSchedule
 		all[kind] = c
 	}

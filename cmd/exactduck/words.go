@@ -35,7 +35,7 @@ func beginning(stream, since string) string {
 var beginnings = sync.OnceValue(func() map[string]string {
 	all := map[string]string{}
 	for _, v := range everyVendor() {
-		for _, s := range v.catalogue().Streams() {
+		for _, s := range v.kind().Streams() {
 			if from := s.Variants[0].Earliest; !from.IsZero() {
 				all[s.Name] = from.Format(time.DateOnly)
 			}

@@ -17,7 +17,7 @@ import (
 // both are the catalogues of two kinds of source.
 var both = func() config.Catalogues {
 	all := maps.Clone(catalogue)
-	all["exactpay"] = config.Catalogue{Lookup: exactpay.Lookup, Match: exactpay.Match, Streams: exactpay.Streams}
+	all["exactpay"] = config.Catalogue{Lookup: exactpay.Lookup, Match: exactpay.Match, Streams: exactpay.Streams, Example: "exactpay/*"}
 	return all
 }()
 
@@ -82,6 +82,9 @@ func TestProblemsOfExactPayments(t *testing.T) {
 		{"another's key", "environment: sandbox", "environment: sandbox\n    region: nl", "connections.shop.region: is for connections of type exact-online, and this one is of type exactpay", "has environment:"},
 		{"another's secret", "application: books", "application: books\n    client_secret: ${X}", "connections.shop.client_secret: is for connections of type exact-online", "has token:"},
 		{"our key elsewhere", "region: nl,", "region: nl, environment: sandbox,", "connections.books.environment: is for connections of type exactpay", "has region:"},
+		{"a filter", "exactpay/payments, lookback: 20d", "exactpay/payments, filter: amount gt 5", "what comes from a source of this type cannot be filtered", "exclude_columns: and mask:"},
+		{"a function", "exactpay/payments, lookback: 20d", "exactpay/payments, params: {a: 1}", "there are no functions at a source of this type", "remove it"},
+		{"an endpoint", "exactpay/payments, lookback: 20d", "exactpay/plans, path: exactpay/plans, types: {id: String}, key: [id]", "there are no endpoints at a source of this type beside those of its catalogue", "exactduck endpoints 'exactpay/*'"},
 		{"divisions", "accounts:", "divisions:", "pipelines.payments.divisions: is for connections of type exact-online", "has accounts:"},
 		{"accounts", "streams: [crm/Accounts]", "accounts: all, streams: [crm/Accounts]", "pipelines.nightly.accounts: is for connections of type exactpay", "has divisions:"},
 		{"large letters", "64b04d6d198ce11d0d64ca2b", "64B04D6D198CE11D0D64CA2B", "pipelines.payments.accounts[1]: 64B04D6D198CE11D0D64CA2B is no account", ""},

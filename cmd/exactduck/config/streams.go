@@ -174,18 +174,14 @@ func (p *Pipeline) out(c Catalogue, s *extract.Stream) error {
 	return c.Out(p.conn, s)
 }
 
-var errNoFunctions = errors.New("there are no functions at a source of this type")
-
 // find is the one stream that an entry without wildcards names.
 func (s *Stream) find(c Catalogue) (stream *extract.Stream, forced *extract.Variant, err error) {
 	switch {
 	case s.Path != "" && c.Define == nil:
 		return nil, nil, Misplaced(errors.New("there are no endpoints at a source of this type beside those of its catalogue"), 0, "path").
 			Hint(fmt.Sprintf(`leave it out; "exactduck endpoints '%s'" lists those that there are`, c.Example))
-	case s.Params != nil && c.Call == nil:
-		return nil, nil, Misplaced(errNoFunctions, 0, "params").Hint("remove it")
-	case s.As != "" && c.Call == nil:
-		return nil, nil, Misplaced(errNoFunctions, 0, "as").Hint("remove it")
+	case (s.Params != nil || s.As != "") && c.Call == nil:
+		return nil, nil, Misplaced(errors.New("there are no functions at a source of this type"), 0, "params").Hint("remove it")
 	case s.Path != "":
 		stream, err = c.Define(Definition{s.Stream, behindDivision(s.Path), s.Key, s.Types, s.Modified, s.PageSize})
 		return stream, nil, err
