@@ -123,7 +123,7 @@ func (k *checker) connection(name string, c *Connection) {
 		k.report(at.to("type"), "write type: "+k.sources(), "there is no source %q", c.Type)
 		return
 	}
-	k.foreign(at, connectionKeys, c.Type)
+	k.foreign(at, c.Type, kind.connectionKeys)
 	kindOf(c.Type).check(k, at, c)
 	k.tokens(at, c)
 	if c.SchemaPrefix != "" && !identifier.MatchString(c.SchemaPrefix) {
@@ -235,7 +235,7 @@ func (k *checker) pipeline(name string, p *Pipeline) {
 	if k.catalogue = k.kinds[p.kind]; k.catalogue.Lookup == nil {
 		return // the check of the connection says why
 	}
-	k.foreign(at, pipelineKeys, p.kind)
+	k.foreign(at, p.kind, kind.placesKeys)
 	k.divisions(at.to(p.placesKey()), p)
 	if c := p.AtOnce; c < 1 || c > mostAtOnce {
 		k.report(at.to("divisions_at_once"), "write a number from 1 to 64; each division is read under a limit of its own", "%d cannot be meant", c)
