@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -139,11 +140,21 @@ func sees(t *testing.T, dir string, old, recent int) {
 	}
 }
 
+// oneIn is the first record to kill at and how far it is to the next: one in so many, others each time,
+// and every one with EXACTDUCK_LONG.
+func oneIn(n int) (first, stride int) {
+	if os.Getenv("EXACTDUCK_LONG") != "" {
+		n = 1
+	}
+	return 1 + rand.IntN(n), n
+}
+
 // killAtEachStep lets a child work on a copy of template and die at its first record, another die at
-// the second, and so on until one ends by itself.
+// the second, and so on until one ends by itself, see [oneIn].
 func killAtEachStep(t *testing.T, child, template string, least int, check func(t *testing.T, dir string)) {
 	t.Helper()
-	for at := 1; ; at++ {
+	first, stride := oneIn(3)
+	for at := first; ; at += stride {
 		dir := t.TempDir()
 		if err := os.CopyFS(filepath.Join(dir, "copy"), os.DirFS(template)); err != nil {
 			t.Fatal(err)

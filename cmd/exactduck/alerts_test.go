@@ -114,6 +114,7 @@ func (o *office) hushed(said string) {
 
 // The words of the configuration are those that the alerts have.
 func TestWordsOfAlerts(t *testing.T) {
+	t.Parallel()
 	for i, kind := range alert.Kinds() {
 		if config.AlertKinds[i] != string(kind) {
 			t.Errorf("the configuration says %s of %s", config.AlertKinds[i], kind)
@@ -140,6 +141,7 @@ func messagesOf(log string) (messages []string) {
 // However many processes see what is wrong, and wherever they are killed while they tell it, it is told;
 // and a second time only under the same id.
 func TestAlertsOfKilledRuns(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, "      - crm/Accounts\n      - crm/Contacts", sandbox.Options{Divisions: 1, Scale: 0.05})
 	l := o.listened()
 	o.run(0, "sync", "-q")
@@ -182,6 +184,7 @@ func TestAlertsOfKilledRuns(t *testing.T) {
 
 // What serve sees between runs is told by it, what a sync sees by that, and nothing twice.
 func TestServeTellsBetweenRuns(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, "      - {stream: crm/Accounts, max_age: 36h}", sandbox.Options{Divisions: 2, Scale: 0.05})
 	l := o.listened()
 	o.run(0, "sync", "-q")
@@ -208,6 +211,7 @@ func TestServeTellsBetweenRuns(t *testing.T) {
 
 // A run that ends before it can write a record is told of too.
 func TestServeTellsOfARunThatCouldNotBegin(t *testing.T) {
+	t.Parallel()
 	o := newScheduled(t, "      - crm/Contacts")
 	l := o.listened()
 	s := o.serve()
@@ -232,6 +236,7 @@ func TestServeTellsOfARunThatCouldNotBegin(t *testing.T) {
 
 // That serve does nothing, because it cannot read what it must remember, is told too.
 func TestServeTellsThatItIsBlind(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, "      - crm/Accounts", sandbox.Options{Divisions: 1, Scale: 0.05})
 	l := o.listened()
 	if err := os.MkdirAll(o.file("state/schedule"), 0o700); err != nil {
@@ -278,6 +283,7 @@ func (s *server) fetch(path string) (int, string) {
 
 // Machines are told by a serving process whether the tables are fresh, and how things are.
 func TestServeAnswersMachines(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, "      - {stream: crm/Accounts, max_age: 36h}", sandbox.Options{Divisions: 2, Scale: 0.05})
 	o.run(0, "sync", "-q")
 	o.later(40 * time.Hour)

@@ -34,6 +34,7 @@ func mixedAnswer() *answer {
 }
 
 func TestAnswerAsCSV(t *testing.T) {
+	t.Parallel()
 	var out bytes.Buffer
 	a := mixedAnswer()
 	w := newCSV(&out)
@@ -53,6 +54,7 @@ func TestAnswerAsCSV(t *testing.T) {
 }
 
 func TestAnswerAsJSON(t *testing.T) {
+	t.Parallel()
 	got, err := json.Marshal(mixedAnswer())
 	if err != nil {
 		t.Fatal(err)
@@ -71,6 +73,7 @@ func TestAnswerAsJSON(t *testing.T) {
 }
 
 func TestDistinctNames(t *testing.T) {
+	t.Parallel()
 	var columns []load.AnswerColumn
 	for name := range strings.FieldsSeq("N N N_2 N A") {
 		columns = append(columns, load.AnswerColumn{Name: name})
@@ -81,6 +84,7 @@ func TestDistinctNames(t *testing.T) {
 }
 
 func TestAnswerAsTable(t *testing.T) {
+	t.Parallel()
 	a := &answer{
 		Columns: []load.AnswerColumn{{Name: "amount", Type: "DECIMAL(9,2)"}, {Name: "n", Type: "HUGEINT"}, {Name: "text", Type: "VARCHAR"}},
 		Rows: [][]any{
@@ -101,6 +105,7 @@ func TestAnswerAsTable(t *testing.T) {
 
 // What a terminal shows of a value has an end; nothing else cuts.
 func TestCellsAreCutOnlyWhereAskedFor(t *testing.T) {
+	t.Parallel()
 	long := strings.Repeat("é", widest+1)
 	if got := cell(long, true); got != strings.Repeat("é", widest-1)+"…" {
 		t.Errorf("cut: %q", got)

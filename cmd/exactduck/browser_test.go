@@ -14,6 +14,7 @@ import (
 
 // A person looks at the page with a browser and uses its buttons.
 func TestPageInABrowser(t *testing.T) {
+	t.Parallel()
 	b := newChromium(t)
 	const streams = "      - {stream: crm/Accounts, max_age: 36h}\n      - crm/Contacts\n      - financial/GLAccounts"
 	w := newWorld(t, t.TempDir(), streams, sandbox.Options{Divisions: 2})
@@ -107,7 +108,11 @@ func (b *chromium) readable(s *shown, name string, paths ...string) {
 	b.t.Helper()
 	for i, path := range paths {
 		for _, width := range []int{360, 1280} {
-			for _, scheme := range []string{"light", "dark"} {
+			schemes := []string{"light", "dark"}
+			if !long() {
+				schemes = schemes[(i+width/1280)%2:][:1] // each page and each width has its turn with each
+			}
+			for _, scheme := range schemes {
 				b.as(width, scheme)
 				b.visit(s.URL + path)
 				var wide int

@@ -75,6 +75,7 @@ func TestReserveIsLeftToOthers(t *testing.T) {
 // A run that may make only so many calls stops when it has, with everything kept, and the next goes
 // on there.
 func TestMaxCallsStopsAndGoesOn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), sizeable, sandbox.Options{Divisions: 1, Scale: 0.3, PageSize: 10})
 	w.pipelineLines, w.maxCalls = lakeless, 23
 	w.reconfigure(sizeable)
@@ -122,6 +123,7 @@ func TestProcessesShareTheDay(t *testing.T) {
 // A division without calls for the rest of the day does not keep the others from being read, though
 // the list of divisions is asked for at its cost.
 func TestSpentDivisionLeavesTheOthersTheirRuns(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), sizeable, sandbox.Options{Divisions: 2, Scale: 0.3, PageSize: 10, DayLimit: 45})
 	w.pipelineLines = lakeless
 	w.reconfigure(sizeable)

@@ -43,6 +43,7 @@ pipelines:
 }
 
 func TestSuggestions(t *testing.T) {
+	t.Parallel()
 	dir := completionFolder(t)
 	at := "--config=" + filepath.Join(dir, "pipelines.yaml")
 	for line, test := range map[string]struct{ some, none []string }{
@@ -122,6 +123,7 @@ func completed(t *testing.T, shell, script string) []string {
 }
 
 func TestBashCompletes(t *testing.T) {
+	t.Parallel()
 	ask := func(words ...string) string {
 		quoted := "'" + strings.Join(words, "' '") + "'"
 		return "source <(exactduck completion bash); COMP_WORDS=(" + quoted + "); COMP_CWORD=$((${#COMP_WORDS[@]}-1)); _exactduck; printf '%s\\n' \"${COMPREPLY[@]}\""
@@ -143,6 +145,7 @@ func TestBashCompletes(t *testing.T) {
 }
 
 func TestZshCompletes(t *testing.T) {
+	t.Parallel()
 	const script = "autoload -Uz compinit; compinit -u -D; compadd() { shift; print -l -- $@ }; source <(exactduck completion zsh); words=(exactduck auth ''); CURRENT=3; _exactduck"
 	if got := completed(t, "zsh", script); !slices.Contains(got, "login") {
 		t.Errorf("zsh offers %q", got)
@@ -150,6 +153,7 @@ func TestZshCompletes(t *testing.T) {
 }
 
 func TestFishCompletes(t *testing.T) {
+	t.Parallel()
 	const script = "exactduck completion fish | source; complete -C 'exactduck sync ni' | string replace -r '\\t.*' ''"
 	if got := completed(t, "fish", script); !slices.Equal(got, []string{"nightly"}) {
 		t.Errorf("fish offers %q", got)
@@ -158,6 +162,7 @@ func TestFishCompletes(t *testing.T) {
 
 // Every command has an example of how it is typed.
 func TestEveryCommandHasAnExample(t *testing.T) {
+	t.Parallel()
 	for _, c := range commands() {
 		if !strings.Contains("\n"+c.help, "\n   exactduck "+c.name) {
 			t.Errorf("the help of %q has no example line that begins with three blanks and %q", c.name, "exactduck "+c.name)

@@ -53,6 +53,7 @@ func causesIn(r alert.Report) string {
 }
 
 func TestConditions(t *testing.T) {
+	t.Parallel()
 	done, partial := runs.Record{Status: "done"}, runs.Record{Status: "partial", ExitCode: exitPartial}
 	failed := runs.Record{Status: "failed", ExitCode: exitSource, Message: "no answer\nat all"}
 	var many []streamStanding
@@ -98,6 +99,7 @@ func TestConditions(t *testing.T) {
 
 // A run that had no login is over with the login; one whose login was not taken is not.
 func TestConditionsOfRunsWithoutLogin(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name      string
 		login     auth.Status
@@ -137,6 +139,7 @@ func TestConditionsOfRunsWithoutLogin(t *testing.T) {
 }
 
 func TestConditionsOfTheMoment(t *testing.T) {
+	t.Parallel()
 	s := stood([]streamStanding{
 		{Stream: "crm/Accounts", Scope: "1", Status: "done", Stale: true, ReadAt: toldNow.Add(-40 * time.Hour)},
 		{Stream: "crm/Accounts", Scope: "2", Status: "done", Stale: true, ReadAt: toldNow.Add(-50 * time.Hour)},
@@ -180,6 +183,7 @@ func TestConditionsOfTheMoment(t *testing.T) {
 // A service waits a while before it says that a start was missed, or what is stale for want of it: it may
 // be about to make up for it.
 func TestServeIsPatientWithWhatItMissed(t *testing.T) {
+	t.Parallel()
 	owed, asleep := stood(nil), stood(nil)
 	owed.Pipelines[0].Schedule.Due = toldNow.Add(-time.Hour)
 	for _, test := range []struct {
@@ -217,6 +221,7 @@ func TestServeIsPatientWithWhatItMissed(t *testing.T) {
 
 // What a sync meets is what is told, and it is over when it is over.
 func TestConditionsOfRuns(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), "      - crm/Accounts\n      - crm/Contacts", sandbox.Options{Divisions: 2, Scale: 0.05})
 	tell := func() string {
 		t.Helper()

@@ -10,6 +10,7 @@ import (
 
 // A demo, one in the same folder that goes on with payments, and what its last words say to type.
 func TestDemo(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "demo")
 	config := filepath.Join(dir, "pipelines.yaml")
 	tell := func(args ...string) string {

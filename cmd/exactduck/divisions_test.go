@@ -13,6 +13,7 @@ import (
 )
 
 func TestDivisionsTellWhoReadsThem(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "pipelines.yaml")
 	connection := "type: exact-online, region: nl, client_id: app, client_secret: file:s"
 	text := "version: 1\nconnections:\n  books: {" + connection + "}\n  uk: {" + connection + "}\npipelines:\n" +

@@ -102,6 +102,7 @@ func (s *surgery) examine(args ...string) (code int, x examination, results map[
 
 // The server counts what doctor spends: at most what was announced, and one call a stream.
 func TestDoctorSpendsOneCallAStream(t *testing.T) {
+	t.Parallel()
 	s := newSurgery(t, `"crm/*", "financial/*", "project/*"`, sandbox.Options{Seed: 1, Divisions: 2, Scale: 0.02})
 	s.login()
 	before := s.sandbox.Calls()
@@ -133,6 +134,7 @@ func TestDoctorSpendsOneCallAStream(t *testing.T) {
 
 // While a run holds the warehouse, its working database is left alone.
 func TestDoctorDuringARun(t *testing.T) {
+	t.Parallel()
 	s := newSurgery(t, "crm/Accounts", sandbox.Options{Seed: 1, Scale: 0.02})
 	w, err := load.Open(t.Context(), load.Options{StateDir: filepath.Join(s.dir, "state"), Target: filepath.Join(s.dir, "warehouse.duckdb")})
 	if err != nil {
@@ -153,6 +155,7 @@ func TestDoctorDuringARun(t *testing.T) {
 
 // When the calls of the day are used up, no stream is asked for any more.
 func TestDoctorStopsWhenNoCallsAreLeft(t *testing.T) {
+	t.Parallel()
 	s := newSurgery(t, "crm/Accounts, crm/Contacts, financial/GLAccounts, logistics/Items", sandbox.Options{Seed: 1, Scale: 0.02, DayLimit: 4})
 	s.login()
 	code, x, results := s.examine()
@@ -166,6 +169,7 @@ func TestDoctorStopsWhenNoCallsAreLeft(t *testing.T) {
 
 // An endpoint that is down is asked once; after three in a row the others are not.
 func TestDoctorGivesUpOnASourceThatIsDown(t *testing.T) {
+	t.Parallel()
 	s := newSurgery(t, "crm/Accounts, crm/Contacts, financial/GLAccounts, logistics/Items, project/Projects", sandbox.Options{Seed: 1, Scale: 0.02})
 	s.login()
 	for _, path := range []string{"crm/", "financial/"} {

@@ -87,6 +87,7 @@ func TestPropertyGetsAColumn(t *testing.T) {
 
 // How numbers are kept can be chosen; rows that mean the same stay.
 func TestNumbersAreKeptOtherwise(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), "      - financial/TransactionLines", sandbox.Options{Scale: 0.05})
 	w.pipelineLines = lakeless
 	w.reconfigure("      - financial/TransactionLines")

@@ -11,6 +11,7 @@ import (
 )
 
 func TestEndpointsAsTable(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct{ pattern, want string }{
 		{"crm/*", "crm/Accounts crm.Accounts sync, bulk, standard ID 166 row version feed division crm.accounts"},
 		{"system/*", "system/Divisions exact_system.Divisions standard Code 57 modified sweep connection organization.administration"},
@@ -32,6 +33,7 @@ func TestEndpointsAsTable(t *testing.T) {
 }
 
 func TestEndpointsShowsOneStreamWithItsColumns(t *testing.T) {
+	t.Parallel()
 	code, out, complaints := typed(t.Context(), "", "endpoints", "CRM/accounts")
 	if code != 0 || complaints != "" {
 		t.Fatalf("exit code %d: %s", code, complaints)
@@ -56,6 +58,7 @@ func TestEndpointsShowsOneStreamWithItsColumns(t *testing.T) {
 }
 
 func TestEndpointsAsJSON(t *testing.T) {
+	t.Parallel()
 	_, out, _ := typed(t.Context(), "", "endpoints", "--output", "json")
 	var envelope struct{ Data []streamFacts }
 	if err := json.Unmarshal([]byte(out), &envelope); err != nil {
@@ -86,6 +89,7 @@ func TestEndpointsAsJSON(t *testing.T) {
 }
 
 func TestEndpointsErrors(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		args []string
 		want string

@@ -28,6 +28,7 @@ pipelines:
 }
 
 func TestProblemsOfEntries(t *testing.T) {
+	t.Parallel()
 	const params = "      - {stream: read/financial/AgingReceivablesListByAgeGroup, params: "
 	for _, tc := range []struct{ name, streams, lines, want, hint string }{
 		{"both ways", "      - {stream: crm/Accounts, columns: [Name], exclude_columns: [Email]}", "", "9:49: pipelines.nightly.streams[1].exclude_columns: columns and exclude_columns are both given", "remove one"},
@@ -93,6 +94,7 @@ func TestProblemsOfEntries(t *testing.T) {
 }
 
 func TestReserves(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		text, problem string
 		want          config.Reserve
@@ -128,6 +130,7 @@ pipelines:
 
 // What an entry says wins over the defaults of its pipeline, and none takes a default back.
 func TestDefaultsOfEntries(t *testing.T) {
+	t.Parallel()
 	c, err := entries(t, `      - crm/Accounts
       - {stream: crm/Contacts, since: none, priority: 0, sweep_every: 3d, max_age: none, delete_with_header: true, exclude_columns: []}
       - {stream: crm/Addresses, since: 2025-01-01, columns: [city]}
@@ -159,6 +162,7 @@ func TestDefaultsOfEntries(t *testing.T) {
 
 // Functions with parameters, and endpoints that the catalogue lacks, are streams like any other.
 func TestEntriesOfOnesOwn(t *testing.T) {
+	t.Parallel()
 	c, err := entries(t, `      - {stream: read/financial/AgingReceivablesListByAgeGroup, params: {ageGroup: 1}}
       - {stream: read/financial/AgingReceivablesListByAgeGroup, params: {agegroup: 2}, as: Second}
       - {stream: crm/News, path: "/api/v1/{division}/crm/Novelties", key: [ID], types: {ID: Guid, Name: VARCHAR}, modified: Modified, since: 2024-01-01, filter: "Name  ne  'a  b'"}

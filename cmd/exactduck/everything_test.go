@@ -115,6 +115,7 @@ func (c called) entry() string {
 // Functions run from the configuration: twenty of them in one run, and their tables hold what they
 // answer for these parameters.
 func TestFunctionsAreRead(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), "      - crm/Accounts", sandbox.Options{Divisions: 1, Scale: 0.5})
 	w.pipelineLines = lakeless
 	all := functions(w)

@@ -187,6 +187,7 @@ func centsInLake(t *testing.T, lake, column string) (sum int64) {
 
 // What is no amount, or does not fit one, keeps its text to the letter.
 func TestAmountsThatDoNotFit(t *testing.T) {
+	t.Parallel()
 	values := []string{`1E-05`, `1.5e3`, `0.123456789012345678901234567890`, `-0.0`, `"NaN"`, `"Infinity"`, `1e14`, `-99999999999999.9999`, `99999999999999.99995`, `null`, `1e400`, `12.345675`}
 	f := &feed{records: len(values), record: func(n int) string { return `"AmountDC":` + values[n] }}
 	file := f.delivered(t, "financial/TransactionLines", "AmountDC")
@@ -202,6 +203,7 @@ func TestAmountsThatDoNotFit(t *testing.T) {
 
 // Wall times come out as they were sent, whatever the clocks of a zone or of this machine make of them.
 func TestWallTimesAreNotShifted(t *testing.T) {
+	t.Parallel()
 	here := time.Local
 	t.Cleanup(func() { time.Local = here })
 	var err error

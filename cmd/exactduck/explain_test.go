@@ -36,6 +36,7 @@ func refusal(words string) string {
 // TestAnswersOfTheAPI takes every text of the API that anybody has published through a call, and
 // looks at what the person is told and at the exit code.
 func TestAnswersOfTheAPI(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		said
 		code int
@@ -87,6 +88,7 @@ func TestAnswersOfTheAPI(t *testing.T) {
 // TestAnswersOfTheTokenServer does the same with the texts of the token server, answered to a
 // refresh that is due.
 func TestAnswersOfTheTokenServer(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		said
 		code           int

@@ -84,6 +84,7 @@ var expected = map[string]struct {
 // TestEveryErrorHasARow takes the errors from the source of the rooms, so that a new one without a
 // row fails.
 func TestEveryErrorHasARow(t *testing.T) {
+	t.Parallel()
 	var found []string
 	for _, room := range []string{"../../auth", "config", "schedule", "../../extract", "../../extract/exactonline", "../../load", "../../load/spool"} {
 		found = append(found, exportedErrors(t, filepath.FromSlash(room))...)
@@ -166,6 +167,7 @@ func errorsOf(d ast.Decl) []string {
 }
 
 func TestFaultsOfTheMachine(t *testing.T) {
+	t.Parallel()
 	for _, err := range []error{
 		syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, fs.ErrPermission, fs.ErrNotExist, syscall.ENOTDIR, syscall.EISDIR, syscall.EIO,
 		&fs.PathError{Op: "open", Path: "x", Err: syscall.ELOOP},
@@ -180,6 +182,7 @@ func TestFaultsOfTheMachine(t *testing.T) {
 
 // TestTheFirstOfSeveralCodesCounts follows the order that the contract gives.
 func TestTheFirstOfSeveralCodesCounts(t *testing.T) {
+	t.Parallel()
 	order := []error{
 		context.Canceled, &usageError{"no", "do"}, auth.ErrLoginRequired, syscall.ENOSPC, &load.Busy{},
 		&extract.Unreachable{Err: errors.New("cut")}, &extract.QuotaError{}, &extract.Refused{Status: 403},
@@ -199,6 +202,7 @@ func TestTheFirstOfSeveralCodesCounts(t *testing.T) {
 }
 
 func TestLoginWarnings(t *testing.T) {
+	t.Parallel()
 	for left, want := range map[int]string{30: "", 15: "", 14: "14 days", 8: "14 days", 7: "7 days", 3: "7 days", 2: "2 days", 0: "2 days"} {
 		got := loginWarning(auth.Status{LoggedIn: true, DaysLeft: left})
 		if want == "" && got != "" || !strings.Contains(got, want) {

@@ -492,7 +492,7 @@ func TestTablesEqualTheSourceOverManyRounds(t *testing.T) {
 	seed := replayed(t)
 	f := newFollower(t, seed)
 	f.follow()
-	for round := range rounds(5, 500) {
+	for round := range rounds(4, 500) {
 		f.doing = append(f.doing, fmt.Sprintf("round %d of seed %d", round, seed))
 		f.round()
 	}
@@ -511,7 +511,7 @@ func TestTablesEqualTheSourceOverManyRounds(t *testing.T) {
 	if left := maps.Collect(maps.All(f.tainted)); slices.Contains(slices.Collect(maps.Values(left)), true) {
 		t.Errorf("never made up for: %v", left)
 	}
-	t.Logf("%d rounds, %d calls, %d deletions told, %d divisions", rounds(5, 500), len(f.wire.calls(0)), len(f.buried), len(f.sandbox.Divisions()))
+	t.Logf("%d rounds, %d calls, %d deletions told, %d divisions", rounds(4, 500), len(f.wire.calls(0)), len(f.buried), len(f.sandbox.Divisions()))
 }
 
 // steady is the seed of EXACTDUCK_SEED, or in the long size a new one, or else always the same.

@@ -66,6 +66,7 @@ func TestKnownRefusals(t *testing.T) {
 // While a run holds the working database a plan is made of what was published, and says so; a plan
 // turns no run away.
 func TestPlanBesideARun(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), "      - general/Currencies", sandbox.Options{Divisions: 1})
 	w.run(syncOptions{})
 	held, err := load.Open(t.Context(), w.options(w.pipeline()))

@@ -37,6 +37,7 @@ func instructions(t *testing.T) (all [][2]string) {
 
 // The image runs as nobody in particular, writes to one volume, and says whether it is well.
 func TestImageIsModest(t *testing.T) {
+	t.Parallel()
 	last := map[string]string{}
 	for _, i := range instructions(t) {
 		switch i[0] {
@@ -124,6 +125,7 @@ func ignored(rules, path string) (out bool) {
 // What a build is given suffices for it, whatever files the program embeds. In the long size the
 // Dockerfile's own command builds it there.
 func TestImageBuildsFromWhatItIsGiven(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	sent(t, dir)
 	for _, secret := range []string{".git", ".exactduck", "README.md", ".github"} {
@@ -155,6 +157,7 @@ func TestImageBuildsFromWhatItIsGiven(t *testing.T) {
 // The examples of .github/running are right: the configuration is one, and its secrets are those that
 // Compose brings.
 func TestComposeExample(t *testing.T) {
+	t.Parallel()
 	at := filepath.Join(checkout, ".github", "running")
 	text, err := os.ReadFile(filepath.Join(at, "compose.yaml"))
 	if err != nil {
@@ -197,6 +200,7 @@ func TestComposeExample(t *testing.T) {
 
 // The line for cron finds the program and the secrets, though cron gives it next to nothing.
 func TestCronExample(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for _, folder := range []string{"bin", "srv", "etc"} {
 		if err := os.Mkdir(filepath.Join(dir, folder), 0o700); err != nil {

@@ -13,6 +13,7 @@ import (
 
 // TestPresetsAreUnderstood writes what init would write, and looks every stream up.
 func TestPresetsAreUnderstood(t *testing.T) {
+	t.Parallel()
 	for _, preset := range presets {
 		s := startDefaults
 		s.Preset = preset
@@ -48,6 +49,7 @@ func TestPresetsAreUnderstood(t *testing.T) {
 
 // TestAnswersAreWrittenAsTheyAre holds odd answers against what the parser makes of them.
 func TestAnswersAreWrittenAsTheyAre(t *testing.T) {
+	t.Parallel()
 	for _, odd := range []string{"ware house.duckdb", "a: b.duckdb", "#1.duckdb", "'quoted'.duckdb", `back\slash.duckdb`, "@x.duckdb", "ü.duckdb", "{a}.duckdb", "yes", "123"} {
 		s := startDefaults
 		s.DuckDB, s.ClientID = odd, odd
@@ -72,6 +74,7 @@ func TestAnswersAreWrittenAsTheyAre(t *testing.T) {
 
 // TestTheExampleHasEveryKey reads the pipelines.yaml of this repository.
 func TestTheExampleHasEveryKey(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join("..", "..", "pipelines.yaml")
 	c, err := config.Load(path, catalogue)
 	if err != nil {

@@ -19,6 +19,7 @@ func date(text string) time.Time { return momentOf(text) }
 
 // The text of a fingerprint is in warehouses: it may grow, and must not change.
 func TestFingerprintIsReadable(t *testing.T) {
+	t.Parallel()
 	c := chosen(t, "crm/Accounts")
 	c.Since, c.Exclude, c.Filter = date("2024-01-01"), []string{"Email", "Phone"}, "Name lt 'a' and Blocked eq false"
 	v := *c.Stream.Variants[0]
@@ -34,6 +35,7 @@ func TestFingerprintIsReadable(t *testing.T) {
 // What a change of the configuration makes of rows that are stored already. Fingerprints without a
 // shape are of the warehouses that were made before there was one, to the letter.
 func TestChangesOfAChoice(t *testing.T) {
+	t.Parallel()
 	const accounts = `{"variant":"sync/CRM/Accounts","numbers":1}`
 	tests := []struct {
 		name   string
@@ -179,6 +181,7 @@ func TestChangesOfAChoice(t *testing.T) {
 // A later catalogue that knows more columns, or another cursor, has the stream read again; one that
 // only knows which column dates the rows does not, nor one with columns that are not wanted.
 func TestChangesOfTheCatalogue(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		changed func(*extract.Variant)
 		choice  func(*config.Choice)
@@ -225,6 +228,7 @@ func addColumn(name string) func(*extract.Variant) {
 
 // What an entry says of an endpoint that the catalogue lacks is part of what its rows are of.
 func TestChangesOfADefinition(t *testing.T) {
+	t.Parallel()
 	define := func(d config.Definition) *config.Choice {
 		t.Helper()
 		d.Stream, d.Types = "crm/News", map[string]string{"ID": "Guid", "Code": "String", "Modified": "DateTime"}
@@ -257,6 +261,7 @@ func TestChangesOfADefinition(t *testing.T) {
 
 // A warehouse of the version before, with nothing changed, is neither read again nor rewritten.
 func TestFingerprintsOfEarlierVersionsHold(t *testing.T) {
+	t.Parallel()
 	for name, old := range map[string]string{
 		"crm/Accounts":       `{"variant":"sync/CRM/Accounts","numbers":1}`,
 		"cashflow/Payments":  `{"variant":"bulk/Cashflow/Payments","numbers":1}`,
@@ -278,6 +283,7 @@ func TestFingerprintsOfEarlierVersionsHold(t *testing.T) {
 
 // The columns that a choice is stored with, whatever it says: key, version, and the cursor.
 func TestColumnsThatComeAlong(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct{ stream, variant, want string }{
 		{"crm/Accounts", "sync/CRM/Accounts", "Timestamp Email ID"},
 		{"crm/Accounts", "crm/Accounts", "ID Email Modified"},
@@ -309,6 +315,7 @@ func TestColumnsThatComeAlong(t *testing.T) {
 }
 
 func TestNarrowingIsPlannedWithTheNews(t *testing.T) {
+	t.Parallel()
 	c := chosen(t, "crm/Accounts")
 	cursor := held(c, nil)
 	c.Exclude, c.Since = []string{"Email"}, date("2025-01-01")
@@ -329,6 +336,7 @@ func TestNarrowingIsPlannedWithTheNews(t *testing.T) {
 
 // A read of everything for a choice that may leave rows out is believed; another is guarded.
 func TestShrinkingByChoiceIsBelieved(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name string
 		is   func(*config.Choice)
@@ -353,6 +361,7 @@ func TestShrinkingByChoiceIsBelieved(t *testing.T) {
 }
 
 func TestHowADateIsKept(t *testing.T) {
+	t.Parallel()
 	june := date("2026-06-01")
 	for _, tc := range []struct {
 		name, stream, epoch string
@@ -407,6 +416,7 @@ func TestHowADateIsKept(t *testing.T) {
 }
 
 func TestSweepsComeWhenTheChoiceSays(t *testing.T) {
+	t.Parallel()
 	c := chosen(t, "cashflow/Payments")
 	c.Filter = "Status eq 20"
 	cursor := held(c, func(c *load.Cursor) { c.SweptAt = night.Add(-3 * 24 * time.Hour) })

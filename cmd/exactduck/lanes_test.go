@@ -76,6 +76,7 @@ func readOf(t *testing.T, stream string, scope schema.Scope, mode spool.Mode, wh
 // A division whose reads take hours does not keep the others waiting for ever; nothing that it has
 // read is read again when its turn comes back.
 func TestDivisionsTakeTurns(t *testing.T) {
+	t.Parallel()
 	s := &unhurried{clock: &clock{now: night}, pages: map[schema.Scope]int{"1": 40, "2": 3, "3": 40, "4": 2}}
 	r := fetching(t, s, 1)
 	var tasks []*task
@@ -100,6 +101,7 @@ func TestDivisionsTakeTurns(t *testing.T) {
 // What changed is read in all divisions before anything is read for the first time, and what the
 // configuration prefers before that.
 func TestFreshThingsAreReadFirst(t *testing.T) {
+	t.Parallel()
 	var tasks []*task
 	for _, scope := range []schema.Scope{"1", "2"} {
 		dear, cheap := readOf(t, "crm/Contacts", scope, spool.Merge, whyNews), readOf(t, "crm/Accounts", scope, spool.Merge, whyNews)

@@ -127,6 +127,7 @@ func (w *world) night(divisions int, streams []string) {
 // The page of an accountant's office is written in a moment, its facts gathered included, and is no longer
 // than people read.
 func TestPageOfAnOffice(t *testing.T) {
+	t.Parallel()
 	divisions := rounds(25, 500)
 	w := newManyBooks(t, divisions, 60)
 	handler := w.site().Handler()

@@ -8,6 +8,7 @@ import (
 )
 
 func TestCountdownShowsForHowLongACodeIsGood(t *testing.T) {
+	t.Parallel()
 	var shown bytes.Buffer
 	now := time.Date(2026, 11, 21, 4, 15, 0, 0, time.UTC)
 	k := &call{app: newApp(nil, nil, &shown)}

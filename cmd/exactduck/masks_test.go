@@ -232,6 +232,7 @@ func TestMasksComeAndGo(t *testing.T) {
 // Whatever a first load with masks is killed at, nothing that is masked is on the disk; and whatever
 // the run is killed at that finds a new mask, the next one takes the values off it.
 func TestKilledRunsLeaveNothingUnmasked(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	dice := rand.New(rand.NewPCG(seed, 0))
@@ -280,6 +281,7 @@ func TestKilledRunsLeaveNothingUnmasked(t *testing.T) {
 
 // An answer that breaks off in the middle of a record is quoted nowhere.
 func TestBrokenAnswersAreNotQuoted(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), bareStreams, sandbox.Options{Divisions: 1, Scale: 0.05})
 	plant(t, w.sandbox)
 	writeKey(t, w.dir, maskKey)
@@ -300,6 +302,7 @@ func TestBrokenAnswersAreNotQuoted(t *testing.T) {
 
 // The plan says what a new mask makes of what is stored.
 func TestPlanOfANewMask(t *testing.T) {
+	t.Parallel()
 	accounts := func(rules string) *config.Choice {
 		text := "version: 1\nconnections: {b: {type: exact-online, region: nl, client_id: a, client_secret: b}}\n" +
 			"pipelines: {p: {streams: [crm/Accounts], to: {duckdb: w.duckdb}" + rules + "}}\n"
@@ -338,6 +341,7 @@ func TestPlanOfANewMask(t *testing.T) {
 // What a pipeline says of masks holds for all that lies in its file, whichever pipeline runs: in streams
 // of another, each with its own key, at hand or not, and in those that none lists any more.
 func TestMasksHoldWhicheverPipelineRuns(t *testing.T) {
+	t.Parallel()
 	c, err := config.Parse([]byte("version: 1\nconnections: {b: {type: exact-online, region: nl, client_id: a, client_secret: b}}\npipelines:\n"+
 		"  one: {streams: [crm/Accounts], to: {duckdb: w.duckdb}}\n"+
 		`  two: {streams: [crm/Contacts], to: {duckdb: w.duckdb}, mask: {Email: hash, Phone: drop, Passport: drop, InvoiceID: drop}, mask_key: "${K}"}`+"\n"), "p.yaml", catalogue)

@@ -60,6 +60,7 @@ func (w *world) change(dice *rand.Rand) {
 
 // The same records under several runs: what a row's last change was is the run that brought it.
 func TestRunsAreRecorded(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), "      - crm/Accounts", sandbox.Options{})
 	first := w.run(syncOptions{})
 	if err := w.sandbox.Change(sandbox.Change{Entity: "crm/Accounts", Update: 3, Insert: 2}); err != nil {

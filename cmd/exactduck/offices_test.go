@@ -24,6 +24,7 @@ const officeStreams = `      - crm/Accounts
 // An accountant's office has hundreds of administrations. All of them are read in one run, in no
 // more goroutines, and one that cannot be read does not hold the others.
 func TestManyDivisionsInOneRun(t *testing.T) {
+	t.Parallel()
 	count := rounds(40, 500)
 	w := newWorld(t, t.TempDir(), officeStreams, sandbox.Options{Divisions: count, Scale: 0.1})
 	w.pipelineLines = lakeless

@@ -33,6 +33,7 @@ func (o *office) answered(data any, args ...string) {
 // A run that was killed is shown as one, with what it had done and the log up to then. History has it,
 // and how the others ended, once the next run is published.
 func TestKilledRunsAreShown(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, crashing, sandbox.Options{Divisions: 1, Scale: 0.1})
 	steps := o.copy(t).steps("sync")
 	for _, step := range []string{"stream synced", "spooled page"} {
@@ -68,6 +69,7 @@ func TestKilledRunsAreShown(t *testing.T) {
 
 // Records and the history tell of the same run; without its record it is still there, once.
 func TestRunsAreListedOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), "      - crm/Accounts", sandbox.Options{Divisions: 1})
 	var made []synced
 	for range 3 {
@@ -132,6 +134,7 @@ func TestRunsAreListedOnce(t *testing.T) {
 
 // A run that could not publish is not called done by the history for ever.
 func TestHistoryFollowsHowRunsEnded(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), "      - crm/Accounts", sandbox.Options{Divisions: 1})
 	inTheWay := filepath.Join(w.dir, ".books.duckdb.publishing")
 	if err := os.MkdirAll(filepath.Join(inTheWay, "full"), 0o700); err != nil {
@@ -159,6 +162,7 @@ func TestHistoryFollowsHowRunsEnded(t *testing.T) {
 
 // Old records go once the warehouse has them; those of a pipeline elsewhere stay, and so do the last.
 func TestOldRecordsGo(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), "      - crm/Accounts", sandbox.Options{Divisions: 1})
 	w.run(syncOptions{})
 	for i := range 250 {
@@ -191,6 +195,7 @@ func TestOldRecordsGo(t *testing.T) {
 // What others wrote does not steer the terminal that it is printed on, and a record that says nothing is
 // none.
 func TestWordsOfOthersAreHarmless(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, crashing, sandbox.Options{Divisions: 1, Scale: 0.1})
 	o.run(0, "schedule", "list", "-q") // makes the state directory
 	for _, folder := range []string{"state/runs", "state/logs"} {

@@ -44,6 +44,7 @@ func pseudoTerminal(t *testing.T) (person, terminal *os.File) {
 
 // TestAPasswordIsAskedForUnseen logs in and out as a person at a terminal does.
 func TestAPasswordIsAskedForUnseen(t *testing.T) {
+	t.Parallel()
 	simulated, err := pay.New(pay.Options{Seed: 1, Scale: 0.05})
 	if err != nil {
 		t.Fatal(err)

@@ -30,6 +30,7 @@ func lines(s synced, stream string) (found []runs.Stream) {
 // A stream that was first read by its cheap variant, which has no cursor, goes on with the dearer
 // one night after night; it is not read whole again.
 func TestCheapFirstLoadIsNotRepeated(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), "      - cashflow/Payments", sandbox.Options{})
 	w.run(syncOptions{})
 	for range 3 {
@@ -110,6 +111,7 @@ func TestBrokenRefreshLeavesACursor(t *testing.T) {
 
 // A window that broke off must not bring back, weeks later, what rows were when it began.
 func TestStaleWindowIsNotApplied(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), "      - cashflow/Payments", sandbox.Options{Scale: 1})
 	w.run(syncOptions{})
 	since := syncOptions{since: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)}
@@ -131,6 +133,7 @@ func TestStaleWindowIsNotApplied(t *testing.T) {
 
 // A stream with a limited history is swept without being taken for one that missed rows.
 func TestSweepRespectsHistory(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), "      - {stream: cashflow/Payments, since: 2026-06-01}", sandbox.Options{Scale: 2})
 	w.run(syncOptions{})
 	for range 10 {
@@ -145,6 +148,7 @@ func TestSweepRespectsHistory(t *testing.T) {
 
 // The same with a history that the command line began.
 func TestSweepRespectsHistoryOfFirstRun(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), "      - cashflow/Payments", sandbox.Options{Scale: 2})
 	w.run(syncOptions{since: time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)})
 	for range 10 {
@@ -159,6 +163,7 @@ func TestSweepRespectsHistoryOfFirstRun(t *testing.T) {
 
 // A limited history costs nothing beside the read itself, night after night.
 func TestSinceCostsNoExtraCalls(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), `      - {stream: financial/TransactionLines, since: 2026-06-01}
       - {stream: cashflow/Payments, since: 2026-06-01}`, sandbox.Options{})
 	w.run(syncOptions{})
@@ -175,6 +180,7 @@ func TestSinceCostsNoExtraCalls(t *testing.T) {
 
 // Only when every read of a run found the source down is it the source that is down.
 func TestDeletionsAloneAreNotTheSource(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), "      - crm/Accounts", sandbox.Options{Divisions: 1})
 	err := w.broken(syncOptions{}, sandbox.Fault{Path: "sync/Deleted", Times: -1, Kind: sandbox.ServerError})
 	if code := exitCode(err); code != exitPartial {
@@ -220,6 +226,7 @@ func TestDeletionsThatFailForMonths(t *testing.T) {
 // A stream that has to be read again is read as far back as before, whatever the command line asks
 // of streams that were never read.
 func TestReadingAgainKeepsHistory(t *testing.T) {
+	t.Parallel()
 	c := chosen(t, "crm/Accounts")
 	june := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
 	for _, history := range []string{"", "2024-01-01"} {
@@ -233,6 +240,7 @@ func TestReadingAgainKeepsHistory(t *testing.T) {
 
 // Some addresses need a division: one that has been out of reach for long is not the one to use.
 func TestDivisionThatIsThereIsAskedThrough(t *testing.T) {
+	t.Parallel()
 	held := []load.Cursor{
 		{Scope: shared, ReadAt: night}, {Scope: "1", ReadAt: night.Add(-day24)}, {Scope: "2", ReadAt: night.Add(-time.Hour)},
 	}
@@ -252,6 +260,7 @@ func TestDivisionThatIsThereIsAskedThrough(t *testing.T) {
 
 // A stream that is refused costs one call a night, not another one to look for news in it.
 func TestRefusedStreamCostsOneCall(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), "      - crm/Accounts\n      - general/Currencies", sandbox.Options{Divisions: 1})
 	if err := w.sandbox.Forbid("general/Currencies"); err != nil {
 		t.Fatal(err)
@@ -326,6 +335,7 @@ func (w *world) resumed(stream string) {
 
 // A doubt about the login is none about the variant.
 func TestUnauthorizedIsNoReasonToFallBack(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), "      - crm/Accounts", sandbox.Options{Divisions: 1})
 	err := w.broken(syncOptions{}, sandbox.Fault{Path: "sync/CRM/Accounts", Times: -1, Kind: sandbox.Unauthorized})
 	if code := exitCode(err); code != exitLogin {
@@ -340,6 +350,7 @@ func TestUnauthorizedIsNoReasonToFallBack(t *testing.T) {
 
 // A pipeline of another warehouse that is running has not been killed, and is no run of this one.
 func TestRunsOfOtherWarehousesAreTheirs(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), "      - crm/Accounts", sandbox.Options{Divisions: 1})
 	other, err := runs.Create(w.records(), runs.Record{ID: "20261120T000000Z-aaaa", Pipeline: "elsewhere", Started: w.clock.time()})
 	if err != nil {
@@ -368,6 +379,7 @@ func TestRunsOfOtherWarehousesAreTheirs(t *testing.T) {
 
 // A disk that takes no more pages ends the run: no call is spent on what cannot be kept.
 func TestFullDiskEndsTheRun(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), changing, sandbox.Options{Divisions: 2})
 	if err := os.MkdirAll(filepath.Dir(w.spools(w.pipeline())), 0o700); err != nil {
 		t.Fatal(err)
@@ -387,6 +399,7 @@ func TestFullDiskEndsTheRun(t *testing.T) {
 
 // The hint names the stream that shrank, and no other that failed as well.
 func TestShrinkHintNamesTheStreamThatShrank(t *testing.T) {
+	t.Parallel()
 	err := errors.Join(&partial{of: 3, failures: []error{
 		&streamError{"crm/Contacts", "1", &extract.Refused{Status: 403}},
 		&streamError{"system/Users", "1", &load.Shrink{Table: "uk_exact_system.Users", Stream: "system/Users", Have: 9, Gone: 9}},

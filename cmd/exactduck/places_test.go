@@ -25,6 +25,7 @@ func readIn(s synced, stream string) (scopes []string) {
 
 // A new division is told of before payroll is read from it; the rest of it is read at once.
 func TestNewDivisionsAreAnnounced(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), "      - general/Currencies\n      - payroll/Employees", sandbox.Options{Divisions: 1, Scale: 0.1})
 	if first := w.run(syncOptions{}); len(first.Warnings) > 0 || len(readIn(first, "payroll/Employees")) != 1 {
 		t.Fatalf("the first run warns of %q and reads payroll of %v", first.Warnings, readIn(first, "payroll/Employees"))
@@ -101,6 +102,7 @@ func TestVanishedDivisions(t *testing.T) {
 
 // Where every division that the pipeline names is gone, that does not mean all.
 func TestOnlyDivisionVanished(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), "      - general/Currencies", sandbox.Options{Divisions: 2})
 	w.run(syncOptions{})
 	w.pipeline().Divisions = config.Divisions{"123457"}
@@ -115,6 +117,7 @@ func TestOnlyDivisionVanished(t *testing.T) {
 
 // New is what came after the last run of the pipeline; of a run that was killed nobody was told.
 func TestNewSince(t *testing.T) {
+	t.Parallel()
 	first := load.Division{Scope: "1", FirstSeen: night}
 	late := load.Division{Scope: "2", FirstSeen: night.Add(day24)}
 	for name, tc := range map[string]struct {

@@ -37,6 +37,7 @@ func held(c *config.Choice, change func(*load.Cursor)) load.Cursor {
 }
 
 func TestPlanOfOneStream(t *testing.T) {
+	t.Parallel()
 	june := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
 	tests := []struct {
 		name, stream string
@@ -141,6 +142,7 @@ func TestPlanOfOneStream(t *testing.T) {
 
 // Where the deletions feed is out of reach, keys are compared instead.
 func TestSweepInPlaceOfDeletions(t *testing.T) {
+	t.Parallel()
 	c := chosen(t, "crm/Accounts")
 	p := newPlanner(night, []load.Cursor{held(c, func(c *load.Cursor) { c.SweptAt = night.Add(-8 * 24 * time.Hour) })}, exactOnline{})
 	tasks := p.reads([]*config.Choice{c}, []extract.Place{{Scope: "1", Epoch: "e"}})
@@ -154,6 +156,7 @@ func TestSweepInPlaceOfDeletions(t *testing.T) {
 
 // Rows before a date are asked of a variant that can filter by it.
 func TestHistoryIsReadWhereItCanBeFiltered(t *testing.T) {
+	t.Parallel()
 	c := chosen(t, "cashflow/Payments")
 	c.Since = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 	task := newPlanner(night, nil, exactOnline{}).read(c, extract.Place{Scope: "1", Epoch: "e"})
@@ -181,6 +184,7 @@ func TestHistoryIsReadWhereItCanBeFiltered(t *testing.T) {
 
 // A first load limited to a date stays limited to it when it has to be repeated.
 func TestHistoryOutlivesAReload(t *testing.T) {
+	t.Parallel()
 	c := chosen(t, "crm/Accounts")
 	cursor := held(c, func(c *load.Cursor) { c.Epoch, c.HistoryFrom = "before", "2024-01-01" })
 	task := newPlanner(night, []load.Cursor{cursor}, exactOnline{}).read(c, extract.Place{Scope: "1", Epoch: "e"})
@@ -190,6 +194,7 @@ func TestHistoryOutlivesAReload(t *testing.T) {
 }
 
 func TestSharedStreamsAreReadOnce(t *testing.T) {
+	t.Parallel()
 	places := []extract.Place{{Scope: "1"}, {Scope: "2"}, {Scope: "3"}}
 	p := newPlanner(night, nil, exactOnline{})
 	tasks := p.reads([]*config.Choice{chosen(t, "system/Divisions"), chosen(t, "crm/Accounts")}, places)
@@ -199,6 +204,7 @@ func TestSharedStreamsAreReadOnce(t *testing.T) {
 }
 
 func TestDeletionsOncePerPlace(t *testing.T) {
+	t.Parallel()
 	places := []extract.Place{{Scope: "1", Epoch: "e"}, {Scope: "2", Epoch: "new"}}
 	feed := exactonline.Deletions()
 	p := newPlanner(night, []load.Cursor{
@@ -220,6 +226,7 @@ func TestDeletionsOncePerPlace(t *testing.T) {
 }
 
 func TestSweepsWhereNothingTellsOfDeletions(t *testing.T) {
+	t.Parallel()
 	week := func(c *load.Cursor) { c.SweptAt = night.Add(-8 * 24 * time.Hour) }
 	for _, tc := range []struct {
 		stream string

@@ -75,6 +75,7 @@ func minutes(calls []request) (full map[string]int, refused map[string]int) {
 
 // Of the calls that each minute allows, none that could be used is left, and not one more is tried.
 func TestEveryMinuteIsUsed(t *testing.T) {
+	t.Parallel()
 	warmUp(t)
 	for _, ahead := range []time.Duration{0, 7300 * time.Millisecond, -41900 * time.Millisecond} {
 		synctest.Test(t, func(t *testing.T) {
@@ -99,6 +100,7 @@ func TestEveryMinuteIsUsed(t *testing.T) {
 // With another client that eats half of the quota it is no more than one refusal a minute, and the
 // run still ends with everything.
 func TestAnotherClientEatsHalf(t *testing.T) {
+	t.Parallel()
 	warmUp(t)
 	for _, latency := range []time.Duration{20 * time.Millisecond, 400 * time.Millisecond, 2 * time.Second} {
 		synctest.Test(t, func(t *testing.T) {

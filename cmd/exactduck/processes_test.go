@@ -17,6 +17,7 @@ const crowd = 20
 
 // Of many processes that start at once one runs, and the others say what to do.
 func TestOneOfManyProcessesRuns(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, "      - crm/Accounts", sandbox.Options{Divisions: 1, Scale: 0.1})
 	refused := make(chan struct{})
 	o.sandbox.Fault(sandbox.Fault{Path: "/api/v1/", Then: func() { <-refused }}) // the one waits for the others
@@ -52,6 +53,7 @@ func TestOneOfManyProcessesRuns(t *testing.T) {
 
 // With --wait all of them run, one after another, and the token that was due is refreshed once.
 func TestManyProcessesTakeTurns(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, "      - crm/Accounts", sandbox.Options{Divisions: 1, Scale: 0.1})
 	o.ahead.Store(int64(time.Hour))
 	before := o.calls("/oauth2/token")
@@ -83,6 +85,7 @@ const slow = `      - crm/Accounts
 
 // Ctrl-C in the middle of a long read ends a run at once; the next goes on at the page.
 func TestInterruptedRunGoesOn(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, slow, sandbox.Options{Divisions: 1, Scale: 0.5})
 	asked := make(chan struct{})
 	o.sandbox.Fault(sandbox.Fault{

@@ -44,6 +44,7 @@ func publishedBooks(t *testing.T) (dir, config, file string) {
 }
 
 func TestQuery(t *testing.T) {
+	t.Parallel()
 	_, config, file := publishedBooks(t)
 	const sql = "SELECT _division, Code FROM general.Currencies WHERE Code = 'EUR'"
 	ask := func(input string, args ...string) string {
@@ -97,6 +98,7 @@ func TestQuery(t *testing.T) {
 }
 
 func TestQueryWithoutRowsSaysSo(t *testing.T) {
+	t.Parallel()
 	_, config, _ := publishedBooks(t)
 	const sql = "SELECT Code FROM general.Currencies WHERE false"
 	for format, want := range map[string]string{"table": " Code \n──────\n", "csv": "Code\r\n"} {
@@ -111,6 +113,7 @@ func TestQueryWithoutRowsSaysSo(t *testing.T) {
 }
 
 func TestQueryErrors(t *testing.T) {
+	t.Parallel()
 	dir, config, file := publishedBooks(t)
 	garbage := filepath.Join(dir, "garbage.duckdb")
 	if err := os.WriteFile(garbage, bytes.Repeat([]byte("garbage "), 1000), 0o600); err != nil {
@@ -152,6 +155,7 @@ func TestQueryErrors(t *testing.T) {
 }
 
 func TestQueryAsksWhichFileIsMeant(t *testing.T) {
+	t.Parallel()
 	dir, path, _ := publishedBooks(t)
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -173,6 +177,7 @@ func TestQueryAsksWhichFileIsMeant(t *testing.T) {
 }
 
 func TestQueryCannotWrite(t *testing.T) {
+	t.Parallel()
 	dir, config, file := publishedBooks(t)
 	before, err := os.ReadFile(file)
 	if err != nil {
@@ -208,6 +213,7 @@ func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
 
 // A result that does not arrive is an error, whatever its format.
 func TestQueryNoticesThatNothingArrives(t *testing.T) {
+	t.Parallel()
 	_, _, file := publishedBooks(t)
 	for _, format := range []string{"table", "csv", "json"} {
 		var stderr bytes.Buffer
@@ -220,6 +226,7 @@ func TestQueryNoticesThatNothingArrives(t *testing.T) {
 }
 
 func TestQueryEndsWithCtrlC(t *testing.T) {
+	t.Parallel()
 	_, _, file := publishedBooks(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

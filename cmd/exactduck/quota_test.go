@@ -49,6 +49,7 @@ func (o *office) api() (n int) {
 // What status says of the calls is what the vendor counted, over several processes, and what was
 // refused for good is not asked again by the next.
 func TestStatusTellsTheCalls(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, "      - crm/Accounts\n      - general/Currencies", sandbox.Options{Divisions: 1, Scale: 0.1, DayLimit: 500})
 	division := o.sandbox.Divisions()[0]
 	if err := o.sandbox.Forbid("general/Currencies"); err != nil {
@@ -92,6 +93,7 @@ func TestStatusTellsTheCalls(t *testing.T) {
 
 // While a run is on, status tells what it does, and waits for nobody.
 func TestStatusTellsTheCallsOfARunThatIsOn(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, slow, sandbox.Options{Divisions: 1, Scale: 0.5, DayLimit: 5000})
 	asked := make(chan struct{})
 	release := make(chan struct{})
@@ -140,6 +142,7 @@ func TestMaxCallsEndsARunAndTheNextGoesOn(t *testing.T) {
 
 // A configuration keeps calls for other software.
 func TestReserveOfTheConfiguration(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, slow, sandbox.Options{Divisions: 1, Scale: 0.5, DayLimit: 20})
 	o.edit("    type: exact-online\n", "    type: exact-online\n    reserve: 50%\n")
 	o.run(exitQuota, "sync", "-q")
@@ -155,6 +158,7 @@ func TestReserveOfTheConfiguration(t *testing.T) {
 
 // A ledger that cannot be read stops nothing but its own line of status.
 func TestDamagedLedgerStopsNothing(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, "      - crm/Accounts", sandbox.Options{Divisions: 1, Scale: 0.1})
 	o.run(0, "sync", "-q")
 	books, err := filepath.Glob(o.file("state/logins/*.calls/*.ledger"))
@@ -193,6 +197,7 @@ func (o *office) edit(old, text string) {
 
 // Of very many divisions the table has those that run out first.
 func TestManyDivisionsAreSummedUp(t *testing.T) {
+	t.Parallel()
 	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	var all []quotaStanding
 	for i := range 500 {

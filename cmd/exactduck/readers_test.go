@@ -150,7 +150,7 @@ func TestReadersSeeOneNightAtATime(t *testing.T) {
 	if !said.Scan() || said.Text() != "reading" {
 		t.Fatalf("the reader says %q", said.Text())
 	}
-	nights := rounds(12, 100)
+	nights := rounds(8, 100)
 	for range nights {
 		o.change(sandbox.Change{Entity: "salesinvoice/SalesInvoices", Insert: 2, Update: 1}, sandbox.Change{Entity: "financial/TransactionLines", Delete: 1})
 		o.run(0, "sync", "-q")

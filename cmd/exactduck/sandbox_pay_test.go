@@ -18,6 +18,7 @@ import (
 )
 
 func TestPathsOfSandboxesAreApart(t *testing.T) {
+	t.Parallel()
 	for _, e := range exactonline.Endpoints() {
 		if pay.Serves(e.Path) {
 			t.Errorf("Exact Payments answers to %s", e.Path)
@@ -73,6 +74,7 @@ func (r *running) logIn(t *testing.T) string {
 
 // One address has both, and the payments are of the invoices.
 func TestSandboxServesPayments(t *testing.T) {
+	t.Parallel()
 	state := filepath.Join(t.TempDir(), "sandbox.ndjson")
 	first := startSandbox(t, "--state", state, "--divisions", "1", "--scale", "0.1", "--accounts", "3", "--seed", "3", "--set", "pay.page_cap=5")
 	p := first.Payments
@@ -107,6 +109,7 @@ func TestSandboxServesPayments(t *testing.T) {
 
 // What customers paid is what the invoices said.
 func TestPaymentsAreOfInvoices(t *testing.T) {
+	t.Parallel()
 	both, err := newSimulated(sandbox.Options{Divisions: 1, Scale: 0.1}, pay.Options{Scale: 0.1})
 	if err != nil {
 		t.Fatal(err)
@@ -136,6 +139,7 @@ func TestPaymentsAreOfInvoices(t *testing.T) {
 }
 
 func TestSandboxRefusesPaymentsThatCannotBe(t *testing.T) {
+	t.Parallel()
 	state := filepath.Join(t.TempDir(), "s.ndjson")
 	if err := os.WriteFile(payState(state), []byte("{\"op\":\"origin\"}\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -159,6 +163,7 @@ func TestSandboxRefusesPaymentsThatCannotBe(t *testing.T) {
 }
 
 func TestSandboxSaysHowToUsePayments(t *testing.T) {
+	t.Parallel()
 	var out bytes.Buffer
 	s := &served{URL: "http://127.0.0.1:8700", Divisions: []int{123456}, Payments: servedPay{
 		Credentials: pay.Credentials{Email: "a@b.example", Password: "hush", Application: "app", Organization: "0a", Accounts: []string{"1b", "2c"}},

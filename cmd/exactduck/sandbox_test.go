@@ -18,6 +18,7 @@ import (
 )
 
 func TestSandboxListensHereOnly(t *testing.T) {
+	t.Parallel()
 	for address, ok := range map[string]bool{
 		"127.0.0.1:8700": true, "localhost:0": true, "[::1]:80": true, "127.1.2.3:1": true,
 		"0.0.0.0:8700": false, ":8700": false, "[::]:8700": false, "192.168.1.1:8700": false, "example.com:80": false,
@@ -31,6 +32,7 @@ func TestSandboxListensHereOnly(t *testing.T) {
 }
 
 func TestSandboxRefusesWhatCannotBeMeant(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	write := func(name, text string) string {
 		t.Helper()
@@ -129,6 +131,7 @@ func visitURL(ctx context.Context, t *testing.T, method, url string) int {
 // What is done in a sandbox is there when it is started again; it stops within a second although
 // a request hangs in it.
 func TestSandboxStopsAndGoesOn(t *testing.T) {
+	t.Parallel()
 	state := filepath.Join(t.TempDir(), "sandbox.ndjson")
 	first := startSandbox(t, "--state", state, "--divisions", "1", "--scale", "0.02", "--seed", "3")
 	if first.StateFile != state || len(first.Divisions) != 1 || first.ClientSecret == "" {
@@ -191,6 +194,7 @@ func (r *running) waitForCall(t *testing.T) {
 }
 
 func TestSandboxSaysHowToUseIt(t *testing.T) {
+	t.Parallel()
 	var out bytes.Buffer
 	s := &served{URL: "http://127.0.0.1:8700", Divisions: []int{123456, 123457}, ClientID: "app", ClientSecret: "hush", Control: "http://127.0.0.1:8700/_sandbox/"}
 	if err := s.print(&out); err != nil {
@@ -209,6 +213,7 @@ func TestSandboxSaysHowToUseIt(t *testing.T) {
 
 // What shapes the companies, the rules and what happens by itself can be given with flags.
 func TestSandboxFollowsItsFlags(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	scenario := filepath.Join(dir, "scenario.yaml")
 	if err := os.WriteFile(scenario, []byte("- add_division: {name: Nieuwkomer}\n"), 0o600); err != nil {
@@ -244,6 +249,7 @@ func TestSandboxFollowsItsFlags(t *testing.T) {
 }
 
 func TestSandboxHelpTellsEverySwitch(t *testing.T) {
+	t.Parallel()
 	_, out, _ := typed(t.Context(), "", "sandbox", "--help")
 	for _, want := range []string{"others ", "skip_token_life", "count_everywhere", "rename_property", "--scenario FILE", "- at: 2h", "after: 2 calls of crm/Accounts"} {
 		if !strings.Contains(out, want) {

@@ -31,13 +31,14 @@ func newHurried(t *testing.T) (*office, *listener) {
 // A serve is killed at any moment, with its run or without, or its run alone. No run is lost by it and
 // none made twice, and nobody is told more than there is to tell.
 func TestServesThatAreKilled(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	dice := rand.New(rand.NewPCG(seed, 0))
 	o, l := newHurried(t)
 	o.sandbox.Fault(sandbox.Fault{Path: "/api/v1/", Times: -1, Delay: 100 * time.Millisecond})
 	killed := map[string]int{}
-	for n := range rounds(5, 200) {
+	for n := range rounds(3, 200) {
 		if n == 0 || dice.IntN(2) == 0 { // else the next one meets what this one left
 			o.until("no run is on, whose clock would stay behind", o.isIdle)
 			o.change(sandbox.Change{Entity: "crm/Accounts", Insert: 1, Update: 1, Delete: 1}, sandbox.Change{Entity: "crm/Contacts", Update: 1})

@@ -146,6 +146,7 @@ func at(t *testing.T, text string) time.Time {
 }
 
 func TestPipelinesOfOneWarehouseTakeTurns(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t, at(t, "2026-10-24 10:00:00"),
 			wants(t, "sales", "a", "15 2 * * *"), wants(t, "finance", "a", "15 2 * * *"), wants(t, "others", "b", "20 2 * * *"))
@@ -160,6 +161,7 @@ func TestPipelinesOfOneWarehouseTakeTurns(t *testing.T) {
 // A service that is stopped ends what runs, and the next goes on with it; what fell in between is
 // caught up once.
 func TestAStopAndAStart(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t, at(t, "2026-11-02 03:00:00"), wants(t, "nightly", "a", "15 4 * * *"))
 		h.takes = time.Hour
@@ -173,6 +175,7 @@ func TestAStopAndAStart(t *testing.T) {
 // A service that is killed leaves a run behind: the next one starts nothing beside it, takes over how it
 // ended, or starts it anew when it did not.
 func TestARunThatOutlivesItsService(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t, at(t, "2026-11-02 03:14:00"), wants(t, "nightly", "a", "15 4 * * *"), wants(t, "second", "a", "0 4 * * *"))
 		h.must(second(h.book.Due(h.wanted)))
@@ -198,6 +201,7 @@ func second[T any](_ T, err error) error { return err }
 
 // A run that waits for a warehouse, which somebody holds who started a sync by hand, keeps asking.
 func TestABusyWarehouseIsWaitedFor(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t, at(t, "2026-11-02 03:00:00"), wants(t, "nightly", "a", "15 4 * * *"))
 		h.takes = 10 * time.Second
@@ -210,6 +214,7 @@ func TestABusyWarehouseIsWaitedFor(t *testing.T) {
 // A token that is given and is refused is tried now and then, and not again and again: nobody tells when
 // another one is given.
 func TestAGivenTokenIsTriedNowAndThen(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t, at(t, "2026-11-02 03:00:00"), wants(t, "nightly", "a", "15 4 * * *"))
 		h.takes = time.Minute
@@ -221,6 +226,7 @@ func TestAGivenTokenIsTriedNowAndThen(t *testing.T) {
 
 // When the book cannot be written nothing is started, and nothing is forgotten.
 func TestABookThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t, at(t, "2026-11-02 03:00:00"), wants(t, "nightly", "a", "15 4 * * *"))
 		h.expect(h.serve(time.Minute))
@@ -235,6 +241,7 @@ func TestABookThatCannotBeWritten(t *testing.T) {
 // A pipeline that goes from the configuration while it runs comes to its end, and what takes its place in
 // the warehouse waits for that.
 func TestAPipelineThatIsRenamedWhileItRuns(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t, at(t, "2026-11-02 03:00:00"), wants(t, "nightly", "a", "15 4 * * *"))
 		h.takes = time.Hour
@@ -252,6 +259,7 @@ func TestAPipelineThatIsRenamedWhileItRuns(t *testing.T) {
 // Clocks are put forward and back by hours while a service goes on, and a machine sleeps for a day: what
 // runs daily leaves out one occurrence at most, and makes up once for what it slept through.
 func TestClocksThatJump(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t, at(t, "2026-11-02 11:00:00"), wants(t, "nightly", "a", "15 4 * * *"), wants(t, "hourly", "b", "0 * * * *"))
 		jump := func(after, by time.Duration) {

@@ -94,6 +94,7 @@ func lacks(t *testing.T, page string, parts ...string) {
 }
 
 func TestPageOfAWorld(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), "      - {stream: crm/Accounts, max_age: 36h}\n      - crm/Contacts", sandbox.Options{Divisions: 2})
 	w.pipelineLines += "    schedule: '15 4 * * *'\n"
 	w.reconfigure("      - {stream: crm/Accounts, max_age: 36h}\n      - crm/Contacts")
@@ -131,6 +132,7 @@ func TestPageOfAWorld(t *testing.T) {
 
 // What people must not see is nowhere on the page.
 func TestPageShowsNoSecret(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), "      - crm/Accounts", sandbox.Options{Divisions: 1})
 	run := w.run(syncOptions{})
 	s := w.shows()
@@ -167,6 +169,7 @@ func (b *books) loginPath(t *testing.T) string {
 
 // A run that was killed before it could say anything has no page.
 func TestPageOfARecordThatSaysNothing(t *testing.T) {
+	t.Parallel()
 	w := newBooks(t)
 	const id = "20261121T030000.000Z-0001"
 	if err := os.MkdirAll(w.records(), 0o700); err != nil {

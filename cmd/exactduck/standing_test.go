@@ -44,6 +44,7 @@ func (p *pipelineStanding) inWords() (all []string) {
 
 // What a first run has read is seen while it is on, and called interrupted when it was killed.
 func TestStandingFollowsAFirstRun(t *testing.T) {
+	t.Parallel()
 	w := newBooks(t)
 	record, err := runs.Create(w.records(), runs.Record{ID: "20261121T030000.000Z-0001", Pipeline: "nightly", Started: w.clock.time()})
 	if err != nil {
@@ -93,6 +94,7 @@ func TestStandingFollowsAFirstRun(t *testing.T) {
 
 // What was forgotten is not remembered by who has read it before.
 func TestStandingForgetsWhatRecordsForget(t *testing.T) {
+	t.Parallel()
 	w := newBooks(t)
 	record, err := runs.Create(w.records(), runs.Record{ID: "20261121T030000.000Z-0001", Pipeline: "nightly", Started: w.clock.time()})
 	if err != nil {
@@ -120,6 +122,7 @@ func TestStandingForgetsWhatRecordsForget(t *testing.T) {
 
 // A change of the published file is seen, and days are those of the pipeline's zone.
 func TestStandingSeesAnotherEdition(t *testing.T) {
+	t.Parallel()
 	w := newBooks(t)
 	w.log = slog.New(slog.DiscardHandler)
 	w.books.log = w.log

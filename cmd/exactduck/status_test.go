@@ -16,6 +16,7 @@ import (
 
 // What was read longer ago than its max_age is stale; a try that failed makes nothing fresh.
 func TestStatusCallsOldReadsStale(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), "      - {stream: crm/Accounts, max_age: 36h}\n      - crm/Contacts", sandbox.Options{Divisions: 1})
 	w.run(syncOptions{})
 	look := func() map[string]bool {
@@ -54,6 +55,7 @@ func TestStatusCallsOldReadsStale(t *testing.T) {
 
 // A first load is not stale while it is on, and nobody has to do anything; but nothing is fresh yet.
 func TestWhatWasNeverReadIsNotFresh(t *testing.T) {
+	t.Parallel()
 	w := newBooks(t)
 	streams := "      - {stream: crm/Accounts, max_age: 36h}\n      - crm/Contacts"
 	w.books = &books{config: w.configure(streams), clock: w.clock.time}

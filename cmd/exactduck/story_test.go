@@ -30,6 +30,7 @@ import (
 // TestStories runs what a person could type, in testdata/script: the whole program in a process of
 // its own, against a simulated Exact Online on loopback.
 func TestStories(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"), RequireUniqueNames: true,
 		Setup: func(env *testscript.Env) error { return furnish(t, env) },

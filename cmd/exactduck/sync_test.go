@@ -61,6 +61,7 @@ func total(calls map[string]int) (sum int) {
 }
 
 func TestChangesThatAreNotPublished(t *testing.T) {
+	t.Parallel()
 	changed := runs.Record{Streams: []runs.Stream{{Updated: 1}}}
 	for _, c := range []struct {
 		synced

@@ -17,6 +17,7 @@ func within(parts int64, whole time.Duration) bool {
 // The time of one read is told to where it went: into waiting for the quota, and into the answers. The
 // phases of reads and of the run add up to what the clock on the wall says.
 func TestTimeIsAccountedFor(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), "      - financial/TransactionLines", sandbox.Options{Divisions: 1, Scale: 2, MinuteLimit: 3})
 	w.wire.meet = func(*request) { w.clock.advance(700 * time.Millisecond) }
 	result := w.run(syncOptions{})
@@ -54,6 +55,7 @@ func accounted(t *testing.T, result synced) {
 
 // By a real clock, with many reads at once, applied together.
 func TestTimeOfManyReadsIsAccountedFor(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), "      - crm/*\n      - financial/TransactionLines", sandbox.Options{Divisions: 3, Scale: 0.5, MinuteLimit: -1, Clock: time.Now})
 	w.books.clock = time.Now
 	result := w.run(syncOptions{})
@@ -72,6 +74,7 @@ func TestTimeOfManyReadsIsAccountedFor(t *testing.T) {
 
 // Calls that are made again are counted where they were made.
 func TestRetriesAreCounted(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), "      - crm/Accounts\n      - crm/Contacts", sandbox.Options{Divisions: 1})
 	// The first call is the one that looks for unknown properties.
 	w.sandbox.Fault(sandbox.Fault{Path: "sync/CRM/Accounts", Nth: 2, Times: 2, Kind: sandbox.ServerError})

@@ -81,6 +81,7 @@ func TestDeepVerificationMendsWithWhatItRead(t *testing.T) {
 // A stream of whose rows none is left at the source is no note for the next sweep, which would not
 // believe it either.
 func TestVerifyBelievesNoSweepThatTakesAll(t *testing.T) {
+	t.Parallel()
 	const streams = "      - cashflow/Payments"
 	w := newWorld(t, t.TempDir(), streams, sandbox.Options{Divisions: 1, Scale: 0.1, MinuteLimit: -1, DayLimit: -1})
 	w.pipelineLines = lakeless
@@ -133,6 +134,7 @@ func TestVerifyGoesOnMending(t *testing.T) {
 
 // An inspection publishes, as "compact" does, and so they mask first, as a run does.
 func TestWhatPublishesMasksFirst(t *testing.T) {
+	t.Parallel()
 	const streams = "      - crm/Contacts"
 	w := newWorld(t, t.TempDir(), streams, sandbox.Options{Divisions: 1, Scale: 0.02, MinuteLimit: -1, DayLimit: -1})
 	w.pipelineLines = lakeless
@@ -180,6 +182,7 @@ func (w *world) counted(query string) (value string) {
 
 // What comes while rows are counted is no difference, and no excuse for as many that are missing later.
 func TestVerifyWhileRowsCome(t *testing.T) {
+	t.Parallel()
 	const streams = "      - crm/Contacts"
 	w := newWorld(t, t.TempDir(), streams, sandbox.Options{Divisions: 1, Scale: 0.1, MinuteLimit: -1, DayLimit: -1})
 	w.pipelineLines = lakeless

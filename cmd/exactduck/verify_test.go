@@ -216,7 +216,7 @@ func TestVerifyGivesNoFalseAlarm(t *testing.T) {
 	w.pipelineLines = lakeless
 	w.reconfigure(changing)
 	w.run(syncOptions{})
-	for round := range rounds(5, 300) {
+	for round := range rounds(3, 300) {
 		w.clock.advance(time.Duration(dice.IntN(40)) * time.Hour)
 		for range dice.IntN(6) {
 			w.change(dice)
@@ -269,6 +269,7 @@ func TestVerifyCalls(t *testing.T) {
 }
 
 func TestVerifyOffline(t *testing.T) {
+	t.Parallel()
 	w := newBooksWorld(t)
 	calls := w.sandbox.Calls()
 	o := verifyOptions{offline: true}
@@ -304,6 +305,7 @@ func TestVerifyOffline(t *testing.T) {
 
 // A comparison that runs out of calls is gone on with.
 func TestDeepVerificationGoesOn(t *testing.T) {
+	t.Parallel()
 	const streams = "      - financial/TransactionLines"
 	w := newWorld(t, t.TempDir(), streams, sandbox.Options{Divisions: 1, Scale: 1, MinuteLimit: -1, DayLimit: -1})
 	w.pipelineLines = lakeless
@@ -359,6 +361,7 @@ func TestVerifyBelievesNoEmptySource(t *testing.T) {
 
 // What is not compared is remarked upon, and is no difference.
 func TestVerifyRemarks(t *testing.T) {
+	t.Parallel()
 	const streams = "      - {stream: crm/Accounts, max_age: 36h}\n      - crm/Contacts\n      - logistics/Items"
 	w := newWorld(t, t.TempDir(), streams, sandbox.Options{Divisions: 2, Scale: 0.02, MinuteLimit: -1, DayLimit: -1})
 	w.pipelineLines = lakeless
@@ -392,6 +395,7 @@ func TestVerifyRemarks(t *testing.T) {
 
 // The rows that others name are there in the catalogue, under a key of the same type.
 func TestReferencesAreOfTheCatalogue(t *testing.T) {
+	t.Parallel()
 	table := func(name string) *schema.Table {
 		stream, _, err := exactonline.Lookup(name)
 		if err != nil {
@@ -416,6 +420,7 @@ func TestReferencesAreOfTheCatalogue(t *testing.T) {
 // A row that was forgotten is missing here for good: that is no difference, costs keys once, and no
 // check tells its key.
 func TestVerifyAfterForgetting(t *testing.T) {
+	t.Parallel()
 	w := newBooksWorld(t)
 	reader, err := load.OpenReader(t.Context(), w.published())
 	if err != nil {
