@@ -85,7 +85,7 @@ const (
 // entries of the pipeline's list, indented by six.
 func newWorld(t *testing.T, dir, streams string, o sandbox.Options) *world {
 	t.Helper()
-	w := &world{t: t, dir: dir, clock: &clock{now: time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)}, pipelineLines: withLake}
+	w := &world{t: t, dir: dir, clock: &clock{now: time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)}, pipelineLines: lakeless}
 	if o.Clock == nil {
 		o.Clock = w.clock.time
 	}
