@@ -39,7 +39,6 @@ func TestBackfillOfManyDays(t *testing.T) {
 
 func (b backfill) run(w *world) {
 	w.t.Helper()
-	w.pipelineLines = lakeless
 	w.reconfigure(streamLines("crm/Accounts", b.stream))
 	midnight := w.clock.time().Truncate(day24)
 	today := 1

@@ -125,8 +125,6 @@ func TestProcessesShareTheDay(t *testing.T) {
 func TestSpentDivisionLeavesTheOthersTheirRuns(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, t.TempDir(), sizeable, sandbox.Options{Divisions: 2, Scale: 0.3, PageSize: 10, DayLimit: 45})
-	w.pipelineLines = lakeless
-	w.reconfigure(sizeable)
 	_, err := w.sync(t.Context(), w.pipeline(), syncOptions{})
 	if code := exitCode(err); code != exitQuota {
 		t.Fatalf("the day suffices: %v", err)

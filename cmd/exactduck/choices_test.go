@@ -84,15 +84,6 @@ func (w *world) choice(stream string) *config.Choice {
 	return nil
 }
 
-// bareWorld is a world without a lake.
-func bareWorld(t *testing.T, dir, streams string, o sandbox.Options) *world {
-	t.Helper()
-	w := newWorld(t, dir, streams, o)
-	w.pipelineLines = lakeless
-	w.reconfigure(streams)
-	return w
-}
-
 // modes are what a run did with a stream, in the order of its record: "narrow merge".
 func modes(s synced, stream string) string {
 	var list []string
@@ -154,7 +145,7 @@ func TestTablesFollowTheirChoice(t *testing.T) {
 	for _, stream := range []string{"crm/Accounts", "standard/crm/Accounts"} {
 		t.Run(stream, func(t *testing.T) {
 			t.Parallel()
-			w := bareWorld(t, t.TempDir(), "      - "+stream, sandbox.Options{Scale: 2, Divisions: 2, MinuteLimit: -1, DayLimit: -1})
+			w := newWorld(t, t.TempDir(), "      - "+stream, sandbox.Options{Scale: 2, Divisions: 2, MinuteLimit: -1, DayLimit: -1})
 			steps := steps
 			if stream != "crm/Accounts" && !long() {
 				steps = steps[5:9] // in which the variant makes a difference
@@ -191,7 +182,7 @@ func nameBefore(letter string) func(map[string]any) bool {
 // Cutting down what is stored costs no call beside those of a night in which nothing was changed.
 func TestNarrowingCostsNoCalls(t *testing.T) {
 	t.Parallel()
-	w := bareWorld(t, t.TempDir(), "      - crm/Accounts\n      - cashflow/Payments", sandbox.Options{})
+	w := newWorld(t, t.TempDir(), "      - crm/Accounts\n      - cashflow/Payments", sandbox.Options{})
 	w.run(syncOptions{})
 	w.clock.advance(day24)
 	w.run(syncOptions{})
@@ -216,7 +207,7 @@ func TestRowsLeaveAFilterAndReturn(t *testing.T) {
 	for _, stream := range []string{"sync/crm/Accounts", "standard/crm/Accounts"} {
 		t.Run(stream, func(t *testing.T) {
 			t.Parallel()
-			w := bareWorld(t, t.TempDir(), "      - {stream: "+stream+", filter: \"Name lt 'm'\"}", sandbox.Options{Scale: 2, MinuteLimit: -1, DayLimit: -1})
+			w := newWorld(t, t.TempDir(), "      - {stream: "+stream+", filter: \"Name lt 'm'\"}", sandbox.Options{Scale: 2, MinuteLimit: -1, DayLimit: -1})
 			w.run(syncOptions{})
 			left, came := int64(0), int64(0)
 			for range rounds(2, 40) {
@@ -238,7 +229,7 @@ func TestRowsLeaveAFilterAndReturn(t *testing.T) {
 // out is missed, and what is gone goes.
 func TestSweepsOfAFilteredStream(t *testing.T) {
 	t.Parallel()
-	w := bareWorld(t, t.TempDir(), "      - {stream: cashflow/Payments, filter: 'AmountDC lt -800', sweep_every: 2d}", sandbox.Options{Scale: 4, MinuteLimit: -1, DayLimit: -1})
+	w := newWorld(t, t.TempDir(), "      - {stream: cashflow/Payments, filter: 'AmountDC lt -800', sweep_every: 2d}", sandbox.Options{Scale: 4, MinuteLimit: -1, DayLimit: -1})
 	w.run(syncOptions{})
 	keep := func(record map[string]any) bool {
 		amount, err := strconv.ParseFloat(textOf(record["AmountDC"]), 64)
@@ -263,7 +254,7 @@ func TestSweepsOfAFilteredStream(t *testing.T) {
 // next run writes them as this one does.
 func TestWarehouseOfTheVersionBefore(t *testing.T) {
 	t.Parallel()
-	w := bareWorld(t, t.TempDir(), "      - {stream: crm/Accounts, exclude_columns: [Email]}\n      - {stream: cashflow/Payments, since: 2025-01-01}", sandbox.Options{})
+	w := newWorld(t, t.TempDir(), "      - {stream: crm/Accounts, exclude_columns: [Email]}\n      - {stream: cashflow/Payments, since: 2025-01-01}", sandbox.Options{})
 	w.run(syncOptions{})
 	warehouse, err := w.open(t.Context(), w.pipeline(), false)
 	if err != nil {
@@ -308,7 +299,7 @@ func TestWarehouseOfTheVersionBefore(t *testing.T) {
 func TestSinceInAMovedDivision(t *testing.T) {
 	t.Parallel()
 	const stream = "financial/TransactionLines"
-	w := bareWorld(t, t.TempDir(), "      - "+stream, sandbox.Options{Divisions: 1, Scale: 0.5, MinuteLimit: -1, DayLimit: -1})
+	w := newWorld(t, t.TempDir(), "      - "+stream, sandbox.Options{Divisions: 1, Scale: 0.5, MinuteLimit: -1, DayLimit: -1})
 	lookedUp := func() (n int) {
 		for path, calls := range w.sandbox.Calls() {
 			if strings.Contains(path, "SyncTimestamp") {
@@ -420,7 +411,7 @@ func TestChangesOfChoiceSurviveInterruptions(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			entry := func(choice string) string { return "      - {stream: crm/Accounts" + choice + "}" }
-			w := bareWorld(t, t.TempDir(), entry(tc.old), sandbox.Options{Divisions: 1, PageSize: 20, MinuteLimit: -1, DayLimit: -1})
+			w := newWorld(t, t.TempDir(), entry(tc.old), sandbox.Options{Divisions: 1, PageSize: 20, MinuteLimit: -1, DayLimit: -1})
 			if !tc.first {
 				w.run(syncOptions{})
 				w.clock.advance(day24)

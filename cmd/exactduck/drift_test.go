@@ -52,8 +52,6 @@ const rowsOfAccounts = "SELECT count(*), count(_extra), count(DISTINCT _run_id) 
 func TestPropertyGetsAColumn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, t.TempDir(), "      - crm/Accounts", sandbox.Options{Scale: 0.05})
-	w.pipelineLines = lakeless
-	w.reconfigure("      - crm/Accounts")
 	w.run(syncOptions{})
 	w.adds("Novelty", "Edm.Int32", 42)
 	w.clock.advance(8 * day24)
@@ -89,8 +87,6 @@ func TestPropertyGetsAColumn(t *testing.T) {
 func TestNumbersAreKeptOtherwise(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, t.TempDir(), "      - financial/TransactionLines", sandbox.Options{Scale: 0.05})
-	w.pipelineLines = lakeless
-	w.reconfigure("      - financial/TransactionLines")
 	w.run(syncOptions{})
 	sum := w.asked("SELECT sum(AmountDC), count(*) FROM financial.TransactionLines")
 	w.clock.advance(day24)
@@ -122,8 +118,6 @@ func TestFrozenStream(t *testing.T) {
 	t.Parallel()
 	const frozen = "      - {stream: crm/Accounts, contract: freeze, types: {Size: INTEGER}}\n      - logistics/Items"
 	w := newWorld(t, t.TempDir(), frozen, sandbox.Options{Scale: 0.05})
-	w.pipelineLines = lakeless
-	w.reconfigure(frozen)
 	w.adds("Size", "Edm.String", "43")
 	w.run(syncOptions{})
 	rows := w.asked(rowsOfAccounts)

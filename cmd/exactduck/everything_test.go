@@ -30,8 +30,6 @@ func TestEverythingIsRead(t *testing.T) {
 			}
 		}
 		w := newWorld(t, t.TempDir(), streamLines(names...), sandbox.Options{Divisions: 1, Scale: 0.1, MinuteLimit: 10_000})
-		w.pipelineLines = lakeless
-		w.reconfigure(streamLines(names...))
 		w.run(syncOptions{})
 		w.equal()
 		for _, r := range w.wire.calls(0) {
@@ -117,7 +115,6 @@ func (c called) entry() string {
 func TestFunctionsAreRead(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, t.TempDir(), "      - crm/Accounts", sandbox.Options{Divisions: 1, Scale: 0.5})
-	w.pipelineLines = lakeless
 	all := functions(w)
 	var entries []string
 	for _, c := range all {

@@ -90,7 +90,6 @@ func newFollower(t *testing.T, seed uint64) *follower {
 		held: map[ofStream]map[string]map[string]any{}, whole: map[ofStream]time.Time{}, tainted: map[ofStream]bool{}, buried: map[string]bool{},
 	}
 	f.world = newWorld(t, t.TempDir(), streamLines(followed...), sandbox.Options{Seed: seed, Scale: 0.25, MinuteLimit: 100_000, DayLimit: 10_000_000})
-	f.pipelineLines = lakeless
 	f.reconfigure(f.entries())
 	return f
 }

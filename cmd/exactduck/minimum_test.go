@@ -232,8 +232,6 @@ func TestCallsAreTheMinimum(t *testing.T) {
 		names = append(names, p.stream)
 	}
 	w := newWorld(t, t.TempDir(), streamLines(names...), sandbox.Options{Scale: float64(rounds(3, 120)) / 10})
-	w.pipelineLines = lakeless
-	w.reconfigure(streamLines(names...))
 	a := newAccountant(w, prices)
 	night := func(what string, after time.Duration, share float64) {
 		w.clock.advance(after / 2)

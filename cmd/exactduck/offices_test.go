@@ -26,8 +26,6 @@ const officeStreams = `      - crm/Accounts
 func TestManyDivisionsInOneRun(t *testing.T) { // alone: it counts goroutines
 	count := rounds(40, 500)
 	w := newWorld(t, t.TempDir(), officeStreams, sandbox.Options{Divisions: count, Scale: 0.1})
-	w.pipelineLines = lakeless
-	w.reconfigure(officeStreams)
 	all := w.sandbox.Divisions()
 	down := strconv.Itoa(all[count/2+1])
 	w.sandbox.Fault(sandbox.Fault{Path: "/" + down + "/", Times: -1, Kind: sandbox.ServerError})

@@ -38,7 +38,6 @@ func hurried(t *testing.T, streams string, ahead time.Duration, o sandbox.Option
 	o.Clock = func() time.Time { return starts.Add(time.Since(began)).Add(ahead) }
 	w := newWorld(t, t.TempDir(), streams, o)
 	w.clock.now, w.clock.since = starts, began
-	w.pipelineLines = lakeless
 	w.reconfigure(streams)
 	w.wire.latency = 90 * time.Millisecond
 	return w

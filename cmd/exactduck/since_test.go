@@ -43,8 +43,6 @@ func sinceWorld(t *testing.T, d dated, moved bool) *world {
 	t.Helper()
 	lines := streamLines(d.stream, "read/financial/ReceivablesList")
 	w := newWorld(t, t.TempDir(), lines, sandbox.Options{Divisions: 1, Scale: 0.5, PageSize: sincePage})
-	w.pipelineLines = lakeless
-	w.reconfigure(lines)
 	if moved {
 		if err := w.sandbox.MoveDivision(0); err != nil {
 			t.Fatal(err)

@@ -15,8 +15,6 @@ import (
 func TestServeRemovesWhatIsWrittenBesideThePublishedFile(t *testing.T) {
 	const streams = "      - crm/Accounts"
 	w := newWorld(t, t.TempDir(), streams, sandbox.Options{Divisions: 1, Scale: 0.02, MinuteLimit: -1, DayLimit: -1})
-	w.pipelineLines = lakeless
-	w.reconfigure(streams)
 	w.run(syncOptions{})
 	said := func() string {
 		how := w.how()

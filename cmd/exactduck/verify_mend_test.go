@@ -20,8 +20,6 @@ func TestVerifyMendsWhatEverySyncReadsWhole(t *testing.T) {
 	t.Parallel()
 	const streams = "      - salesinvoice/SalesInvoices\n      - salesinvoice/SalesInvoiceLines"
 	w := newWorld(t, t.TempDir(), streams, sandbox.Options{Divisions: 1, Scale: 0.1, MinuteLimit: -1, DayLimit: -1})
-	w.pipelineLines = lakeless
-	w.reconfigure(streams)
 	w.run(syncOptions{})
 	w.clock.advance(time.Hour)
 	w.run(syncOptions{}) // so that what the lines name has been read after they were stored
@@ -47,8 +45,6 @@ func TestDeepVerificationMendsWithWhatItRead(t *testing.T) {
 	t.Parallel()
 	const streams = "      - crm/Accounts\n      - crm/Contacts\n      - financial/TransactionLines"
 	w := newWorld(t, t.TempDir(), streams, sandbox.Options{Divisions: 1, Scale: 0.05, MinuteLimit: -1, DayLimit: -1})
-	w.pipelineLines = lakeless
-	w.reconfigure(streams)
 	w.run(syncOptions{})
 	calls := func() (sum int) {
 		for path, n := range w.sandbox.Calls() {
@@ -84,8 +80,6 @@ func TestVerifyBelievesNoSweepThatTakesAll(t *testing.T) {
 	t.Parallel()
 	const streams = "      - cashflow/Payments"
 	w := newWorld(t, t.TempDir(), streams, sandbox.Options{Divisions: 1, Scale: 0.1, MinuteLimit: -1, DayLimit: -1})
-	w.pipelineLines = lakeless
-	w.reconfigure(streams)
 	w.run(syncOptions{})
 	if err := w.sandbox.Revoke(w.sandbox.Divisions()[0], ""); err != nil {
 		t.Fatal(err)
@@ -107,8 +101,6 @@ func TestVerifyGoesOnMending(t *testing.T) {
 	t.Parallel()
 	const streams = "      - crm/Contacts"
 	w := newWorld(t, t.TempDir(), streams, sandbox.Options{Divisions: 1, Scale: 0.1, MinuteLimit: -1, DayLimit: -1})
-	w.pipelineLines = lakeless
-	w.reconfigure(streams)
 	w.run(syncOptions{})
 	well := w.verifies(0, verifyOptions{}).Calls
 	w.tamper("DELETE FROM crm.Contacts WHERE ID = (SELECT min(ID) FROM crm.Contacts)")
@@ -137,8 +129,6 @@ func TestWhatPublishesMasksFirst(t *testing.T) {
 	t.Parallel()
 	const streams = "      - crm/Contacts"
 	w := newWorld(t, t.TempDir(), streams, sandbox.Options{Divisions: 1, Scale: 0.02, MinuteLimit: -1, DayLimit: -1})
-	w.pipelineLines = lakeless
-	w.reconfigure(streams)
 	w.run(syncOptions{})
 	w.tamper("INSERT INTO crm.Contacts FROM crm.Contacts ORDER BY ID LIMIT 1")
 	for column, publish := range map[string]func(){
@@ -185,8 +175,6 @@ func TestVerifyWhileRowsCome(t *testing.T) {
 	t.Parallel()
 	const streams = "      - crm/Contacts"
 	w := newWorld(t, t.TempDir(), streams, sandbox.Options{Divisions: 1, Scale: 0.1, MinuteLimit: -1, DayLimit: -1})
-	w.pipelineLines = lakeless
-	w.reconfigure(streams)
 	w.run(syncOptions{})
 	came := 0
 	w.wire.onRequest(func(r *request) {
@@ -214,8 +202,6 @@ func TestVerifySample(t *testing.T) {
 	t.Parallel()
 	const streams = "      - crm/Accounts\n      - crm/Contacts\n      - cashflow/Payments"
 	w := newWorld(t, t.TempDir(), streams, sandbox.Options{Divisions: 1, Scale: 0.1, MinuteLimit: -1, DayLimit: -1})
-	w.pipelineLines = lakeless
-	w.reconfigure(streams)
 	w.run(syncOptions{})
 	plain := w.verifies(0, verifyOptions{}).Calls
 	var said []string

@@ -14,8 +14,6 @@ import (
 func TestARefusedRepairLeavesTheStreamAsItWas(t *testing.T) {
 	const streams = "      - cashflow/Payments"
 	w := newWorld(t, t.TempDir(), streams, sandbox.Options{Divisions: 1, Scale: 0.1, MinuteLimit: -1, DayLimit: -1})
-	w.pipelineLines = lakeless
-	w.reconfigure(streams)
 	w.run(syncOptions{})
 	cursor := func() load.Cursor {
 		t.Helper()

@@ -89,8 +89,6 @@ const booksOfAccount = `      - crm/Accounts
 
 func newBooksWorld(t *testing.T) *world {
 	w := newWorld(t, t.TempDir(), booksOfAccount, sandbox.Options{Divisions: 1, Scale: 0.1, MinuteLimit: -1, DayLimit: -1})
-	w.pipelineLines = lakeless
-	w.reconfigure(booksOfAccount)
 	w.run(syncOptions{})
 	return w
 }
@@ -213,8 +211,6 @@ func TestVerifyGivesNoFalseAlarm(t *testing.T) {
 	t.Logf("seed %d", seed)
 	dice := rand.New(rand.NewPCG(seed, 0))
 	w := newWorld(t, t.TempDir(), changing, sandbox.Options{Seed: seed, Divisions: 1, Scale: 0.05, MinuteLimit: -1, DayLimit: -1})
-	w.pipelineLines = lakeless
-	w.reconfigure(changing)
 	w.run(syncOptions{})
 	for round := range rounds(3, 300) {
 		w.clock.advance(time.Duration(dice.IntN(40)) * time.Hour)
@@ -308,8 +304,6 @@ func TestDeepVerificationGoesOn(t *testing.T) {
 	t.Parallel()
 	const streams = "      - financial/TransactionLines"
 	w := newWorld(t, t.TempDir(), streams, sandbox.Options{Divisions: 1, Scale: 1, MinuteLimit: -1, DayLimit: -1})
-	w.pipelineLines = lakeless
-	w.reconfigure(streams)
 	w.run(syncOptions{})
 	whole := w.verifies(0, verifyOptions{syncOptions: syncOptions{}, deep: true}).Calls
 	w.maxCalls = whole - 3
@@ -364,8 +358,6 @@ func TestVerifyRemarks(t *testing.T) {
 	t.Parallel()
 	const streams = "      - {stream: crm/Accounts, max_age: 36h}\n      - crm/Contacts\n      - logistics/Items"
 	w := newWorld(t, t.TempDir(), streams, sandbox.Options{Divisions: 2, Scale: 0.02, MinuteLimit: -1, DayLimit: -1})
-	w.pipelineLines = lakeless
-	w.reconfigure(streams)
 	w.run(syncOptions{})
 	first, second := w.sandbox.Divisions()[0], w.sandbox.Divisions()[1]
 	w.pipelineLines = fmt.Sprintf("    divisions: [%d]\n", first) + lakeless
