@@ -31,6 +31,7 @@ func (exactOnline) words() words {
 		name: "Exact", place: "division", asleep: "archived, inactive or blocked", permission: "OAuth scope", site: "region",
 		closed:      "grant the app access to an administration at Exact and log in again",
 		credentials: "client id and secret are there", scopes: "scopes that the app registration of %s", known: "knows this client id",
+		patience:  "Exact blocks an endpoint after ten errors within an hour",
 		perMinute: 60, perDay: 5000,
 	}
 }

@@ -37,6 +37,7 @@ func (exactPay) words() words {
 		name: "Exact Payments", place: "account", asleep: "disabled", permission: "permission", site: "environment",
 		closed:      "check organization: in pipelines.yaml, and for which accounts the token was made",
 		credentials: "there is a token, or an application to log in to", scopes: "permissions that a token of %s", known: "is where the token goes",
+		patience:  "an endpoint that refuses again and again is left alone for an hour",
 		perMinute: 300,
 	}
 }

@@ -107,7 +107,7 @@ var faults = []fault{
 	{as[*serving], exitBusy, say(`stop the other one first, or leave it: "exactduck schedule list" says what it does`)},
 	{as[*load.Busy], exitBusy, say("wait for the other run, or let this one wait with --wait")},
 
-	{as[*auth.UnavailableError], exitSource, say("the login is kept; run again later. Should Exact have renewed it and the answer be lost, the next run says so")},
+	{as[*auth.UnavailableError], exitSource, say("the login is kept; run again later. Should the server have renewed it and the answer be lost, the next run says so")},
 	{as[*unanswered], exitSource, say("check the network, the proxy and base_url; run again later")},
 	{as[*extract.Unreachable], exitSource, explained("run again later; what was read is kept")},
 
@@ -119,12 +119,12 @@ var faults = []fault{
 	{as[*load.Shrink], exitPartial, shrinkHint},
 	{as[*notFresh], exitPartial, say("\"exactduck status\" shows which runs brought what, \"exactduck runs --failed\" what was in the way")},
 	{as[*vanished], exitPartial, vanishedHint},
-	{as[*extract.Blocked], exitPartial, say("wait until then: Exact blocks an endpoint after ten errors within an hour")},
+	{as[*extract.Blocked], exitPartial, blockedHint},
 	{as[*exactonline.Undated], exitPartial, say("leave since out for this stream")},
 	{remembered, exitPartial, rememberedHint},
 	{as[*extract.Refused], exitPartial, explained("check the rights of the user and the scopes of the app, or leave the stream out")},
-	{is(extract.ErrBreaker), exitPartial, say("run again in an hour: Exact blocks an endpoint after ten errors within one")},
-	{is(extract.ErrUncounted), exitPartial, say("leave --count out: Exact does not say how many records there are")},
+	{is(extract.ErrBreaker), exitPartial, say("run again in an hour")},
+	{is(extract.ErrUncounted), exitPartial, say("leave --count out: the source does not say how many records there are")},
 	{is(extract.ErrResume), exitPartial, say("run again: the read begins anew")},
 	{as[*load.Broken], exitContract, contractHint},
 	{as[*load.TypeChange], exitPartial, say("the keys that are stored do not fit; load into another file (to: duckdb:), or give the stream another name")},
@@ -273,9 +273,13 @@ func remembered(err error) bool {
 	return e != nil && !e.Remembered.IsZero()
 }
 
+func blockedHint(err error) string {
+	return "wait until then: " + vendorNamed(find[*extract.Blocked](err).Endpoint).words().patience
+}
+
 func rememberedHint(err error) string {
 	return explained("check the rights of the user and the scopes of the app, or leave the stream out")(err) +
-		"\nExact said so on " + find[*extract.Refused](err).Remembered.UTC().Format(time.DateOnly) +
+		"\n" + vendorNamed(endpointOf(err)).words().name + " said so on " + find[*extract.Refused](err).Remembered.UTC().Format(time.DateOnly) +
 		`. It is asked again a week later, after "exactduck auth login", or at once by "exactduck sync --streams NAME" or "exactduck state reset --refusals"`
 }
 

@@ -22,6 +22,7 @@ type words struct {
 	credentials string // "client id and secret are there"
 	scopes      string // "scopes that the app registration of %s"
 	known       string // of a host that has accepted the login: "knows this client id"
+	patience    string // why an endpoint is left alone that refuses again and again
 	// perMinute and perDay are how many calls a place is assumed to have before an answer tells; 0: no limit.
 	perMinute, perDay int
 }

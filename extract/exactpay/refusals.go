@@ -132,13 +132,15 @@ func isCastError(a *extract.Answer) bool {
 }
 
 // strikes tells answers that are errors of their list. That a customer has stored no cards is none, nor
-// that a way of asking is not understood: it is left after the first time.
+// that a way of asking is not understood: it is left after the first time. Nor is what is wrong with the
+// token: a new one is not to wait until the hour is over.
 func strikes(endpoint string, status int) bool {
 	if e := named(endpoint); e != nil && e.Each != "" && status == http.StatusNotFound {
 		return false
 	}
 	switch status {
-	case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusRequestTimeout, http.StatusTooManyRequests:
+	case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusRequestTimeout, http.StatusTooManyRequests,
+		http.StatusUnauthorized, http.StatusForbidden:
 		return false
 	}
 	return status >= 400 && status < 500
@@ -153,10 +155,11 @@ func named(variant string) *Endpoint {
 	return nil
 }
 
-// reach is how far a 403 goes. The list of accounts is what runs begin with: it is asked every time.
-func reach(r *extract.Refused) extract.Reach {
+// reach is how far a 403 goes. The list of accounts is what runs begin with: it is asked every time. One
+// that may be about the token says nothing of the list, and so does not outlast the token's trouble.
+func (s *Source) reach(r *extract.Refused) extract.Reach {
 	switch {
-	case r.Endpoint == accountsList:
+	case r.Endpoint == accountsList || s.doubtful(r):
 		return extract.ForOnce
 	case r.Scope != connection && isAccountUnknown(r):
 		return extract.ForScope

@@ -119,7 +119,7 @@ func New(c Config) (*Source, error) {
 	s.caller, err = extract.NewCaller(extract.Options{
 		Base: c.BaseURL, Client: c.Client, Header: header, Clock: c.Clock, Wait: c.Wait, Log: s.log,
 		Ledger: c.Ledger, Reserve: c.Reserve, MaxCalls: c.MaxCalls, LoggedIn: c.LoggedIn, AskAgain: c.AskAgain,
-		Attempts: c.Attempts, Permanent: c.Permanent, Observe: c.Observe, Reach: reach, Manners: manners,
+		Attempts: c.Attempts, Permanent: c.Permanent, Observe: c.Observe, Reach: s.reach, Manners: manners,
 	})
 	return s, err
 }
