@@ -125,12 +125,6 @@ func (s *Source) counts(variant string, r reply) bool {
 	return s.counted[variant]
 }
 
-// last tells whether a page is the last of a list: none, or one shorter than asked for while no more
-// rows are said to be there.
-func (r reply) last(skip int) bool {
-	return r.records == 0 || r.records < pageSize && r.counted && r.total != untold && int64(skip+r.records) >= r.total
-}
-
 // mostLate is how many pages with nothing new but a trickle of rows that came meanwhile are read before a
 // pass ends: where they come as fast as they are read there is no other end.
 const mostLate = 5

@@ -12,20 +12,34 @@ import (
 type crawl struct {
 	from, to string // what else is asked for, with an ampersand before each; empty: nothing
 
-	offset int      // where the next page begins, but for the tail
-	tail   []uint64 // keys of the last rows; nil: any row may be next
-	size   int      // rows of the largest page
-	lost   int      // pages in a row without any of the tail
-	left   int      // offset before the first of them
-	idle   int      // pages in a row that brought nothing new
-	late   int      // pages with nothing new but what came meanwhile
+	offset int    // where the next page begins, but for the tail
+	tail   []mark // the last rows; nil: any row may be next
+	firm   int    // how many of them, from the first on, do not share the date of the last
+	size   int    // rows of the largest page
+	lost   int    // pages in a row without any of the tail
+	left   int    // offset before the first of them
+	idle   int    // pages in a row that brought nothing new
+	late   int    // pages with nothing new but what came meanwhile
 	// shifted says that the order was another than before, and torn that this could not be made good.
 	shifted, torn bool
-	begun         bool
-	counted       bool  // these numbers are known to be of the list, and not of a page
-	first         int64 // rows that the service told of first
-	total         int64 // and last
+	// blurred says that some page was of one date altogether: where rows of one date come in another
+	// order each time, some may have been missed.
+	blurred bool
+	begun   bool
+	counted bool  // the number of rows is known to be of the list, and not of a page
+	first   int64 // rows that the service told of first
+
+	sorted, filtered string // what was asked for last: a spelling, a column; empty: neither
 }
+
+// mark is what is remembered of a row.
+type mark struct {
+	key     uint64
+	order   int64
+	ordered bool
+}
+
+func markOf(r *row) mark { return mark{r.key, r.order, r.ordered} }
 
 // How many rows a page begins with that were seen before, for how many pages they are looked for, and
 // how many pages without anything new are the end of a list.
@@ -42,13 +56,16 @@ func (*crawl) kept(*resume) {}
 
 func (c *crawl) query(p *pass, skip int) string {
 	query := fmt.Sprintf("$limit=%d&$skip=%d", pageSize, skip) + c.from + c.to
+	c.sorted, c.filtered = "", ""
 	if order := p.order(); order != "" {
 		habits := p.source.habits(p.read.Variant)
 		if sort := p.endpoint.spelling(habits); sort != "" {
 			query += "&" + spellings[sort].up(order)
+			c.sorted = sort
 		}
 		if p.bounded && !habits[filterHabit+order] {
 			query += "&" + since(order, p.bound)
+			c.filtered = order
 		}
 	}
 	return query
@@ -59,14 +76,14 @@ func (c *crawl) step(ctx context.Context, p *pass) (bool, error) {
 	if err != nil || !over {
 		return false, err
 	}
-	return c.end(p), nil
+	return c.over(p), nil
 }
 
 // page reads one page, and reports whether it was the last.
 func (c *crawl) page(ctx context.Context, p *pass) (bool, error) {
 	skip := max(0, c.offset-len(c.tail))
-	var keys []uint64
-	r, err := p.ask(ctx, c.query(p, skip), "", func(row *row, _ bool) { keys = append(keys, row.key) })
+	var marks []mark
+	r, err := p.ask(ctx, c.query(p, skip), "", func(row *row, _ bool) { marks = append(marks, markOf(row)) })
 	if misunderstood(err) {
 		return c.refused(ctx, p, err)
 	}
@@ -74,19 +91,42 @@ func (c *crawl) page(ctx context.Context, p *pass) (bool, error) {
 		return false, err
 	}
 	c.counted = c.counted || r.counted
-	if c.total, c.size = r.total, max(c.size, r.records); !c.begun {
+	if c.size = max(c.size, r.records); !c.begun {
 		c.first, c.begun = r.total, true
 	}
-	if !c.joins(keys) {
+	if !c.joins(marks) {
 		c.seek(r, skip)
 		return false, nil
 	}
-	return c.advance(r, keys, skip), nil
+	return c.advance(r, marks, skip), nil
 }
 
-// joins tells whether a page goes on where the one before ended: some row of its end is there.
-func (c *crawl) joins(keys []uint64) bool {
-	return len(c.tail) == 0 || slices.ContainsFunc(c.tail, func(key uint64) bool { return slices.Contains(keys, key) })
+// joins tells whether a page goes on where the one before ended: some row of its end is there. Rows of
+// one date may come in another order each time: then it has to be one before them.
+func (c *crawl) joins(marks []mark) bool {
+	return len(c.tail) == 0 || slices.ContainsFunc(c.tail[:c.firm], func(m mark) bool {
+		return slices.ContainsFunc(marks, func(other mark) bool { return other.key == m.key })
+	})
+}
+
+// end keeps the end of a page, which the next one has to begin with: some rows before those of its last
+// date, and these. A page of one date has no such end.
+func (c *crawl) end(marks []mark) {
+	rows := len(marks)
+	from := rows - max(min(overlap, rows/4), min(1, rows-1))
+	firm := rows - 1 // rows before those of the last date
+	for firm > 0 && marks[firm].ordered && marks[firm-1].order == marks[firm].order {
+		firm--
+	}
+	switch {
+	case firm == rows-1:
+		firm = rows
+	case firm < 2:
+		c.blurred, firm = true, rows
+	default:
+		from = min(from, firm-1)
+	}
+	c.tail, c.firm = marks[from:], firm-from
 }
 
 // seek looks for the end of the page before: further on if this page is known, else further back. A
@@ -107,7 +147,7 @@ func (c *crawl) seek(r reply, skip int) {
 }
 
 // advance moves on behind a page that joins, and reports whether it was the last.
-func (c *crawl) advance(r reply, keys []uint64, skip int) (over bool) {
+func (c *crawl) advance(r reply, marks []mark, skip int) (over bool) {
 	c.lost = 0
 	switch {
 	case r.fresh == 0:
@@ -117,26 +157,26 @@ func (c *crawl) advance(r reply, keys []uint64, skip int) (over bool) {
 	default:
 		c.idle = 0
 	}
-	if over = r.last(skip) || c.late > mostLate || r.fresh == 0 && r.records <= len(c.tail); over {
+	if over = r.records == 0 || c.late > mostLate || r.fresh == 0 && r.records <= len(c.tail); over {
 		return true
 	}
 	if c.idle >= patient {
 		c.torn = true
 		return true
 	}
-	c.offset, c.tail = skip+len(keys), keys[len(keys)-min(overlap, len(keys)/4):]
+	c.offset = skip + len(marks)
+	c.end(marks)
 	return false
 }
 
 // refused goes on without what the service does not understand, if there is anything that can be left
 // out.
 func (c *crawl) refused(ctx context.Context, p *pass, err error) (bool, error) {
-	order, habits := p.order(), p.source.habits(p.read.Variant)
-	switch sort := p.endpoint.spelling(habits); {
-	case order != "" && p.bounded && !habits[filterHabit+order]:
-		p.warnUnheeded(ctx, filterHabit+order)
-	case order != "" && sort != "":
-		p.warnUnheeded(ctx, sortHabit+sort)
+	switch {
+	case c.filtered != "":
+		p.warnUnheeded(ctx, filterHabit+c.filtered)
+	case c.sorted != "":
+		p.warnUnheeded(ctx, sortHabit+c.sorted)
 	case !p.endpoint.Paged && !c.begun: // what came at once is all that can be had
 		p.warnUnheeded(ctx, pagingHabit)
 		p.proofs = mostProofs
@@ -147,8 +187,8 @@ func (c *crawl) refused(ctx context.Context, p *pass, err error) (bool, error) {
 	return false, nil
 }
 
-// end sees whether the pass has brought every row, and begins another one if that is not sure.
-func (c *crawl) end(p *pass) (over bool) {
+// over sees whether the pass has brought every row, and begins another one if that is not sure.
+func (c *crawl) over(p *pass) bool {
 	if c.whole(p) {
 		return true
 	}
@@ -165,9 +205,11 @@ func (c *crawl) end(p *pass) (over bool) {
 	return false
 }
 
+// whole tells whether two passes agree, or the rows are as many as there were at the beginning: since then
+// none but late ones has come, so that these are all of them.
 func (c *crawl) whole(p *pass) bool {
-	if p.compared != nil && !c.shifted && p.compared.agree(p.tally) {
+	if p.compared != nil && !c.shifted && p.compared.agree(p.tally) && (!c.blurred || p.compared.Trail == p.tally.Trail) {
 		return true
 	}
-	return c.begun && !c.torn && c.counted && (p.tally.are(c.total) || p.tally.are(c.first))
+	return c.begun && !c.torn && !c.shifted && c.counted && p.tally.Rows == c.first
 }

@@ -63,12 +63,17 @@ type tally struct {
 	Rows int64  `json:"rows,omitempty"`
 	Sum  uint64 `json:"sum,omitempty"`  // of the hashes of their keys
 	Late int64  `json:"late,omitempty"` // rows beside them
+	// Trail is of the hashes in the order in which they came.
+	Trail uint64 `json:"trail,omitempty"`
 }
 
-// are tells whether the service's number of rows is that of these.
-func (t tally) are(total int64) bool { return total == t.Rows || total == t.Rows+t.Late }
+func (t *tally) add(key uint64) {
+	t.Rows++
+	t.Sum += key
+	t.Trail = t.Trail*1099511628211 + key
+}
 
-// agree tells whether two passes brought the same.
+// agree tells whether two passes brought the same, in whatever order.
 func (t tally) agree(other tally) bool { return t.Rows == other.Rows && t.Sum == other.Sum }
 
 // pass is a read under way.
@@ -286,8 +291,7 @@ func (p *pass) note(r *row) (fresh, wanted bool) {
 		if p.late(r) {
 			p.tally.Late++
 		} else {
-			p.tally.Rows++
-			p.tally.Sum += r.key
+			p.tally.add(r.key)
 		}
 	}
 	if r.dated {

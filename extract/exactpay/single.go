@@ -10,9 +10,8 @@ import (
 	"exactduck/schema"
 )
 
-// single reads a list for which no paging is documented. That it came whole is seen from a number of rows
-// that is known to be of the list, or from asking for what is behind the last row; if there is more, it is
-// read by offset nevertheless.
+// single reads a list for which no paging is documented. That it came whole is seen from asking for what
+// is behind the last row; if there is more, it is read by offset nevertheless.
 type single struct{}
 
 func (*single) kept(*resume) {}
@@ -22,7 +21,7 @@ func (s *single) step(ctx context.Context, p *pass) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	over := r.records == 0 && r.total <= 0 || r.counted && r.total == int64(r.records) && r.total == p.tally.Rows
+	over := r.records == 0 && r.total <= 0
 	if told := max(r.total, 0); !over && told <= int64(r.records) {
 		over, err = s.end(ctx, p, r.records)
 	}

@@ -8,7 +8,8 @@ import (
 
 // walk reads a list in the order of a date. Each request asks for rows from the date of the last row
 // on, so that rows which appear or vanish meanwhile shift nothing; rows of one and the same date that
-// fill more than a page are gone through by offset. Whoever does not sort could hide rows that way, even
+// fill more than a page are gone through by offset. Each page begins with rows that are known: if none of
+// them is there the list is read by offset. Whoever does not sort could hide rows that way, even
 // if those that came first were in order: so the opposite order is asked for once.
 type walk struct {
 	By    string   `json:"by"`    // the column
@@ -20,10 +21,12 @@ type walk struct {
 	Tally tally    `json:"tally"`
 	// Counted says that Total is known to be of the list, and not of a page.
 	Counted bool `json:"counted,omitempty"`
-	Tied    bool `json:"tied,omitempty"`  // more rows of one date than a page holds
+	Tied    bool `json:"tied,omitempty"`  // rows of one date were gone through by offset
+	Again   bool `json:"again,omitempty"` // the next page begins with rows that were seen
 	Size    int  `json:"size,omitempty"`  // rows of the largest page
 	Short   int  `json:"short,omitempty"` // rows of the page before, if that should have been the last
 	Late    int  `json:"late,omitempty"`  // pages of nothing but rows that came meanwhile
+	Idle    int  `json:"idle,omitempty"`  // pages in a row that brought nothing new
 }
 
 // edgeKept is how many keys a position carries.
@@ -51,6 +54,7 @@ func since(column string, us int64) string {
 type stretch struct {
 	last       int64 // the greatest date
 	least      int64 // the smallest
+	ties       int   // rows of the greatest date
 	dated      bool  // some row has a date
 	unsorted   bool
 	unfiltered bool
@@ -72,6 +76,8 @@ func (w *walk) step(ctx context.Context, p *pass) (bool, error) {
 		return false, err
 	case s.unfiltered:
 		p.warnUnheeded(ctx, filterHabit+w.By)
+		return w.leave(p)
+	case w.astray(p, r, before) || w.idles(r):
 		return w.leave(p)
 	case w.capped(p, r):
 		p.again()
@@ -111,43 +117,73 @@ func (w *walk) look(s *stretch, r *row, fresh bool) {
 	if !s.dated {
 		s.least = r.order
 	}
+	if s.ties++; r.order != s.last || !s.dated {
+		s.ties = 1
+	}
 	s.last, s.dated = max(r.order, s.last), true
 	if fresh {
 		s.edge = append(s.edge, *r)
 	}
 }
 
+// astray tells whether a page has none of the rows that it should begin with: what was read before, or
+// the row that the cursor is of.
+func (w *walk) astray(p *pass, r reply, before tally) bool {
+	if before == (tally{}) {
+		at, ok := p.from.at()
+		return r.records == 0 && ok && at >= w.Bound
+	}
+	return w.Again && r.fresh == r.records
+}
+
+// idles tells whether page after page brings nothing new, as where offsets are not heeded.
+func (w *walk) idles(r reply) bool {
+	if w.Idle++; r.fresh > 0 {
+		w.Idle = 0
+	}
+	return w.Idle > patient
+}
+
 // advance moves on to where the next request begins. It reports whether there is none. Behind a page
-// that is not full more rows are hardly expected: whether there are is asked by offset.
+// that is not full more rows are hardly expected: whether there are is asked by offset, with the rows of
+// the last date and the one before them once more.
 func (w *walk) advance(p *pass, r reply, s *stretch) (over bool) {
 	if w.Size = max(w.Size, r.records); r.isLate(w.Size) {
 		w.Late++
 	}
-	if r.last(w.Skip) || w.Late > mostLate {
+	if r.records == 0 || w.Late > mostLate || w.Again && w.Skip > 0 && r.fresh == 0 && r.records < w.Size {
 		return true
 	}
-	w.Tied = w.Tied || s.dated && s.least == s.last && r.records > 1 && r.records >= p.source.cap(p.read.Variant.Name, pageSize)
+	w.Tied = w.Tied || w.Skip > 0 && !w.Again
 	bound := milli(s.last)
 	if w.Short = 0; w.moves(p, r, s) {
-		w.Bound, w.Asked, w.Skip, w.Edge = bound, true, 0, nil
+		w.Bound, w.Asked, w.Skip, w.Edge, w.Again = bound, true, 0, nil, true
 	} else {
-		if r.records < p.source.cap(p.read.Variant.Name, pageSize) {
-			w.Short = r.records
-		}
-		w.Skip += r.records
 		bound = w.Bound
+		w.stay(p, r, s)
 	}
 	for _, row := range s.edge {
-		if w.Asked && row.order >= bound {
+		if !w.Asked || row.order >= bound {
 			w.Edge = append(w.Edge, row.key)
 		}
 	}
 	return false
 }
 
+// stay goes on by offset.
+func (w *walk) stay(p *pass, r reply, s *stretch) {
+	if r.records < p.source.cap(p.read.Variant.Name, pageSize) {
+		w.Short = r.records
+	}
+	w.Skip += r.records
+	if w.Again = s.dated && s.ties+1 < r.records; w.Again {
+		w.Skip -= s.ties + 1
+	}
+}
+
 // moves tells whether the next request is from another date on.
 func (w *walk) moves(p *pass, r reply, s *stretch) bool {
-	return s.dated && r.records >= p.source.cap(p.read.Variant.Name, pageSize) && (!w.Asked || milli(s.last) != w.Bound) && !r.last(w.Skip)
+	return s.dated && r.records >= p.source.cap(p.read.Variant.Name, pageSize) && (!w.Asked || milli(s.last) != w.Bound)
 }
 
 // capped tells whether a page that was not full was not the last either: then pages are smaller than
@@ -228,7 +264,7 @@ func (w *walk) leave(p *pass) (bool, error) {
 // agree with that number or with another pass.
 func (w *walk) end(p *pass) (bool, error) {
 	known := w.Total != untold && w.Counted
-	if known && p.tally.are(w.Total) || !known && p.partial && !w.Tied {
+	if known && p.tally.Rows == w.Total || !known && p.partial && !w.Tied {
 		return true, nil
 	}
 	if came := p.tally; !w.Tied {

@@ -47,7 +47,7 @@ func (v *visit) counted(page []any, total int) *wire.Reply {
 
 // whole answers with all rows, or, if the switch says so, as list does.
 func (v *visit) whole(rows []row) *wire.Reply {
-	if v.sandbox.switches.PageAll {
+	if v.entire = true; v.sandbox.switches.PageAll {
 		return v.list(rows)
 	}
 	return v.counted(v.sandbox.shown(v.sandbox.natural(rows), nil), len(rows))
@@ -62,7 +62,29 @@ func (v *visit) page(q *query, rows []row) (page []any, total int, refused *wire
 	chosen := s.sorted(q, s.chosen(q, rows))
 	limit := min(q.limit, cmp.Or(s.switches.PageCap, pageSize))
 	begin := min(q.skip, len(chosen))
-	return s.shown(chosen[begin:min(begin+limit, len(chosen))], q.selected), len(chosen), nil
+	if !v.entire {
+		begin, limit = s.switches.spoil(s.calls[v.request.URL.Path], begin, limit)
+	}
+	total = len(chosen)
+	if s.switches.Counts == "all" {
+		total = len(rows)
+	}
+	return s.shown(chosen[begin:min(begin+limit, len(chosen))], q.selected), total, nil
+}
+
+// spoil moves the beginning and the size of the n-th page as the switches say.
+func (w *Switches) spoil(n, begin, limit int) (from, rows int) {
+	every := func(k int) bool { return k > 0 && n%k == 0 }
+	if every(w.Repeat) && begin > 0 {
+		begin--
+	}
+	if every(w.Ragged) {
+		limit = (limit + 2) / 3
+	}
+	if every(w.Hollow) {
+		limit = 0
+	}
+	return begin, limit
 }
 
 // count is the total as the switch has it; below zero: none is told.
@@ -72,6 +94,8 @@ func (w *Switches) count(total, page int) int {
 		return -1
 	case "wrong":
 		return total + 3
+	case "low":
+		return max(0, total-2)
 	case "page":
 		return page
 	}

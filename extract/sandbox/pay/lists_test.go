@@ -174,7 +174,7 @@ func TestPages(t *testing.T) {
 	if got := len(c.rows(path, "$skip", "100000")); got != 0 {
 		t.Errorf("after the last page come %d", got)
 	}
-	for position, want := range map[string]string{"absent": "", "wrong": fmt.Sprint(all + 3), "page": "100", "exact": fmt.Sprint(all)} {
+	for position, want := range map[string]string{"absent": "", "wrong": fmt.Sprint(all + 3), "low": fmt.Sprint(all - 2), "page": "100", "all": fmt.Sprint(all), "exact": fmt.Sprint(all)} {
 		c.set(func(w *pay.Switches) { w.Counts = position })
 		if got := c.get(path).header.Get("X-Total-Count"); got != want {
 			t.Errorf("counts %s: %q, not %q", position, got, want)
@@ -183,6 +183,28 @@ func TestPages(t *testing.T) {
 	c.set(func(w *pay.Switches) { w.PageCap = 5 })
 	if got := len(c.rows(path, "$limit", "50")); got != 5 {
 		t.Errorf("a cap of 5 brings %d", got)
+	}
+	c.set(func(w *pay.Switches) { w.PageCap, w.Counts = 0, "all" })
+	if got := c.get(path, "createdAt[$gte]", "2099-01-01").header.Get("X-Total-Count"); got != fmt.Sprint(all) {
+		t.Errorf("a total of everything is %s", got)
+	}
+	for _, spoilt := range []struct {
+		set  func(*pay.Switches)
+		rows []int // of pages one after the other
+	}{
+		{func(w *pay.Switches) { w.Hollow, w.Repeat, w.Ragged = 2, 0, 0 }, []int{0, 4}},
+		{func(w *pay.Switches) { w.Hollow, w.Repeat, w.Ragged = 0, 0, 2 }, []int{2, 4}},
+	} {
+		c.set(spoilt.set)
+		var got []int
+		for len(got) < 2 {
+			if n := len(c.rows(path, "$limit", "4")); len(got) > 0 || n != 4 {
+				got = append(got, n)
+			}
+		}
+		if !slices.Equal(got, spoilt.rows) {
+			t.Errorf("pages have %v, not %v", got, spoilt.rows)
+		}
 	}
 }
 

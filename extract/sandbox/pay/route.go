@@ -88,6 +88,7 @@ type visit struct {
 	params    map[string]string
 	token     *token
 	requestID string
+	entire    bool // of a list for which no paging is documented
 }
 
 // carryOut answers a request, by the rules of its path.

@@ -82,6 +82,8 @@ const (
 	CastError    = "500 cast"   // as of an id that is none, and never over
 	BadGateway   = "502"        // HTML body
 	Unavailable  = "503"        // in the shape of the path
+	Maintenance  = "503 html"   // HTML body
+	Overloaded   = "503 text"   // plain text on every path
 	GatewayLate  = "504"        // no body
 	TooMany      = "429"        // with Retry-After, unless limits are bare
 	Unauthorized = "401"        // plain text
@@ -101,7 +103,7 @@ const (
 
 // FaultKinds are all of them; without a kind a fault is nothing but its delay and Then.
 var FaultKinds = []string{
-	ServerError, CastError, BadGateway, Unavailable, GatewayLate, TooMany, Unauthorized, Forbidden, Messages, Redirect, CutBefore, Hang,
+	ServerError, CastError, BadGateway, Unavailable, Maintenance, Overloaded, GatewayLate, TooMany, Unauthorized, Forbidden, Messages, Redirect, CutBefore, Hang,
 	Cut, CutBody, Truncated, Empty, Page,
 }
 
@@ -133,6 +135,10 @@ func (s *Sandbox) instead(ctx context.Context, r *http.Request, kind string) *wi
 		return &wire.Reply{Status: http.StatusFound, Header: http.Header{"Location": {"https://elsewhere.example" + r.URL.Path}}}
 	case BadGateway:
 		return wire.Text(http.StatusBadGateway, "text/html; charset=utf-8", "<html><body><h1>502 Bad Gateway</h1></body></html>")
+	case Maintenance:
+		return wire.Text(http.StatusServiceUnavailable, "text/html; charset=utf-8", "<html><body><h1>We will be back soon</h1></body></html>")
+	case Overloaded:
+		return wire.Text(http.StatusServiceUnavailable, plainText, "Service Unavailable")
 	case GatewayLate:
 		return &wire.Reply{Status: http.StatusGatewayTimeout}
 	case Messages:

@@ -31,8 +31,15 @@ type Switches struct {
 	// PageAll pages lists for which no paging is documented, accounts and codes, as the others. They are
 	// answered whole otherwise.
 	PageAll bool `switch:"page_all"`
+	// Hollow, Ragged and Repeat spoil every so many pages of a list that is paged: a hollow one is empty
+	// though rows follow, a ragged one has fewer than were asked for, and a repeating one begins with the
+	// last row of the page before; 0: none.
+	Hollow int `switch:"hollow"`
+	Ragged int `switch:"ragged"`
+	Repeat int `switch:"repeat"`
 	// Counts are the totals: "exact" (the zero value is that too), "absent", "wrong", which is three
-	// too many, or "page", the rows of the page.
+	// too many, "low", which is two too few, "page", the rows of the page, or "all", whatever is
+	// filtered.
 	Counts string `switch:"counts"`
 	// Appear and Vanish let, before every so many lists, a row appear in or vanish from the account
 	// and resource that is listed; 0: never.
@@ -72,7 +79,7 @@ type Switches struct {
 var positions = map[string][]string{
 	"filters": {"", "obeyed", "ignored", "refused"},
 	"natural": {"", "inserted", "newest", "scattered"},
-	"counts":  {"", "exact", "absent", "wrong", "page"},
+	"counts":  {"", "exact", "absent", "wrong", "low", "page", "all"},
 	"partner": {"", "all", "none", "refused"},
 	"lacking": {"0", "401", "403"},
 }
@@ -91,7 +98,7 @@ func (w Switches) check() error {
 			return fmt.Errorf("switch sorts: %q is none of %s", spelling, strings.Join(spellings, " "))
 		}
 	}
-	if w.PageCap < 0 || w.Appear < 0 || w.Vanish < 0 || w.RateLimit < 0 || w.TokenLife < 0 {
+	if min(w.PageCap, w.Appear, w.Vanish, w.Hollow, w.Ragged, w.Repeat, w.RateLimit) < 0 || w.TokenLife < 0 {
 		return fmt.Errorf("switches cannot be negative")
 	}
 	return nil
