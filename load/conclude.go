@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"time"
 
 	"exactduck/load/spool"
 	"exactduck/schema"
@@ -123,6 +124,9 @@ func (p *portion) move(before Cursor) (after Cursor, moves bool) {
 	}
 	if h.Mode == spool.Replace {
 		after.SweptAt = h.Began // a read of everything finds what is gone as well
+	}
+	if p.result.Unproven {
+		after.SweptAt = time.Time{} // it is made again
 	}
 	return after, true
 }
