@@ -36,23 +36,41 @@ type merchants struct {
 	said  *warnings
 }
 
-// warnings are what the log says beside its details, line by line, since it was last forgotten.
+// warnings are what the log says, line by line, since it was last forgotten; its details are apart.
 type warnings struct {
-	mu   sync.Mutex
-	text []string
+	mu      sync.Mutex
+	text    []string
+	details []string
 }
 
 func (w *warnings) Write(line []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.text = append(w.text, strings.TrimSpace(string(line)))
+	text := strings.TrimSpace(string(line))
+	if strings.Contains(text, "level=WARN") || strings.Contains(text, "level=ERROR") {
+		w.text = append(w.text, text)
+	} else {
+		w.details = append(w.details, text)
+	}
 	return len(line), nil
 }
 
 func (w *warnings) forget() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.text = nil
+	w.text, w.details = nil, nil
+}
+
+// about are the details of what was done for a list.
+func (w *warnings) about(k ofAccount) (lines []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, text := range w.details {
+		if strings.Contains(text, k.stream) && strings.Contains(text, "="+k.account) {
+			lines = append(lines, text)
+		}
+	}
+	return lines
 }
 
 // unproven tells whether somebody was told that a list may not have come whole.
@@ -60,7 +78,9 @@ func (w *warnings) unproven(k ofAccount) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, text := range w.text {
-		if strings.Contains(text, "nothing is removed") && strings.Contains(text, k.stream) && strings.Contains(text, "scope="+k.account) {
+		said := strings.Contains(text, "nothing is removed") && strings.Contains(text, "scope="+k.account) ||
+			strings.Contains(text, "has not shown that it gave every row") && strings.Contains(text, k.account)
+		if said && strings.Contains(text, k.stream) {
 			return true
 		}
 	}
@@ -84,7 +104,7 @@ func newMerchants(t *testing.T, o pay.Options) *merchants {
 	m.token, err = m.pay.Token("")
 	m.must(err)
 	m.wire = &wire{clock: m.clock.time, next: m.pay.Transport()}
-	m.books = &books{config: m.configure(), dial: m.dial, clock: m.clock.time, log: slog.New(slog.NewTextHandler(m.said, &slog.HandlerOptions{Level: slog.LevelWarn}))}
+	m.books = &books{config: m.configure(), dial: m.dial, clock: m.clock.time, log: slog.New(slog.NewTextHandler(m.said, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 	return m
 }
 

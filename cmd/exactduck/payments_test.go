@@ -3,14 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"exactduck/cmd/exactduck/runs"
 	"exactduck/extract/sandbox/pay"
 	"exactduck/load"
 )
@@ -30,7 +27,11 @@ type bookkeeper struct {
 	done, exact, unproven int
 	ends                  map[int]int // how often runs ended with an exit code
 	stir                  func()      // before each request; nil: nothing
-	withheld              bool        // the run before was interrupted, and what it brought is published with the next one
+	doubtful              []ofAccount // lists that are not as they should be
+	// withheld is what there may have been when runs read that were interrupted: what they brought is
+	// published with the next one. Told are the lists of which they said that they may not be whole.
+	withheld map[ofAccount][]rowsOf
+	told     map[ofAccount]bool
 }
 
 func newBookkeeper(t *testing.T, seed uint64, o pay.Options) *bookkeeper {
@@ -38,7 +39,7 @@ func newBookkeeper(t *testing.T, seed uint64, o pay.Options) *bookkeeper {
 	o.Seed = seed
 	b := &bookkeeper{
 		merchants: newMerchants(t, o), dice: rand.New(rand.NewPCG(seed, 1)), held: map[ofAccount]rowsOf{}, base: map[ofAccount]rowsOf{},
-		began: map[ofAccount]time.Time{}, read: map[ofAccount]time.Time{}, ends: map[int]int{},
+		began: map[ofAccount]time.Time{}, read: map[ofAccount]time.Time{}, ends: map[int]int{}, withheld: map[ofAccount][]rowsOf{}, told: map[ofAccount]bool{},
 	}
 	return b
 }
@@ -89,6 +90,7 @@ func (b *bookkeeper) found() {
 func (b *bookkeeper) follow(ctx context.Context, quiet bool, o syncOptions) error {
 	b.t.Helper()
 	before, started := b.truth(), b.clock.time()
+	from := b.wire.passed()
 	b.said.forget()
 	b.wire.onRequest(func(*request) {
 		if b.stir != nil {
@@ -103,13 +105,10 @@ func (b *bookkeeper) follow(ctx context.Context, quiet bool, o syncOptions) erro
 	if quiet && err != nil && !as[*load.Shrink](err) || code == exitBug || code == exitMachine {
 		b.t.Errorf("the run ends with %d: %v", code, err)
 	}
-	if code == exitInterrupted { // what it brought is not published yet
-		result.Streams = nil
-	}
-	b.check(result, before, started, quiet && code == 0)
-	b.withheld = code == exitInterrupted
+	b.check(result, before, started, quiet && code == 0, code == exitInterrupted)
 	if b.t.Failed() {
-		b.t.Fatalf("what happened:\n%s\nwhat was said:\n%s", strings.Join(b.doing[max(0, len(b.doing)-60):], "\n"), strings.Join(b.said.text, "\n"))
+		b.t.Fatalf("what happened:\n%s\nwhat was said:\n%s\nwhat was done:\n%s",
+			strings.Join(b.doing[max(0, len(b.doing)-60):], "\n"), strings.Join(b.said.text, "\n"), strings.Join(b.asked(from), "\n"))
 	}
 	if quiet && as[*load.Shrink](err) && o.accept == nil { // really gone, as somebody confirms
 		for _, l := range result.Streams {
@@ -122,8 +121,23 @@ func (b *bookkeeper) follow(ctx context.Context, quiet bool, o syncOptions) erro
 	return err
 }
 
+// asked is what was done for the first of the lists that are not as they should be: its requests from the
+// n-th on, and what the log says.
+func (b *bookkeeper) asked(from int) (lines []string) {
+	if len(b.doubtful) == 0 {
+		return nil
+	}
+	k := b.doubtful[0]
+	for _, r := range b.wire.since(from) {
+		if strings.Contains(r.path, k.account) || k.account == "0" {
+			lines = append(lines, fmt.Sprintf("%s %d %s?%s", r.at.Format("0102 15:04:05.000"), r.status, r.path, r.query))
+		}
+	}
+	return append(lines, b.said.about(k)...)
+}
+
 // check holds every table against what it may be.
-func (b *bookkeeper) check(result synced, before map[ofAccount]rowsOf, started time.Time, ended bool) {
+func (b *bookkeeper) check(result synced, before map[ofAccount]rowsOf, started time.Time, ended, interrupted bool) {
 	b.t.Helper()
 	after, held, stored := b.truth(), b.held, b.stored()
 	for k := range before {
@@ -139,8 +153,9 @@ func (b *bookkeeper) check(result synced, before map[ofAccount]rowsOf, started t
 	}
 	for k := range all {
 		a := audit{
-			bookkeeper: b, k: k, base: b.base[k], before: before[k], after: after[k], held: held[k], stored: stored[k], unproven: b.said.unproven(k),
+			bookkeeper: b, k: k, base: b.base[k], before: before[k], after: after[k], held: held[k], stored: stored[k], unproven: b.said.unproven(k) || b.told[k],
 		}
+		b.told[k] = a.unproven
 		for _, l := range lines(result, k.stream) {
 			if l.Scope == k.account && l.Status == "done" {
 				a.line = &l
@@ -149,7 +164,18 @@ func (b *bookkeeper) check(result synced, before map[ofAccount]rowsOf, started t
 		if ended && a.line == nil && b.expected(k, before) {
 			b.t.Errorf("%s of %s: the run says nothing", k.stream, k.account)
 		}
-		a.run()
+		switch {
+		case interrupted:
+			a.withhold()
+		case a.line != nil || len(b.withheld[k]) == 0:
+			a.run()
+			b.withheld[k] = nil
+		default: // what was withheld is published now
+			for key, row := range a.stored {
+				a.spare(key, row, false)
+			}
+			b.withheld[k] = nil
+		}
 		if a.line != nil {
 			b.settle(a)
 		}
@@ -167,6 +193,7 @@ func (b *bookkeeper) settle(a audit) {
 	}
 	delete(b.base, a.k)
 	delete(b.began, a.k)
+	delete(b.told, a.k)
 }
 
 // expected tells whether a run has to read a list: those of accounts that are not disabled, but for what is
@@ -174,108 +201,6 @@ func (b *bookkeeper) settle(a audit) {
 func (b *bookkeeper) expected(k ofAccount, before map[ofAccount]rowsOf) bool {
 	account, there := before[ofAccount{"0", "exactpay/accounts"}][k.account]
 	return before[k] != nil && (k.account == "0" || there && account["isDisabled"] == "false" && (k.stream != "exactpay/payment_methods" || b.held[k] != nil))
-}
-
-// audit is of one table of one account after one run.
-type audit struct {
-	*bookkeeper
-	k    ofAccount
-	line *runs.Stream // nil: the run does not say that it is done
-	// base is what there was when the read began, which may have been in a run before.
-	base, before, after, held, stored rowsOf
-	unproven                          bool
-}
-
-func (a *audit) errorf(format string, args ...any) {
-	a.t.Helper()
-	a.t.Errorf("%s of %s: %s", a.k.stream, a.k.account, fmt.Sprintf(format, args...))
-}
-
-func (a *audit) run() {
-	a.t.Helper()
-	if a.line == nil {
-		if !a.withheld && !identical(a.held, a.stored) {
-			a.errorf("the table changed, and the run does not say so")
-		}
-		return
-	}
-	whole := a.line.Mode == "replace"
-	for key, was := range a.base {
-		if is := a.after[key]; is == nil || a.before[key] == nil {
-			continue
-		} else if alike := maps.Equal(was, is) && maps.Equal(was, a.before[key]); a.stored[key] == nil {
-			a.missing(key, whole)
-		} else if alike && (whole || a.recent(is)) && !a.unproven && !equal(is, a.stored[key]) {
-			a.errorf("row %s is\n%v, at the source\n%v", key, a.stored[key], is)
-		}
-	}
-	for key, row := range a.stored {
-		a.spare(key, row, whole)
-	}
-	if whole && !a.unproven && identical(a.base, a.after) && identical(a.before, a.after) {
-		a.exact++
-		if !identical(a.after, a.stored) {
-			a.errorf("it is not what there is")
-		}
-	}
-}
-
-// missing is about a row that was there all the time, and is not in the table.
-func (a *audit) missing(key string, whole bool) {
-	a.t.Helper()
-	switch {
-	case a.held[key] != nil:
-		a.errorf("row %s was removed, and is at the source", key)
-	case (whole || a.recent(a.base[key])) && !a.unproven:
-		a.errorf("row %s is missing, and nobody was told", key)
-	}
-}
-
-// spare is about a row of the table.
-func (a *audit) spare(key string, row record, whole bool) {
-	a.t.Helper()
-	there := a.base[key] != nil || a.before[key] != nil || a.after[key] != nil
-	switch {
-	case a.held[key] == nil && !there && a.stir == nil:
-		a.errorf("row %s has never been at the source", key)
-	case a.held[key] != nil && !there && whole && !a.unproven && a.stir == nil:
-		a.errorf("row %s is gone at the source", key)
-	case a.stir == nil && !equal(a.base[key], row) && !equal(a.before[key], row) && !equal(a.after[key], row) && !equal(a.held[key], row):
-		a.errorf("row %s is %v, which it has never been", key, row)
-	}
-}
-
-// recent tells whether a read from a cursor has to bring a row: it looks back 35 days for payments, 31 for
-// orders, and an hour for customers.
-func (a *audit) recent(r record) bool {
-	date, back := r["createdAt"], 35*day24
-	switch a.k.stream {
-	case "exactpay/orders":
-		date, back = r["(made)"], 30*day24 // it is made in the second before
-	case "exactpay/customers":
-		date, back = r["updatedAt"], time.Hour
-	}
-	at, err := time.Parse(time.RFC3339Nano, date)
-	return err == nil && !at.Before(a.read[a.k].Add(-back))
-}
-
-// equal compares a record with a row, which has no notes of ours.
-func equal(is, row record) bool {
-	for name, v := range is {
-		if name[0] != '(' && row[name] != v {
-			return false
-		}
-	}
-	for name := range row {
-		if _, known := is[name]; !known {
-			return false
-		}
-	}
-	return len(row) > 0
-}
-
-func identical(is, rows rowsOf) bool {
-	return len(is) == len(rows) && !slices.ContainsFunc(slices.Collect(maps.Keys(is)), func(key string) bool { return !equal(is[key], rows[key]) })
 }
 
 func (b *bookkeeper) report() {

@@ -123,6 +123,7 @@ func fill(ts *testscript.TestScript, _ bool, files []string) {
 	redirect := ts.Getenv("REDIRECT_URL")
 	words := strings.NewReplacer(
 		"APPLICATION", ts.Getenv("PAY_APPLICATION"), "ORGANIZATION", ts.Getenv("PAY_ORGANIZATION"),
+		"MONTHS_AGO", time.Now().AddDate(0, -3, 0).Format(time.DateOnly),
 		"SANDBOX_URL", ts.Getenv("SANDBOX_URL"), "REDIRECT_URL", redirect,
 		"REDIRECT_TLS", strings.Replace(redirect, "http:", "https:", 1))
 	for _, name := range files {

@@ -113,3 +113,10 @@ func of(calls []request, path string) (found []request) {
 	}
 	return found
 }
+
+// since are the requests from the n-th on.
+func (w *wire) since(from int) []request {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]request(nil), w.seen[from:]...)
+}
