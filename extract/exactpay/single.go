@@ -113,7 +113,7 @@ func (e *each) of(ctx context.Context, p *pass, id string) error {
 			p.doubt = p.doubt || more && r.records > 0 // it does not go on, and there is more
 			return nil
 		}
-		if cut := r.records >= e.most && !r.counted; !more && !cut {
+		if cut := r.records >= e.most; !more && !cut {
 			return nil
 		}
 		e.most = max(e.most, r.records)
