@@ -193,9 +193,10 @@ func (w *Warehouse) Runs(ctx context.Context, limit int) ([]Run, error) {
 	return runs(ctx, w.db, "", limit)
 }
 
-// LastRun returns the newest run of a pipeline, and whether there is one; "" is any pipeline.
+// LastRun returns the newest run of a pipeline, and whether there is one; "" is any pipeline. Runs that say
+// that they began after now are left out: a clock was wrong.
 func (w *Warehouse) LastRun(ctx context.Context, pipeline string) (Run, bool, error) {
-	return lastRun(ctx, w.db, pipeline)
+	return lastRun(ctx, w.db, pipeline, w.clock().Add(Ahead))
 }
 
 // RunStreams returns what a run did, by stream and scope.
@@ -210,7 +211,7 @@ func (r *Reader) Runs(ctx context.Context, limit int) ([]Run, error) {
 
 // LastRun is what [Warehouse.LastRun] is, as of the last publication.
 func (r *Reader) LastRun(ctx context.Context, pipeline string) (Run, bool, error) {
-	return lastRun(ctx, r.db, pipeline)
+	return lastRun(ctx, r.db, pipeline, time.Time{})
 }
 
 // RunStreams is what [Warehouse.RunStreams] is, as of the last publication.
@@ -218,8 +219,9 @@ func (r *Reader) RunStreams(ctx context.Context, run string) ([]RunStream, error
 	return runStreams(ctx, r.db, run)
 }
 
-func lastRun(ctx context.Context, db *sql.DB, pipeline string) (Run, bool, error) {
-	found, err := runs(ctx, db, pipeline, 1)
+// lastRun is the newest that began before a time; zero: of all.
+func lastRun(ctx context.Context, db *sql.DB, pipeline string, end time.Time) (Run, bool, error) {
+	found, err := runsBefore(ctx, db, pipeline, end, 1)
 	if err != nil || len(found) == 0 {
 		return Run{}, false, err
 	}
@@ -239,12 +241,17 @@ func timed(ctx context.Context, db *sql.DB, columns, times string) (string, erro
 }
 
 func runs(ctx context.Context, db *sql.DB, pipeline string, limit int) ([]Run, error) {
+	return runsBefore(ctx, db, pipeline, time.Time{}, limit)
+}
+
+// runsBefore are those that began before a time; zero: all.
+func runsBefore(ctx context.Context, db *sql.DB, pipeline string, end time.Time, limit int) ([]Run, error) {
 	columns, err := timed(ctx, db, runColumns, "publish_ms, other_ms, "+effortColumns)
 	if err != nil {
 		return nil, fmt.Errorf("read runs: %w", err)
 	}
 	rows, err := db.QueryContext(ctx, "SELECT "+columns+` FROM _exactduck.runs WHERE ? IN ('', pipeline)
-		ORDER BY started_at DESC, run_id DESC LIMIT ?`, pipeline, limit)
+		AND coalesce(started_at <= ?::TIMESTAMPTZ, true) ORDER BY started_at DESC, run_id DESC LIMIT ?`, pipeline, orNull(end), limit)
 	if err != nil {
 		return nil, fmt.Errorf("read runs: %w", err)
 	}

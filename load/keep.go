@@ -129,6 +129,14 @@ func (w *Warehouse) pruneKept(ctx context.Context, f *copied) error {
 	return removeIfThere(f.keeping())
 }
 
+// ahead is 1 for a night of a time that has not come: a clock was wrong, and it is not the newest.
+func (f *copied) ahead(at string) int {
+	if at > f.at.Add(Ahead).UTC().Format(keptTime) {
+		return 1
+	}
+	return 0
+}
+
 // kept are the files beside the published one that are named as older ones are, newest first.
 func (f *copied) kept() ([]string, error) {
 	dir, base := filepath.Split(f.path)
@@ -152,7 +160,9 @@ func (f *copied) kept() ([]string, error) {
 			found = append(found, candidate{filepath.Join(dir, e.Name()), m[1], n})
 		}
 	}
-	slices.SortFunc(found, func(a, b candidate) int { return cmp.Or(cmp.Compare(b.at, a.at), cmp.Compare(b.n, a.n)) })
+	slices.SortFunc(found, func(a, b candidate) int {
+		return cmp.Or(f.ahead(a.at)-f.ahead(b.at), cmp.Compare(b.at, a.at), cmp.Compare(b.n, a.n))
+	})
 	names := make([]string, len(found))
 	for i, c := range found {
 		names[i] = c.name

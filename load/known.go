@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"slices"
+	"time"
 )
 
 // Known is what a warehouse can tell of one connection and one pipeline without asking the source.
@@ -37,7 +38,7 @@ func known(ctx context.Context, db *sql.DB, prefix, pipeline string) (k Known, e
 	if k.Cursors, err = cursors(ctx, db, "prefix = ?", prefix); err != nil {
 		return k, err
 	}
-	if k.Last, _, err = lastRun(ctx, db, pipeline); err != nil {
+	if k.Last, _, err = lastRun(ctx, db, pipeline, time.Time{}); err != nil {
 		return k, err
 	}
 	if k.Needs, err = needs(ctx, db, pipeline); err != nil || format < 2 { // published by an earlier version

@@ -222,7 +222,7 @@ func (a *app) runsOf(words []string) []string {
 		return nil
 	}
 	all := append([]string{"last"}, c.PipelineNames()...)
-	paths, err := runs.List((&books{config: c}).records())
+	paths, err := runs.List((&books{config: c}).records(), a.clock())
 	if err != nil {
 		return all
 	}

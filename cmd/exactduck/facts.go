@@ -167,7 +167,7 @@ func belongings(p *config.Pipeline) (ours func(string) bool, tables map[string]b
 
 // runs are those of a pipeline that anybody remembers, the newest first: records on disk, and what
 // was published of those that are not there any more.
-func (f *facts) runs(p *config.Pipeline, e *edition) []runStanding {
+func (f *facts) runs(p *config.Pipeline, e *edition, now time.Time) []runStanding {
 	all := f.journal.of(p.Name()).runs()
 	seen := make(map[string]*runStanding, len(all))
 	for i := range all {
@@ -182,8 +182,13 @@ func (f *facts) runs(p *config.Pipeline, e *edition) []runStanding {
 		}
 	}
 	all = append(all, older...)
-	slices.SortStableFunc(all, func(a, b runStanding) int { return strings.Compare(b.ID, a.ID) })
+	newestFirst(all, now)
 	return all
+}
+
+func newestFirst(all []runStanding, now time.Time) {
+	order := runs.Compare(now)
+	slices.SortStableFunc(all, func(a, b runStanding) int { return order(b.ID, a.ID) })
 }
 
 // remembered are the runs of all pipelines that anybody remembers, the newest first.
@@ -191,7 +196,7 @@ func (b *books) remembered(ctx context.Context) ([]runStanding, error) {
 	f := b.facts()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if err := f.journal.read(b.records()); err != nil {
+	if err := f.journal.read(b.records(), b.clock()); err != nil {
 		return nil, err
 	}
 	var all []runStanding
@@ -201,9 +206,9 @@ func (b *books) remembered(ctx context.Context) ([]runStanding, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, f.runs(p, edition)...)
+		all = append(all, f.runs(p, edition, b.clock())...)
 	}
-	slices.SortStableFunc(all, func(a, b runStanding) int { return strings.Compare(b.ID, a.ID) })
+	newestFirst(all, b.clock())
 	return all, nil
 }
 

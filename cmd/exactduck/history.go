@@ -35,7 +35,7 @@ func (r *run) missing(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	paths, err := runs.List(r.records)
+	paths, err := runs.List(r.records, r.clock())
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (r *run) missing(ctx context.Context) error {
 				return err
 			}
 		}
-		if id <= last.ID || id == r.id {
+		if id <= last.ID || id == r.id || runs.Ahead(id, r.clock()) {
 			continue
 		}
 		record, err := runs.Read(path)

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"exactduck/cmd/exactduck/runs"
 	"exactduck/load"
@@ -33,8 +34,8 @@ type pipelineJournal struct {
 const mostFollowed = 64 << 20
 
 // read brings the journal up to date with the records in a folder.
-func (j *journal) read(dir string) error {
-	paths, err := runs.List(dir)
+func (j *journal) read(dir string, now time.Time) error {
+	paths, err := runs.List(dir, now)
 	if err != nil {
 		return err
 	}
@@ -50,7 +51,7 @@ func (j *journal) read(dir string) error {
 		err := j.follow(path)
 		if errors.Is(err, runs.ErrRewritten) { // something was erased: it must not be remembered here
 			*j = journal{}
-			return j.read(dir)
+			return j.read(dir, now)
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err

@@ -71,7 +71,7 @@ func TestRunsAreRecorded(t *testing.T) {
 	if sum := second.Totals(); sum.Inserted != 2 || sum.Updated != 3 {
 		t.Errorf("two inserts and three updates are counted as %+v", sum)
 	}
-	paths, err := runs.List(w.records())
+	paths, err := runs.List(w.records(), w.clock.time())
 	if err != nil || len(paths) != 2 {
 		t.Fatalf("records of two runs are %v, %v", paths, err)
 	}

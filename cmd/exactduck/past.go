@@ -40,7 +40,7 @@ type past struct {
 // past looks where there is what. It reads no record yet.
 func (b *books) past(ctx context.Context) (*past, error) {
 	p := &past{books: b, paths: map[string]string{}, history: map[string]load.Run{}, files: map[string]string{}}
-	paths, err := runs.List(b.records())
+	paths, err := runs.List(b.records(), b.clock())
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func (b *books) past(ctx context.Context) (*past, error) {
 	for id := range p.history {
 		known[id] = true
 	}
-	p.ids = slices.Sorted(maps.Keys(known))
+	p.ids = slices.SortedFunc(maps.Keys(known), runs.Compare(b.clock()))
 	slices.Reverse(p.ids)
 	return p, nil
 }

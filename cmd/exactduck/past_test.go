@@ -181,7 +181,7 @@ func TestOldRecordsGo(t *testing.T) {
 	}
 	w.clock.advance(time.Hour)
 	w.run(syncOptions{})
-	paths, err := runs.List(w.records())
+	paths, err := runs.List(w.records(), w.clock.time())
 	if err != nil || len(paths) != 210 { // ten are not ours
 		t.Errorf("%d records are left, %v; want 210", len(paths), err)
 	}

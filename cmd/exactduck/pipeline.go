@@ -153,6 +153,7 @@ func (b *books) prepare(ctx context.Context, r *run, p *config.Pipeline, o syncO
 	r.source, r.calls, r.spent, r.callsLeft, r.budget, r.reset = c.source, c.calls, c.spent, c.callsLeft, c.budget, c.reset
 	r.pipeline, r.choices, r.only, r.atOnce = p, choices, o.divisions, p.AtOnce
 	r.planner, r.accept, r.forget = b.planner(p, o, cursors), map[string]bool{}, c.source.Caller().Forget
+	r.there = c.source.Caller().Now
 	var err error
 	if r.marks, err = r.warehouse.Marks(ctx); err != nil {
 		return err

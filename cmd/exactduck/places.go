@@ -42,6 +42,9 @@ func (r *run) meet(ctx context.Context) (census, error) {
 	if err != nil {
 		return census{}, err
 	}
+	if err := r.rejuvenate(ctx); err != nil {
+		return census{}, err
+	}
 	last, _, err := r.warehouse.LastRun(ctx, r.pipeline.Name())
 	if err != nil {
 		return census{}, err

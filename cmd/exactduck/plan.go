@@ -218,7 +218,16 @@ func (p *planner) deletionsLost(place extract.Place, cursor load.Cursor) bool {
 	if cursor.SweptAt.After(known) {
 		known = cursor.SweptAt
 	}
-	return p.now.Sub(known) > deletionsKept || cursor.SweptAt.Before(momentOf(log.HistoryFrom))
+	return p.now.Sub(known) > deletionsKept || cursor.SweptAt.Before(momentOf(p.told(log)))
+}
+
+// told is from when on the log of deletions was read. A day that has not come is from a clock that was ahead:
+// then all was read that the log goes back.
+func (p *planner) told(log load.Cursor) string {
+	if momentOf(log.HistoryFrom).After(p.now) {
+		return day(p.now.Add(-deletionsKept))
+	}
+	return log.HistoryFrom
 }
 
 // ways picks the variant for reading everything and the one for reading what changed. They differ
@@ -289,7 +298,7 @@ func (p *planner) deletionRead(place extract.Place) *task {
 		t.historyFrom = day(p.now.Add(-deletionsKept))
 		return t
 	}
-	if t.historyFrom = cursor.HistoryFrom; cursor.Epoch == place.Epoch {
+	if t.historyFrom = p.told(cursor); cursor.Epoch == place.Epoch {
 		t.from, t.why = cursor.Position, whyNews
 	}
 	return t

@@ -43,6 +43,7 @@ type run struct {
 	budget    func(schema.Scope) (left int, known bool)                  // of the day
 	reset     func(schema.Scope) time.Time                               // when the day ends
 	forget    func(ctx context.Context, s schema.Scope, endpoint string) // that it refused
+	there     func() time.Time                                           // what the clock of the source says
 	records   string                                                     // where the records of runs lie
 
 	clock  func() time.Time

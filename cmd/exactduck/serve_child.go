@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -117,13 +116,13 @@ func (s *service) found(pipeline string, begun time.Time) remains {
 
 // recordSince is the record of the newest run of a pipeline that began at a time or after it.
 func (s *service) recordSince(pipeline string, begun time.Time) (runs.Record, bool) {
-	paths, err := runs.List(s.records)
+	paths, err := runs.List(s.records, s.clock())
 	if err != nil {
 		return runs.Record{}, false
 	}
 	oldest := begun.UTC().Format("20060102T150405.000Z")
 	for _, path := range slices.Backward(paths) {
-		if strings.Compare(filepath.Base(path), oldest) < 0 {
+		if id := filepath.Base(path); id < oldest || runs.Ahead(id, s.clock()) {
 			break
 		}
 		if r, err := runs.Read(path); err == nil && r.Pipeline == pipeline {

@@ -117,7 +117,7 @@ func (o *office) standing() schedule.Standing {
 // ran are the records of all runs, the oldest first.
 func (o *office) ran() []runs.Record {
 	o.t.Helper()
-	paths, err := runs.List(o.file("state/runs"))
+	paths, err := runs.List(o.file("state/runs"), o.now())
 	if err != nil {
 		o.t.Fatal(err)
 	}

@@ -111,7 +111,7 @@ func (b *books) standing(ctx context.Context, pipelines []*config.Pipeline) (sta
 	if err := f.addLogins(ctx, b, &s); err != nil {
 		return s, err
 	}
-	if err := f.journal.read(b.records()); err != nil {
+	if err := f.journal.read(b.records(), b.clock()); err != nil {
 		return s, err
 	}
 	schedules, err := b.schedules(pipelines, s.Logins)
@@ -141,7 +141,7 @@ func (f *facts) pipeline(ctx context.Context, b *books, p *config.Pipeline, now 
 	of.Changes = edition.changes
 	journal := f.journal.of(p.Name())
 	of.LastRun = journal.last()
-	of.Runs = f.runs(p, edition)
+	of.Runs = f.runs(p, edition, now)
 	of.Days = perDay(of.Runs, now.In(of.zone))
 	lines, err := f.lines(p, journal, edition)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/renameio/v2"
 )
@@ -14,7 +15,7 @@ import (
 // Forget takes out of all records in dir what runs did with a scope, and the messages and warnings in
 // which one of the words is. No run may be writing.
 func Forget(dir, scope string, words ...string) error {
-	paths, err := List(dir)
+	paths, err := List(dir, time.Now())
 	if err != nil {
 		return err
 	}

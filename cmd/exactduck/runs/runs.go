@@ -261,8 +261,27 @@ func read(path string) (Record, error) {
 	return f.record, err
 }
 
-// List returns the paths of the records in dir, oldest first. A folder that is not there is empty.
-func List(dir string) ([]string, error) {
+// ahead is how much later than now a run may say that it began.
+const ahead = 10 * time.Minute
+
+// Ahead tells that a run says that it began after now: some clock was wrong.
+func Ahead(id string, now time.Time) bool { return id > now.Add(ahead).UTC().Format("20060102T150405") }
+
+// Compare orders the ids of runs, the oldest first. Those that began after now come before all others: none
+// of them is the last.
+func Compare(now time.Time) func(a, b string) int {
+	return func(a, b string) int {
+		if x, y := Ahead(a, now), Ahead(b, now); x != y && x {
+			return -1
+		} else if x != y {
+			return 1
+		}
+		return strings.Compare(a, b)
+	}
+}
+
+// List returns the paths of the records in dir, in the order of [Compare]. A folder that is not there is empty.
+func List(dir string, now time.Time) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -276,6 +295,7 @@ func List(dir string) ([]string, error) {
 			paths = append(paths, filepath.Join(dir, e.Name()))
 		}
 	}
-	slices.Sort(paths)
+	order := Compare(now)
+	slices.SortFunc(paths, func(a, b string) int { return order(filepath.Base(a), filepath.Base(b)) })
 	return paths, nil
 }

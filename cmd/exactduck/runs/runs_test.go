@@ -64,7 +64,7 @@ func TestTornLineIsLeftOut(t *testing.T) {
 }
 
 func TestListOfNothing(t *testing.T) {
-	if paths, err := List(filepath.Join(t.TempDir(), "none")); err != nil || paths != nil {
+	if paths, err := List(filepath.Join(t.TempDir(), "none"), time.Now()); err != nil || paths != nil {
 		t.Errorf("listed %v, %v", paths, err)
 	}
 }
@@ -85,7 +85,7 @@ func TestRecordsThatAreOdd(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "s.ndjson"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	paths, err := List(dir)
+	paths, err := List(dir, time.Now())
 	if err != nil || len(paths) != 1 {
 		t.Fatalf("listed %v, %v", paths, err)
 	}
