@@ -14,7 +14,6 @@ import (
 	"exactduck/cmd/exactduck/config"
 	"exactduck/extract"
 	"exactduck/extract/exactonline"
-	"exactduck/extract/exactpay"
 	"exactduck/schema"
 )
 
@@ -122,7 +121,7 @@ func doEndpoints(_ context.Context, k *call) (*view, error) {
 
 // asPattern makes a broken pattern the caller's fault, as an unknown stream is.
 func asPattern(pattern string, err error) error {
-	if as[*exactpay.UnknownStream](err) || as[*exactonline.UnknownStream](err) || as[*exactonline.NotPullable](err) || as[*exactonline.NoVariant](err) {
+	if as[*extract.UnknownStream](err) || as[*exactonline.NotPullable](err) || as[*exactonline.NoVariant](err) {
 		return err
 	}
 	return &usageError{fmt.Sprintf("%q is no pattern", pattern), "* stands for any text, ? for one character, [a-c] for one of several"}

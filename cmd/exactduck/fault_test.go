@@ -56,10 +56,10 @@ var expected = map[string]struct {
 	"extract.QuotaError":      {&extract.QuotaError{}, exitQuota},
 	"extract.Spent":           {&extract.Spent{Max: 3}, exitQuota},
 	"extract.Unreachable":     {&extract.Unreachable{Err: errors.New("cut")}, exitSource},
+	"extract.UnknownStream":   {&extract.UnknownStream{}, exitUsage},
 	"extract.Blocked":         {&extract.Blocked{}, exitPartial},
 	"extract.Malformed":       {&extract.Malformed{Err: errors.New("no list")}, exitPartial},
 
-	"exactonline.UnknownStream": {&exactonline.UnknownStream{}, exitUsage},
 	"exactonline.NotPullable":   {&exactonline.NotPullable{}, exitUsage},
 	"exactonline.NoVariant":     {&exactonline.NoVariant{}, exitUsage},
 	"exactonline.BadParameter":  {&exactonline.BadParameter{}, exitUsage},

@@ -237,7 +237,7 @@ func (p *filterParser) noColumn(wanted string) string {
 		names[i] = c.Name
 	}
 	text := fmt.Sprintf("%s has no column %q", p.variant.Name, wanted)
-	if near := nearest(strings.ToLower(wanted), names, edits); len(near) > 0 {
+	if near := extract.Nearest(strings.ToLower(wanted), names, extract.Edits); len(near) > 0 {
 		text += ", did you mean " + strings.Join(near[:min(len(near), 3)], ", ") + "?"
 	}
 	return text

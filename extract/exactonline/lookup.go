@@ -9,20 +9,6 @@ import (
 	"exactduck/extract"
 )
 
-// UnknownStream says that nothing is called so. Near holds up to five names that were perhaps
-// meant, the likeliest first.
-type UnknownStream struct {
-	Name string
-	Near []string
-}
-
-func (e *UnknownStream) Error() string {
-	if len(e.Near) == 0 {
-		return fmt.Sprintf("there is no stream %q", e.Name)
-	}
-	return fmt.Sprintf("there is no stream %q, did you mean %s?", e.Name, strings.Join(e.Near, ", "))
-}
-
 // NotPullable says that an endpoint exists and why it is no stream. Instead holds the names of
 // streams that have its records, if any do.
 type NotPullable struct {
@@ -50,7 +36,7 @@ func (e *NoVariant) Error() string {
 }
 
 // Lookup finds a stream by its name, in any case. A name that begins with sync/, bulk/ or
-// standard/ also forces that variant, which is nil otherwise. The error is an [*UnknownStream], a
+// standard/ also forces that variant, which is nil otherwise. The error is an [*extract.UnknownStream], a
 // [*NotPullable] or a [*NoVariant].
 func Lookup(name string) (*extract.Stream, *extract.Variant, error) {
 	lower, g := strings.ToLower(name), grouped()
@@ -98,7 +84,9 @@ func missing(name, lower string) error {
 			return notPullable(e)
 		}
 	}
-	return &UnknownStream{Name: name, Near: nearest(lower, streamNames(), nameDistance)}
+	unknown := extract.Unknown(lower, grouped().all)
+	unknown.Name = name
+	return unknown
 }
 
 // unpulled are the endpoints that serve no stream, by the names that people may try.
@@ -137,12 +125,4 @@ func reason(e *Endpoint) string {
 		return "it is there to write, not to read"
 	}
 	return "it has no key"
-}
-
-func streamNames() []string {
-	var names []string
-	for _, s := range grouped().all {
-		names = append(names, s.Name)
-	}
-	return names
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"exactduck/extract"
 )
 
 func TestLookup(t *testing.T) {
@@ -78,12 +80,12 @@ func TestUnknownStreams(t *testing.T) {
 		"salesinvoice/SalesInvoices/": {"salesinvoice/SalesInvoices"},
 	} {
 		_, _, err := Lookup(name)
-		var unknown *UnknownStream
+		var unknown *extract.UnknownStream
 		if !errors.As(err, &unknown) {
 			t.Errorf("Lookup(%q): %v", name, err)
 			continue
 		}
-		if unknown.Name != name || len(unknown.Near) > suggestions {
+		if unknown.Name != name || len(unknown.Near) > 5 {
 			t.Errorf("Lookup(%q): %+v", name, unknown)
 		}
 		if got := unknown.Near[:min(len(want), len(unknown.Near))]; !slices.Equal(got, want) {

@@ -32,7 +32,7 @@ func TestMatch(t *testing.T) {
 		if got := namesOf(selected); !slices.Equal(got, want) {
 			t.Errorf("Match(%q) = %v, want %v", pattern, got, want)
 		}
-		var unknown *UnknownStream
+		var unknown *extract.UnknownStream
 		if (err == nil) != (want != nil) || err != nil && !errors.As(err, &unknown) {
 			t.Errorf("Match(%q): %v", pattern, err)
 		}
@@ -68,7 +68,7 @@ func TestMatchSuggests(t *testing.T) {
 		"crm/*Lines2":      "crm/*",
 	} {
 		_, err := Match(pattern)
-		var unknown *UnknownStream
+		var unknown *extract.UnknownStream
 		if !errors.As(err, &unknown) || len(unknown.Near) == 0 || unknown.Near[0] != want {
 			t.Errorf("Match(%q): %v, want %s first", pattern, err, want)
 		}

@@ -89,7 +89,7 @@ func TestLookup(t *testing.T) {
 	}
 	for name, near := range map[string]string{"exactpay/paymnts": "exactpay/payments", "customer": "exactpay/customers", "crm/Accounts": "exactpay/accounts", "exactpay/zzzzzzzzzz": "", "": ""} {
 		_, _, err := Lookup(name)
-		unknown, ok := errors.AsType[*UnknownStream](err)
+		unknown, ok := errors.AsType[*extract.UnknownStream](err)
 		if !ok || len(unknown.Near) > 0 != (near != "") || near != "" && unknown.Near[0] != near {
 			t.Errorf("%q: %v", name, err)
 		}
