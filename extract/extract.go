@@ -3,6 +3,6 @@
 // rules of a vendor ([Caller]): it waits for the quota, sends nothing that is known to fail,
 // retries what a retry can cure, and names what it cannot.
 //
-// Begin with [Source] to see what a source promises, and with [Caller.Get] to write one. The
-// sources themselves are sub-packages.
+// Begin with [Source] to see what a source promises, and with [Caller.Get] to write one; [Kind] is what
+// its package says of it beside. The sources themselves are sub-packages.
 package extract

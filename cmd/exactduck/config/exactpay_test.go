@@ -57,7 +57,7 @@ func TestExactPaymentsBesideExactOnline(t *testing.T) {
 	}
 	got := []any{c.Connections["shop"].BaseURL, p.Kind(), p.Divisions, back["exactpay/payments"], back["exactpay/mcc"], c.Pipelines["nightly"].Divisions, len(c.Warnings())}
 	want := []any{
-		"https://api.exactpaysandbox.com", "exactpay",
+		exactpay.SandboxURL, "exactpay",
 		config.Divisions{"64b04d6d198ce11d0d64ca2b", "Corner *"},
 		20 * 24 * time.Hour, time.Duration(0),
 		config.Divisions{"all"},
@@ -107,6 +107,13 @@ func TestProblemsOfExactPayments(t *testing.T) {
 				t.Errorf("%s", got)
 			}
 		})
+	}
+}
+
+func TestProductionIsWhereThePackageSays(t *testing.T) {
+	c, err := config.Parse([]byte(strings.Replace(shop, "environment: sandbox", "environment: production", 1)), "p.yaml", both)
+	if err != nil || c.Connections["shop"].BaseURL != exactpay.ProductionURL {
+		t.Errorf("%+v, %v", c, err)
 	}
 }
 
