@@ -18,7 +18,11 @@ type Shrink struct {
 }
 
 func (s *Shrink) Error() string {
-	return fmt.Sprintf("%s (%s): the source does not show %d of %d rows any more; nothing was changed", s.Table, s.Scope, s.Gone, s.Have)
+	where := ""
+	if s.Scope != "0" { // which is all that belongs to the connection
+		where = " (" + string(s.Scope) + ")"
+	}
+	return fmt.Sprintf("%s%s: the source does not show %d of %d rows any more; nothing was changed", s.Table, where, s.Gone, s.Have)
 }
 
 // believe is the shrink guard: it says whether a part may remove gone of its have rows.

@@ -22,14 +22,23 @@ type exactPay struct{}
 func (exactPay) kind() extract.Kind { return exactpay.Kind() }
 
 // extras leave it at the streams: there are no filters, no functions and no other endpoints.
-func (exactPay) extras() config.Catalogue {
-	return config.Catalogue{Out: func(c *config.Connection, s *extract.Stream) error {
-		if e := exactpay.EndpointOf(s.Variants[0]); c.Organization == "" && e.Account == "" && e.Own == "" {
-			return config.Misplaced(fmt.Errorf("%s is a list of an organization, and the connection names none", s.Name), 0, "stream").
-				Hint("write organization: and its id at the connection, or leave the stream out")
-		}
+func (exactPay) extras() config.Catalogue { return config.Catalogue{Out: unlisted, Whence: whence} }
+
+// unlisted says of a list of an organization that a connection without one cannot ask for it.
+func unlisted(c *config.Connection, s *extract.Stream) error {
+	if e := exactpay.EndpointOf(s.Variants[0]); c.Organization != "" || e.Account != "" || e.Own != "" {
 		return nil
-	}}
+	}
+	return config.Misplaced(fmt.Errorf("%s is a list of an organization, and the connection names none", s.Name), 0, "stream").
+		Hint("write organization: and its id at the connection, or leave the stream out")
+}
+
+// whence tells environments and organizations apart, of which the shared streams have the same scope.
+func whence(c *config.Connection, s *extract.Stream) string {
+	if s.Shared && c.Organization != "" {
+		return c.BaseURL + " " + c.Organization
+	}
+	return c.BaseURL
 }
 
 func (exactPay) words() words {

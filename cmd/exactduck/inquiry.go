@@ -27,6 +27,7 @@ type inquiry struct {
 	Since   string   `json:"since,omitempty"`
 	Filter  string   `json:"filter,omitempty"`
 	Params  string   `json:"params,omitempty"`
+	Whence  string   `json:"whence,omitempty"` // "": scopes tell it
 	// Types are the columns of which the type is not the catalogue's.
 	Types map[string]schema.Type `json:"types,omitempty"`
 	// Mask are the rules by which values were kept from the disk, and MaskKey what tells the key of the
@@ -46,7 +47,7 @@ const numberRule = 1
 func inquire(v *extract.Variant, c *config.Choice) inquiry {
 	i := inquiry{
 		Variant: v.Name, Columns: c.Columns, Without: c.Exclude, Since: moment(c.Since), Filter: c.Filter,
-		Params: v.Query, Numbers: numberRule, Types: c.Types, Mask: c.Mask, MaskKey: c.MaskCheck,
+		Params: v.Query, Whence: c.Whence, Numbers: numberRule, Types: c.Types, Mask: c.Mask, MaskKey: c.MaskCheck,
 	}
 	if c.Columns != nil && len(c.Columns) == 0 { // keys alone
 		i.Columns = slices.Clone(c.Table(v).Key)
@@ -120,7 +121,7 @@ func compare(cursor load.Cursor, c *config.Choice, v *extract.Variant) (change, 
 		return same, nil
 	}
 	was, is := inquiryOf(cursor.Fingerprint), inquire(v, c)
-	if was.Variant != is.Variant || was.Filter != is.Filter || was.Params != is.Params || was.Numbers != is.Numbers {
+	if was.Variant != is.Variant || was.Filter != is.Filter || was.Params != is.Params || was.Whence != is.Whence || was.Numbers != is.Numbers {
 		return wider, nil
 	}
 	drop, more := columnsBetween(was, is, v, c.Stream)

@@ -435,3 +435,32 @@ func TestSweepsComeWhenTheChoiceSays(t *testing.T) {
 		}
 	}
 }
+
+// The shared lists of two organizations, and of two environments, have the same scope: neither goes on
+// where the other ended.
+func TestAnotherOrganizationIsReadAnew(t *testing.T) {
+	t.Parallel()
+	orders := func(connection string) *config.Choice {
+		c, err := config.Parse([]byte("version: 1\nconnections: {shop: {type: exactpay, application: books, "+connection+
+			"}}\npipelines: {shop: {streams: [exactpay/orders], to: {duckdb: shop.duckdb}}}\n"), "pipelines.yaml", catalogue)
+		if err != nil {
+			t.Fatal(err)
+		}
+		choices, err := c.Pipelines["shop"].Choices(catalogue)
+		if err != nil || len(choices) != 1 {
+			t.Fatal(choices, err)
+		}
+		return choices[0]
+	}
+	const one, other = "organization: 64b04d6d198ce11d0d64ca2a", "organization: 64b04d6d198ce11d0d64ca2b"
+	was := orders("environment: production, " + one)
+	v := was.Stream.Variants[0]
+	cursor := load.Cursor{Fingerprint: fingerprint(v, was)}
+	for connection, want := range map[string]change{
+		"environment: production, " + one: same, "environment: production, " + other: wider, "environment: sandbox, " + one: wider,
+	} {
+		if got, _ := compare(cursor, orders(connection), v); got != want {
+			t.Errorf("%s: %d, want %d", connection, got, want)
+		}
+	}
+}

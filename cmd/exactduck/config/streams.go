@@ -27,6 +27,9 @@ type Catalogue struct {
 	// Out says why a stream cannot be read through a connection; then a pattern leaves it out. Nil:
 	// every one can.
 	Out func(*Connection, *extract.Stream) error
+	// Whence names what a connection reads a stream from, where scopes do not tell it from what another
+	// reads: a change of it makes everything another. Nil: scopes tell.
+	Whence func(*Connection, *extract.Stream) string
 	// Call makes a stream of a function with its parameters; as names its table, "": as the
 	// function. Nil: there are no functions.
 	Call func(name string, params map[string]any, as string) (*extract.Stream, error)
@@ -49,6 +52,8 @@ type Choice struct {
 	Stream *extract.Stream
 	// Variant is the one that the file forces; nil: the cheapest that the login may read.
 	Variant *extract.Variant
+	// Whence is what [Catalogue.Whence] says of it.
+	Whence string
 	// Since is the wall clock at the source from which on rows are read; zero: all.
 	Since time.Time
 	// Undated says that Since was asked for and left out: no variant says when a row was modified.
@@ -159,6 +164,9 @@ func (p *Pipeline) choices(s *Stream, c Catalogue) ([]*Choice, error) {
 		list = append(list, &Choice{Stream: stream, Variant: variant, exact: true})
 	}
 	for _, choice := range list {
+		if c.Whence != nil && p.conn != nil {
+			choice.Whence = c.Whence(p.conn, choice.Stream)
+		}
 		p.fill(choice, s)
 		p.retype(choice, s, c)
 		choice.Mask = p.masks(choice, s)
