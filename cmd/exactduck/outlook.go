@@ -94,6 +94,9 @@ func (b *books) outlook(ctx context.Context, p *config.Pipeline, o syncOptions, 
 			out.warn(newcomer(place, n))
 		}
 	}
+	for _, text := range r.planner.unveiled(tasks, known.Discoveries) {
+		out.warn(text)
+	}
 	looks := known.discoveries(b.clock(), tasks)
 	tasks = slices.Concat(tasks, r.planner.deletionReads(tasks), r.planner.sweeps(tasks, nil))
 	r.match(known, tasks)

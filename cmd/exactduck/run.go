@@ -86,6 +86,9 @@ func (r *run) bring(ctx context.Context, tasks []*task) error {
 	}
 	r.forecast.estimate(tasks)
 	r.discover(ctx, tasks)
+	for _, text := range r.planner.unveiled(tasks, r.learnt) {
+		r.warn(ctx, text)
+	}
 	tasks, err := r.shapes(ctx, tasks)
 	if err != nil {
 		return err
