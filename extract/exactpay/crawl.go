@@ -76,7 +76,11 @@ func (c *crawl) step(ctx context.Context, p *pass) (bool, error) {
 	if err != nil || !over {
 		return false, err
 	}
-	return c.over(p), nil
+	counted, total := c.counted, c.first // of this pass: the next begins anew
+	if over = c.over(p); over && counted && total != p.tally.Rows+p.tally.Late && !p.doubt {
+		p.tellMiscounted(ctx, total)
+	}
+	return over, nil
 }
 
 // page reads one page, and reports whether it was the last.

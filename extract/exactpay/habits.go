@@ -125,8 +125,16 @@ func (p *pass) warnUnheeded(ctx context.Context, word string) {
 	}
 }
 
-// unproven says that a read may have missed rows.
+// warnUnproven says that a read may have missed rows.
 func (p *pass) warnUnproven(ctx context.Context) {
 	p.source.log.WarnContext(ctx, "the list never came twice alike and its number of rows does not fit: nothing is removed because of this read, and it is made again",
 		"stream", p.read.Stream, "scope", p.read.Scope, "rows", p.tally.Rows)
+}
+
+// tellMiscounted says once of a list that the service gives another number of its rows than came.
+func (p *pass) tellMiscounted(ctx context.Context, total int64) {
+	if s := p.source; s.first(p.read.Variant.Name + " miscounted") {
+		s.log.InfoContext(ctx, "the service tells another number of rows than came; two reads agree, and are believed",
+			"stream", p.read.Stream, "scope", p.read.Scope, "told", total, "rows", p.tally.Rows+p.tally.Late)
+	}
 }

@@ -304,3 +304,22 @@ func TestEverythingIsRead(t *testing.T) {
 		t.Error("the token is in the log")
 	}
 }
+
+// That the service counts wrongly is told, once, and only then.
+func TestMiscountsAreTold(t *testing.T) {
+	for _, counts := range []string{"exact", "wrong", "page"} {
+		m := open(t, pay.Options{Accounts: 1, Switches: pay.Switches{Sorts: []string{"none"}, Counts: counts}}, nil)
+		account := m.pay.Accounts()[0]
+		for range 2 {
+			m.must(m.run("exactpay/payments", schema.Scope(account), true))
+		}
+		m.compare("exactpay/payments", account, schema.Scope(account))
+		want := 0
+		if counts == "wrong" {
+			want = 1
+		}
+		if n := strings.Count(m.log.String(), "tells another number of rows"); n != want {
+			t.Errorf("%s: it is told %d times", counts, n)
+		}
+	}
+}
