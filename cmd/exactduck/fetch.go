@@ -43,7 +43,8 @@ func (r *run) fetchAll(ctx context.Context, tasks []*task, stop context.CancelCa
 	return fetched
 }
 
-// drive reads a lane until it is empty or another one has its turn.
+// drive reads a lane until it is empty or another one has its turn. What is less urgent begins when what
+// is more urgent has had all its calls: those of the day may not suffice for both.
 func (r *run) drive(ctx context.Context, q *queue, l *lane, fetched chan<- *task, stop context.CancelCauseFunc) {
 	var streams errgroup.Group
 	streams.SetLimit(side)
@@ -52,11 +53,20 @@ func (r *run) drive(ctx context.Context, q *queue, l *lane, fetched chan<- *task
 		more, same := q.press(t)
 		return more || same && r.clock().Sub(began) >= turn
 	}
-	for t := l.next(); t != nil; t = l.next() {
+	var last *task
+	for {
+		if last != nil && l.givesWayTo(last) {
+			_ = streams.Wait()
+		}
+		t := l.next()
+		if t == nil {
+			break
+		}
 		if over(t) {
 			l.back(t)
 			break
 		}
+		last = t
 		streams.Go(func() error {
 			if r.fetch(ctx, t, stop, over) {
 				fetched <- t

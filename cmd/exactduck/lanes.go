@@ -96,6 +96,12 @@ func (l *lane) head() *task {
 	return l.tasks[0]
 }
 
+// givesWayTo reports whether what next would take is less urgent than a read.
+func (l *lane) givesWayTo(t *task) bool {
+	head := l.head()
+	return head != nil && rank(t, head) < 0
+}
+
 // queue lets so many lanes read at once, and the others wait for their turn: the most urgent first,
 // and of these the one that has waited longest.
 type queue struct {

@@ -158,3 +158,37 @@ func TestQuotaPostponesTheRestOfADivision(t *testing.T) {
 	w.run(syncOptions{})
 	w.equal()
 }
+
+// Where the day's calls do not suffice, what has changed is read whole before a first load gets any,
+// however slowly its pages come.
+func TestWhatIsFreshHasItsCalls(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, t.TempDir(), "      - crm/Accounts", sandbox.Options{Divisions: 1, PageSize: 10, DayLimit: 40})
+	w.run(syncOptions{})
+	w.clock.advance(day24)
+	if err := w.sandbox.Change(sandbox.Change{Entity: "crm/Accounts", Update: 75}); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.advance(time.Hour)
+	w.sandbox.Fault(sandbox.Fault{Path: "/CRM/Accounts", Times: -1, Delay: 100 * time.Millisecond})
+	w.reconfigure("      - crm/Accounts\n      - financial/TransactionLines")
+	_, err := w.sync(t.Context(), w.pipeline(), syncOptions{})
+	if code := exitCode(err); code != exitQuota {
+		t.Fatalf("the day suffices: %v", err)
+	}
+	slow, last := 0, 0
+	for i, r := range w.wire.calls(0) {
+		switch {
+		case strings.HasSuffix(r.path, "/CRM/Accounts"):
+			slow, last = slow+1, i
+		case strings.HasSuffix(r.path, "/Financial/TransactionLines") && i < last:
+			t.Errorf("call %d is of the first load", i)
+		}
+	}
+	if slow < 15 {
+		t.Errorf("%d calls are too few to show anything", slow)
+	}
+	w.sandbox.ClearFaults()
+	w.reconfigure("      - crm/Accounts")
+	w.equal()
+}
