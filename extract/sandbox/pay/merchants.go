@@ -48,11 +48,11 @@ func (w *world) apply(d dice, a *account) {
 	o := &onboarding{
 		id: w.id(d, at), organization: w.organization, workflow: w.id(d, at), name: merchantName(d), email: "owner@post.example", phone: "555" + d.digits(7),
 		number: d.digits(9), mcc: pick(d, codes).code, address: newAddress(d), owner: personName(d), birthday: "19" + d.digits(1) + "1-07-21T00:00:00.000+00:00",
-		status: "declined", secret: d.uuid(), created: at, updated: at.Add(d.days(2)), established: at.AddDate(-d.between(1, 20), 0, 0), employees: int64(d.between(1, 80)), version: 1,
+		status: "Declined", secret: d.uuid(), created: at, updated: at.Add(d.days(2)), established: at.AddDate(-d.between(1, 20), 0, 0), employees: int64(d.between(1, 80)), version: 1,
 	}
 	if a != nil {
 		o.account, o.name, o.email, o.phone, o.address = a.id, a.name, a.email, a.phone, a.address
-		o.status, o.approved, o.updated = "approved", a.created, a.created
+		o.status, o.approved, o.updated = "Approved", a.created, a.created
 	}
 	w.applicants = append(w.applicants, o)
 }
@@ -78,7 +78,7 @@ func (o *onboarding) shown() object {
 		"merchant": object{
 			"name": o.name, "dbaName": o.name, "businessRegistrationNumber": o.number, "establishedDate": offset(o.established), "numberOfEmployees": o.employees,
 			"telephone": o.phone, "email": o.email, "entityType": "LLC", "mcc": o.mcc, "address": o.address.shown("country"),
-			"termsNConditions": object{"exactPayments": true, "dwolla": true, "notifications": false},
+			"termsNConditions": object{"exactPayments": o.created, "dwolla": o.created},
 		},
 	}
 	if o.account != "" {
