@@ -30,6 +30,8 @@ type watched struct {
 
 	mu             sync.Mutex
 	user, password string // the last that could be had
+
+	opened opened
 }
 
 // site is the status page of the books that are in force. getenv finds the variable of its password.
@@ -250,17 +252,14 @@ func (w *watched) run(ctx context.Context, id string) (page.Run, error) {
 	if err != nil {
 		return page.Run{}, err
 	}
-	r, err := runs.Read(filepath.Join(b.records(), filepath.Base(id)+".ndjson"))
+	r, err := w.opened.read(filepath.Join(b.records(), filepath.Base(id)+".ndjson"), b.zoneOf)
 	if errors.Is(err, fs.ErrNotExist) {
 		return w.published(ctx, b, id)
 	}
 	if err == nil && r.ID == "" {
 		err = fmt.Errorf("run %s: %w", id, page.ErrUnknown)
 	}
-	if err != nil {
-		return page.Run{}, err
-	}
-	return wholeRun(&r, b.zoneOf(r.Pipeline)), nil
+	return r, err
 }
 
 // published is a run of which only the published files know.
