@@ -253,7 +253,7 @@ func names(all []command) []string {
 	var list []string
 	for _, c := range all {
 		first, _, _ := strings.Cut(c.name, " ")
-		list = append(list, first)
+		list = append(append(list, first), c.aliases...)
 	}
 	return slices.Compact(list)
 }

@@ -127,7 +127,10 @@ func compare(cursor load.Cursor, c *config.Choice, v *extract.Variant) (change, 
 	drop, more := columnsBetween(was, is, v, c.Stream)
 	table := is.table(v, c.Stream)
 	has := func(column string) bool { return table.Index(column) >= 0 }
-	more = more || unmasks(was, is, has)
+	kept := vendorNamed(c.Stream.Name).kind().Documented(v).Kept // without a column
+	more = more || unmasks(was, is, func(name string) bool {
+		return has(name) || slices.ContainsFunc(kept, func(known string) bool { return strings.EqualFold(known, name) })
+	})
 	drop = append(drop, slices.DeleteFunc(bare(was, is), func(name string) bool { return !has(name) })...)
 	later, earlier := sinceBetween(was, is, cursor)
 	n := &narrowing{drop: drop, dated: v.Dated, historyFrom: cursor.HistoryFrom}

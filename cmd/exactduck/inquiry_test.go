@@ -437,12 +437,12 @@ func TestSweepsComeWhenTheChoiceSays(t *testing.T) {
 }
 
 // The shared lists of two organizations, and of two environments, have the same scope: neither goes on
-// where the other ended.
+// where the other ended. What a mask has kept out of _extra comes with another read of everything.
 func TestAnotherOrganizationIsReadAnew(t *testing.T) {
 	t.Parallel()
-	orders := func(connection string) *config.Choice {
+	customers := func(connection, mask string) *config.Choice {
 		c, err := config.Parse([]byte("version: 1\nconnections: {shop: {type: exactpay, application: books, "+connection+
-			"}}\npipelines: {shop: {streams: [exactpay/orders], to: {duckdb: shop.duckdb}}}\n"), "pipelines.yaml", catalogue)
+			"}}\npipelines: {shop: {streams: [exactpay/customers], mask: {"+mask+"}, to: {duckdb: shop.duckdb}}}\n"), "pipelines.yaml", catalogue)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -453,14 +453,27 @@ func TestAnotherOrganizationIsReadAnew(t *testing.T) {
 		return choices[0]
 	}
 	const one, other = "organization: 64b04d6d198ce11d0d64ca2a", "organization: 64b04d6d198ce11d0d64ca2b"
-	was := orders("environment: production, " + one)
+	tests := []struct {
+		connection, mask string
+		want             change
+	}{
+		{"environment: production, " + one, "addresses: drop", same},
+		{"environment: production, " + other, "addresses: drop", same}, // its accounts tell
+		{"environment: sandbox, " + one, "addresses: drop", wider},
+		{"environment: production, " + one, "", wider},
+	}
+	was := customers("environment: production, "+one, "addresses: drop")
 	v := was.Stream.Variants[0]
 	cursor := load.Cursor{Fingerprint: fingerprint(v, was)}
-	for connection, want := range map[string]change{
-		"environment: production, " + one: same, "environment: production, " + other: wider, "environment: sandbox, " + one: wider,
-	} {
-		if got, _ := compare(cursor, orders(connection), v); got != want {
-			t.Errorf("%s: %d, want %d", connection, got, want)
+	for _, tt := range tests {
+		if got, _ := compare(cursor, customers(tt.connection, tt.mask), v); got != tt.want {
+			t.Errorf("%s, mask {%s}: %d, want %d", tt.connection, tt.mask, got, tt.want)
 		}
+	}
+	shared := *was
+	stream := *was.Stream
+	stream.Shared, shared.Stream = true, &stream
+	if one, other := whence(&config.Connection{Organization: "a"}, shared.Stream), whence(&config.Connection{Organization: "b"}, shared.Stream); one == other {
+		t.Errorf("shared lists of two organizations are both of %s", one)
 	}
 }

@@ -281,7 +281,8 @@ func streamsOf(p *config.Pipeline) (func(string) bool, error) {
 	for _, c := range choices {
 		names[c.Stream.Name] = true
 	}
-	return func(name string) bool { return names[name] || isFeed(name) }, nil
+	names[vendorOf(p).kind().Deletions().Name] = true // "" where nothing tells, which no stream is called
+	return func(name string) bool { return names[name] }, nil
 }
 
 // The folders of the state directory.

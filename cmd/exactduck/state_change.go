@@ -215,8 +215,17 @@ func doStateExport(ctx context.Context, k *call) (*view, error) {
 	}
 	data := map[string]any{"file": to, "cursors": len(state.Cursors), "divisions": len(state.Divisions)}
 	return &view{data: data, text: func(out io.Writer) {
-		fmt.Fprintf(out, "wrote %d cursors and %d divisions to %s\n", len(state.Cursors), len(state.Divisions), to)
+		fmt.Fprintf(out, "wrote %d cursors and %s to %s\n", len(state.Cursors), placesOfState(state), to)
 	}}, nil
+}
+
+// placesOfState says how many places a state knows, in the word of their vendor.
+func placesOfState(s load.State) string {
+	var scopes []schema.Scope
+	for _, d := range s.Divisions {
+		scopes = append(scopes, d.Scope)
+	}
+	return plural(len(scopes), placeWord(scopes...))
 }
 
 // writeState writes a file that is not there yet.
@@ -269,6 +278,6 @@ func doStateImport(ctx context.Context, k *call) (*view, error) {
 	}
 	data := map[string]int{"cursors": len(state.Cursors), "divisions": len(state.Divisions)}
 	return &view{data: data, text: func(out io.Writer) {
-		fmt.Fprintf(out, "took over %d cursors and %d divisions\n", len(state.Cursors), len(state.Divisions))
+		fmt.Fprintf(out, "took over %d cursors and %s\n", len(state.Cursors), placesOfState(state))
 	}}, w.Close()
 }
