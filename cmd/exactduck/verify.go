@@ -42,7 +42,8 @@ What each level finds:
    --deep      any value that is not what Exact sends; costs what a first load costs. When the calls
                run out, the next "verify --deep" within a week goes on
 
-Streams that are read whole by every run are not compared: every run makes them equal. Rows whose
+Streams that are read whole by every run are not compared: every run makes them equal. So does --deep,
+and says what it took. Rows whose
 deletion Exact does not tell stay until the next sweep, and are remarked upon. The newest result of
 each check is in _exactduck.checks of the published file. With --streams or --division the files of
 the dataset, of which each verification reads every byte, are left out.
