@@ -32,6 +32,8 @@ type bookkeeper struct {
 	// published with the next one. Told are the lists of which they said that they may not be whole.
 	withheld map[ofAccount][]rowsOf
 	told     map[ofAccount]bool
+	hard     *hardships // what a campaign counts; nil: nothing
+	manners  pay.Switches
 }
 
 func newBookkeeper(t *testing.T, seed uint64, o pay.Options) *bookkeeper {
@@ -156,9 +158,12 @@ func (b *bookkeeper) check(result synced, before map[ofAccount]rowsOf, started t
 			bookkeeper: b, k: k, base: b.base[k], before: before[k], after: after[k], held: held[k], stored: stored[k], unproven: b.said.unproven(k) || b.told[k],
 		}
 		b.told[k] = a.unproven
+		partly := false // the end of a read that had broken off is in, and what came after it is not
 		for _, l := range lines(result, k.stream) {
 			if l.Scope == k.account && l.Status == "done" {
 				a.line = &l
+			} else if l.Scope == k.account && l.Inserted+l.Updated+l.Deleted > 0 {
+				partly = true
 			}
 		}
 		if ended && a.line == nil && b.expected(k, before) {
@@ -167,10 +172,10 @@ func (b *bookkeeper) check(result synced, before map[ofAccount]rowsOf, started t
 		switch {
 		case interrupted:
 			a.withhold()
-		case a.line != nil || len(b.withheld[k]) == 0:
+		case a.line != nil || len(b.withheld[k]) == 0 && !partly:
 			a.run()
 			b.withheld[k] = nil
-		default: // what was withheld is published now
+		default: // what was withheld is published now, or a part of what was read
 			for key, row := range a.stored {
 				a.spare(key, row, false)
 			}

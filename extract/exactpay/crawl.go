@@ -26,6 +26,8 @@ type crawl struct {
 	// order each time, some may have been missed.
 	blurred bool
 	begun   bool
+	short   bool // the page before was shorter than others
+	beyond  bool // what is behind the last row was asked for
 	counted bool  // the number of rows is known to be of the list, and not of a page
 	first   int64 // rows that the service told of first
 
@@ -102,7 +104,7 @@ func (c *crawl) page(ctx context.Context, p *pass) (bool, error) {
 		c.seek(r, skip)
 		return false, nil
 	}
-	return c.advance(r, marks, skip), nil
+	return c.advance(p, r, marks, skip), nil
 }
 
 // joins tells whether a page goes on where the one before ended: some row of its end is there. Rows of
@@ -150,8 +152,9 @@ func (c *crawl) seek(r reply, skip int) {
 	}
 }
 
-// advance moves on behind a page that joins, and reports whether it was the last.
-func (c *crawl) advance(r reply, marks []mark, skip int) (over bool) {
+// advance moves on behind a page that joins, and reports whether it was the last. Where short pages are
+// not always the last, what is behind the last row is asked for as well.
+func (c *crawl) advance(p *pass, r reply, marks []mark, skip int) (over bool) {
 	c.lost = 0
 	switch {
 	case r.fresh == 0:
@@ -161,9 +164,18 @@ func (c *crawl) advance(r reply, marks []mark, skip int) (over bool) {
 	default:
 		c.idle = 0
 	}
-	if over = r.records == 0 || c.late > mostLate || r.fresh == 0 && r.records <= len(c.tail); over {
+	p.ragged = p.ragged || c.short && r.fresh > r.late
+	if c.short = r.records < c.size; r.records == 0 || c.late > mostLate {
 		return true
 	}
+	if r.fresh == 0 && r.records <= len(c.tail) {
+		if !p.ragged || c.beyond {
+			return true
+		}
+		c.beyond, c.offset, c.tail = true, skip+r.records, nil
+		return false
+	}
+	c.beyond = false
 	if c.idle >= patient {
 		c.torn = true
 		return true

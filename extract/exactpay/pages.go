@@ -90,9 +90,10 @@ type pass struct {
 	bound    int64 // rows dated before are not wanted
 	bounded  bool
 
-	began time.Time // the service's clock
-	high  int64     // the greatest instant in the cursor's column; 0: none
-	doubt bool      // rows may have been missed
+	began  time.Time // the service's clock
+	high   int64     // the greatest instant in the cursor's column; 0: none
+	doubt  bool      // rows may have been missed
+	ragged bool      // pages may be short although others follow
 
 	tally    tally
 	seen     map[uint64]bool   // keys in this pass

@@ -103,6 +103,7 @@ func (s *Sandbox) listMethods(v *visit) *wire.Reply {
 	if c == nil {
 		return v.nowhere("")
 	}
+	v.entire = true
 	return v.list(rowsFrom(c.methods))
 }
 

@@ -148,6 +148,7 @@ func Serves(path string) bool {
 
 // ServeHTTP implements [http.Handler].
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Date", s.now().Format(http.TimeFormat))
 	s.answer(r, wire.IsLocal(r)).Write(w)
 }
 
