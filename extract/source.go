@@ -100,6 +100,8 @@ type Variant struct {
 	// everything begins; 0 and zero: there is no such bound.
 	Span     time.Duration
 	Earliest time.Time
+	// Each names the stream of which every row of the scope costs a call; "": none does.
+	Each string
 	// Lookback is how far before its cursor a read begins unless [Read.Lookback] says otherwise; 0: a
 	// read begins at its cursor, and has no use for another wish.
 	Lookback time.Duration

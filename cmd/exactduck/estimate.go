@@ -66,6 +66,12 @@ func (f *forecast) of(t *task) (least, expected int) {
 		return spans, max(seen, spans-1+pagesFor(rows, t.variant.PageSize))
 	case spans > 0:
 		return spans, unknown
+	case t.variant.Each != "":
+		each := int(f.cursors[streamScope{t.variant.Each, t.place.Scope}].Rows)
+		if each == 0 && !hasSeen {
+			return 1, unknown
+		}
+		return max(each, 1), max(each, seen)
 	case known:
 		return pagesFor(rows, t.variant.PageSize), pagesFor(rows, t.variant.PageSize)
 	case hasSeen:

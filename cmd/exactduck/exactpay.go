@@ -155,7 +155,7 @@ func (exactPay) enter(ctx context.Context, k *call, name string, l *login) (*vie
 		return nil, err
 	}
 	if len(in.Lacking) > 0 {
-		k.warnings = append(k.warnings, "the user may not "+strings.Join(in.Lacking, ", ")+", and so the token may not either: what needs it cannot be read")
+		k.warnings = append(k.warnings, "the user lacks "+strings.Join(in.Lacking, ", ")+", and so does the token: what needs it cannot be read")
 	}
 	k.warnings = append(k.warnings, leftoverWarnings(in.Status)...)
 	return &view{data: loginStatus{Connection: name, Status: in.Status}, text: func(out io.Writer) {
@@ -230,7 +230,7 @@ func (exactPay) permits(ctx context.Context, k *call, name string, l *login, s a
 	if needed, err := (exactPay{}).need(k.cfg, name); err == nil && !s.Given {
 		for _, p := range needed {
 			if !slices.Contains(s.Permissions, p) {
-				said = append(said, fmt.Sprintf(`the token of %s may not %s, which the chosen streams need: "exactduck auth login" makes another one`, name, p))
+				said = append(said, fmt.Sprintf(`the token of %s lacks %s, which the chosen streams need: "exactduck auth login" makes another one`, name, p))
 			}
 		}
 	}

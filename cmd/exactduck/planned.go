@@ -144,7 +144,7 @@ func (o *outlook) printChanges(out io.Writer) {
 	for _, text := range texts {
 		where := "in " + plural(len(divisions[text]), placeWord(divisions[text]...))
 		if len(divisions[text]) <= 3 {
-			where = "in " + strings.Join(divisions[text], ", ")
+			where = "in " + strings.Join(shownScopes(divisions[text]), ", ")
 		}
 		fmt.Fprintf(out, "%s (%s)\n", text, where)
 	}

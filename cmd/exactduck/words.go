@@ -56,6 +56,14 @@ func shownScope[S ~string](s S) string {
 	return string(s)
 }
 
+func shownScopes(all []string) []string {
+	shown := make([]string, len(all))
+	for i, s := range all {
+		shown[i] = shownScope(s)
+	}
+	return shown
+}
+
 // placed is where a stream is, in its vendor's words: "division 123456".
 func placed[S ~string](stream string, s S) string {
 	if string(s) == string(shared) {

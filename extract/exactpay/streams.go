@@ -32,6 +32,9 @@ func (e *Endpoint) stream() *extract.Stream {
 	if v.Windowed {
 		v.Span, v.Earliest = e.Span, earliest
 	}
+	if e.Each != "" {
+		v.Each = Service + "/" + e.Each
+	}
 	if e.Cursor != "" || v.Windowed {
 		v.Cursor, v.Reconciled = extract.Modified, true
 	}
