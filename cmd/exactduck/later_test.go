@@ -14,7 +14,7 @@ func TestAClockThatWasAYearAhead(t *testing.T) {
 	t.Parallel()
 	const streams, year = "      - cashflow/Payments\n      - crm/Accounts", 365 * 24 * time.Hour
 	right := &clock{now: time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)}
-	w := newWorld(t, t.TempDir(), streams, sandbox.Options{Divisions: 1, Scale: 0.1, MinuteLimit: -1, DayLimit: -1, Clock: right.time})
+	w := newWorld(t, t.TempDir(), streams, sandbox.Options{Divisions: 1, Scale: 0.03, MinuteLimit: -1, DayLimit: -1, Clock: right.time})
 	w.pipelineLines = "    to: {duckdb: books.duckdb, keep: 1}\n"
 	w.reconfigure(streams)
 	night := func() synced {

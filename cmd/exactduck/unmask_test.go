@@ -14,7 +14,7 @@ import (
 func TestAMaskThatGoesFromAPropertyWithoutAColumn(t *testing.T) {
 	t.Parallel()
 	const streams = "      - crm/Accounts\n      - crm/Contacts"
-	w := newWorld(t, t.TempDir(), streams, sandbox.Options{Divisions: 1, Scale: 0.05, MinuteLimit: -1, DayLimit: -1})
+	w := newWorld(t, t.TempDir(), streams, sandbox.Options{Divisions: 1, Scale: 0.02, MinuteLimit: -1, DayLimit: -1})
 	if err := w.sandbox.AddProperty("sync/CRM/Accounts", "Novelty", "Edm.String", "new"); err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 // on from where the last one stopped. What is said accepts it.
 func TestARefusedRepairLeavesTheStreamAsItWas(t *testing.T) {
 	const streams = "      - cashflow/Payments"
-	w := newWorld(t, t.TempDir(), streams, sandbox.Options{Divisions: 1, Scale: 0.1, MinuteLimit: -1, DayLimit: -1})
+	w := newWorld(t, t.TempDir(), streams, sandbox.Options{Divisions: 1, Scale: 0.03, MinuteLimit: -1, DayLimit: -1})
 	w.run(syncOptions{})
 	cursor := func() load.Cursor {
 		t.Helper()

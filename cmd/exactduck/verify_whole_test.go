@@ -13,7 +13,7 @@ func TestDeepVerificationReadsWhatEverySyncReadsWhole(t *testing.T) {
 	t.Parallel()
 	const stream = "salesinvoice/SalesInvoiceLines"
 	const streams = "      - " + stream
-	w := newWorld(t, t.TempDir(), streams, sandbox.Options{Divisions: 1, Scale: 0.05, MinuteLimit: -1, DayLimit: -1})
+	w := newWorld(t, t.TempDir(), streams, sandbox.Options{Divisions: 1, Scale: 0.02, MinuteLimit: -1, DayLimit: -1})
 	w.pipelineLines = lakeless
 	w.reconfigure(streams)
 	w.run(syncOptions{})
