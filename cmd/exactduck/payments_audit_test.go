@@ -120,10 +120,10 @@ func identical(is, rows rowsOf) bool {
 // withhold is about a run that was interrupted: nothing of it is published, whatever it has done.
 func (a *audit) withhold() {
 	a.t.Helper()
-	if len(a.bookkeeper.withheld[a.k]) == 0 && !identical(a.held, a.stored) {
+	if len(a.withheld[a.k]) == 0 && !identical(a.held, a.stored) {
 		a.errorf("the table changed by a run that was interrupted")
 	}
 	if a.line != nil {
-		a.bookkeeper.withheld[a.k] = append(a.bookkeeper.withheld[a.k], a.base, a.before, a.after)
+		a.withheld[a.k] = append(a.withheld[a.k], a.base, a.before, a.after)
 	}
 }

@@ -19,8 +19,7 @@ type bookkeeper struct {
 	dice  *rand.Rand
 	held  map[ofAccount]rowsOf
 	base  map[ofAccount]rowsOf    // what there was when a read began that is not done yet
-	began map[ofAccount]time.Time // that read
-	read  map[ofAccount]time.Time // when the last one that was done began
+	read  map[ofAccount]time.Time // until when the last one that was done may have begun
 	doing []string
 	// Of all runs: reads done, whole ones among them that were compared to the letter, and those that were
 	// not shown to be whole.
@@ -41,7 +40,7 @@ func newBookkeeper(t *testing.T, seed uint64, o pay.Options) *bookkeeper {
 	o.Seed = seed
 	b := &bookkeeper{
 		merchants: newMerchants(t, o), dice: rand.New(rand.NewPCG(seed, 1)), held: map[ofAccount]rowsOf{}, base: map[ofAccount]rowsOf{},
-		began: map[ofAccount]time.Time{}, read: map[ofAccount]time.Time{}, ends: map[int]int{}, withheld: map[ofAccount][]rowsOf{}, told: map[ofAccount]bool{},
+		read: map[ofAccount]time.Time{}, ends: map[int]int{}, withheld: map[ofAccount][]rowsOf{}, told: map[ofAccount]bool{},
 	}
 	return b
 }
@@ -91,7 +90,7 @@ func (b *bookkeeper) found() {
 // end well.
 func (b *bookkeeper) follow(ctx context.Context, quiet bool, o syncOptions) error {
 	b.t.Helper()
-	before, started := b.truth(), b.clock.time()
+	before := b.truth()
 	from := b.wire.passed()
 	b.said.forget()
 	b.wire.onRequest(func(*request) {
@@ -107,10 +106,10 @@ func (b *bookkeeper) follow(ctx context.Context, quiet bool, o syncOptions) erro
 	if quiet && err != nil && !as[*load.Shrink](err) || code == exitBug || code == exitMachine {
 		b.t.Errorf("the run ends with %d: %v", code, err)
 	}
-	b.check(result, before, started, quiet && code == 0, code == exitInterrupted)
+	b.check(result, before, quiet && code == 0, code == exitInterrupted)
 	if b.t.Failed() {
 		b.t.Fatalf("what happened:\n%s\nwhat was said:\n%s\nwhat was done:\n%s",
-			strings.Join(b.doing[max(0, len(b.doing)-60):], "\n"), strings.Join(b.said.text, "\n"), strings.Join(b.asked(from), "\n"))
+			strings.Join(b.doing[max(0, len(b.doing)-120):], "\n"), strings.Join(b.said.text, "\n"), strings.Join(b.asked(from), "\n"))
 	}
 	if quiet && as[*load.Shrink](err) && o.accept == nil { // really gone, as somebody confirms
 		for _, l := range result.Streams {
@@ -139,12 +138,12 @@ func (b *bookkeeper) asked(from int) (lines []string) {
 }
 
 // check holds every table against what it may be.
-func (b *bookkeeper) check(result synced, before map[ofAccount]rowsOf, started time.Time, ended, interrupted bool) {
+func (b *bookkeeper) check(result synced, before map[ofAccount]rowsOf, ended, interrupted bool) {
 	b.t.Helper()
 	after, held, stored := b.truth(), b.held, b.stored()
 	for k := range before {
 		if b.base[k] == nil {
-			b.base[k], b.began[k] = before[k], started
+			b.base[k] = before[k]
 		}
 	}
 	all := map[ofAccount]bool{}
@@ -191,13 +190,13 @@ func (b *bookkeeper) check(result synced, before map[ofAccount]rowsOf, started t
 // settle takes note of a read that is done.
 func (b *bookkeeper) settle(a audit) {
 	b.done++
+	b.did("%s of %s was read: %s, %s, unproven: %v", a.k.stream, a.k.account, a.line.Mode, a.line.Why, a.unproven)
 	if a.unproven {
 		b.unproven++
 	} else {
-		b.read[a.k] = b.began[a.k]
+		b.read[a.k] = b.clock.time() // it began in this run at the latest
 	}
 	delete(b.base, a.k)
-	delete(b.began, a.k)
 	delete(b.told, a.k)
 }
 

@@ -26,8 +26,8 @@ type crawl struct {
 	// order each time, some may have been missed.
 	blurred bool
 	begun   bool
-	short   bool // the page before was shorter than others
-	beyond  bool // what is behind the last row was asked for
+	short   bool  // the page before was shorter than others
+	beyond  bool  // what is behind the last row was asked for
 	counted bool  // the number of rows is known to be of the list, and not of a page
 	first   int64 // rows that the service told of first
 
