@@ -87,7 +87,7 @@ func (p *pipelineStanding) runNotices() []notice {
 		n.Text, n.Do = "The source did not take the login of "+p.Pipeline+": "+cmp.Or(firstLine(r.Message), "nobody knows why"), "exactduck auth login"
 	case r.ExitCode == exitContract:
 		n.Text, n.Do = "The source has changed the shape of a stream of "+p.Pipeline+" that is frozen", "exactduck schema diff "+p.Pipeline
-	case r.Status == "partial":
+	case r.Status == "partial" && failedOf(p) > 0:
 		n.Text = fmt.Sprintf("%s of %s failed; the rest is published", plural(failedOf(p), "stream"), p.Pipeline)
 	default:
 		n.Text = "The last run of " + p.Pipeline + " failed: " + cmp.Or(firstLine(r.Message), "nobody knows why")
