@@ -91,9 +91,10 @@ func (s *shop) happens(gone bool) {
 			{Resource: "payments", Insert: 4, Update: 1, Capture: 2, Refund: 2, Void: 1, Settle: 5, Within: 20 * day24},
 			{Resource: "customers", Insert: 2, Update: 2},
 			{Resource: "orders", Insert: 1, Update: 1, Within: 20 * day24},
-			{Resource: "payment_methods", Insert: 1, Update: 1, Delete: 1},
+			{Resource: "payment_methods", Insert: 1, Update: 1},
 		} {
-			if c.Account = account; gone {
+			c.Account = account
+			if gone && (c.Resource == "payments" || c.Resource == "orders") { // of the others there are so few that the guard would ask
 				c.Delete, c.Within = 1, 0
 			}
 			s.must(s.merchants.pay.Change(c))
@@ -124,7 +125,7 @@ func TestKilledRunsOfPayments(t *testing.T) {
 	killed := 0
 	for _, strike := range strikes {
 		t.Run(strike.name, func(t *testing.T) {
-			s := newShop(t, pay.Options{Seed: seed, Scale: 0.05})
+			s := newShop(t, pay.Options{Seed: seed, Scale: 0.25})
 			strike.prepare(s)
 			steps := 300 // a few more or less
 			if long() {

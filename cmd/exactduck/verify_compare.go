@@ -71,6 +71,9 @@ func (v *verification) comparisonBy(t *task, mode spool.Mode) *task {
 		choice: t.choice, place: t.place, mode: mode, why: whyVerify, filter: t.filter, fingerprint: t.fingerprint,
 		historyFrom: cursor.HistoryFrom, variant: cheapest(t.choice, inquiryOf(cursor.Fingerprint).Variant),
 	}
+	if c.variant.Windowed { // what is older is not looked at, and would take calls for every span
+		c.since = momentOf(cursor.HistoryFrom)
+	}
 	c.table = c.variant.Table.Select(func(name string) bool { return name == c.variant.Dated })
 	return c
 }
