@@ -227,5 +227,5 @@ func (c *crawl) whole(p *pass) bool {
 	if p.compared != nil && !c.shifted && p.compared.agree(p.tally) && (!c.blurred || p.compared.Trail == p.tally.Trail) {
 		return true
 	}
-	return c.begun && !c.torn && !c.shifted && c.counted && p.tally.Rows == c.first
+	return c.begun && !c.torn && !c.shifted && c.counted && p.tally.are(c.first)
 }

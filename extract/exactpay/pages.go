@@ -73,6 +73,10 @@ func (t *tally) add(key uint64) {
 	t.Trail = t.Trail*1099511628211 + key
 }
 
+// are tells whether the service's number of rows is that of these. That there are none it has to show
+// once more: an answer may be empty, and say so, where it should not.
+func (t tally) are(total int64) bool { return total == t.Rows && total > 0 }
+
 // agree tells whether two passes brought the same, in whatever order.
 func (t tally) agree(other tally) bool { return t.Rows == other.Rows && t.Sum == other.Sum }
 

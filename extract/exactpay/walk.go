@@ -264,7 +264,7 @@ func (w *walk) leave(p *pass) (bool, error) {
 // agree with that number or with another pass.
 func (w *walk) end(p *pass) (bool, error) {
 	known := w.Total != untold && w.Counted
-	if known && p.tally.Rows == w.Total || !known && p.partial && !w.Tied {
+	if known && p.tally.are(w.Total) || !known && p.partial && !w.Tied {
 		return true, nil
 	}
 	if came := p.tally; !w.Tied {

@@ -147,3 +147,26 @@ func TestRefusedWhileAnotherLearns(t *testing.T) {
 		t.Errorf("%d rows: %v", len(keys), err)
 	}
 }
+
+// An empty answer that says itself that there is nothing is asked for once more.
+func TestEmptyAnswersThatSayZero(t *testing.T) {
+	asked := map[string]int{}
+	s := serve(t, func(w http.ResponseWriter, _ string, q url.Values) {
+		from, skip := q.Get("from"), q.Get("$skip")
+		switch asked[from]++; {
+		case asked[from] == 1 && from > "2026-02":
+			_, _ = io.WriteString(w, `{"available":0,"results":[]}`)
+		case skip != "0":
+			_, _ = io.WriteString(w, `{"available":2,"results":[]}`)
+		default:
+			_, _ = fmt.Fprintf(w, `{"available":2,"results":[{"id":"a %s"}]}`, from)
+		}
+	})
+	r := read(t, "orders", "0", "")
+	r.Since = time.Date(2026, 1, 10, 0, 0, 0, 0, time.UTC)
+	keys, _, err := all(t, s.source(nil), r)
+	slices.Sort(keys)
+	if got, want := len(slices.Compact(keys)), len(asked); err != nil || got != want {
+		t.Errorf("%d of %d orders: %v", got, want, err)
+	}
+}
