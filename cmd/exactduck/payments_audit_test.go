@@ -123,7 +123,6 @@ func (a *audit) withhold() {
 	if len(a.withheld[a.k]) == 0 && !identical(a.held, a.stored) {
 		a.errorf("the table changed by a run that was interrupted")
 	}
-	if a.line != nil {
-		a.withheld[a.k] = append(a.withheld[a.k], a.base, a.before, a.after)
-	}
+	a.withheld[a.k] = append(a.withheld[a.k], a.base, a.before, a.after)
+	a.read[a.k] = a.clock.time() // it may have been read
 }

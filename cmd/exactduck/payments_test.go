@@ -161,8 +161,8 @@ func (b *bookkeeper) check(result synced, before map[ofAccount]rowsOf, ended, in
 		for _, l := range lines(result, k.stream) {
 			if l.Scope == k.account && l.Status == "done" {
 				a.line = &l
-			} else if l.Scope == k.account && l.Inserted+l.Updated+l.Deleted > 0 {
-				partly = true
+			} else if l.Scope == k.account {
+				partly, b.read[k] = partly || l.Inserted+l.Updated+l.Deleted > 0, b.clock.time()
 			}
 		}
 		if ended && a.line == nil && b.expected(k, before) {

@@ -169,7 +169,7 @@ func (c *crawl) advance(p *pass, r reply, marks []mark, skip int) (over bool) {
 		return true
 	}
 	if r.fresh == 0 && r.records <= len(c.tail) {
-		if !p.ragged || c.beyond {
+		if p.ragged = p.ragged || r.records < len(c.tail); !p.ragged || c.beyond {
 			return true
 		}
 		c.beyond, c.offset, c.tail = true, skip+r.records, nil

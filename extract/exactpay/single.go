@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"exactduck/extract"
 	"exactduck/schema"
@@ -17,13 +18,14 @@ type single struct{}
 func (*single) kept(*resume) {}
 
 func (s *single) step(ctx context.Context, p *pass) (bool, error) {
-	r, err := p.ask(ctx, "", "", nil)
+	var keys []uint64
+	r, err := p.ask(ctx, "", "", func(row *row, _ bool) { keys = append(keys, row.key) })
 	if err != nil {
 		return false, err
 	}
 	over := r.records == 0 && r.total <= 0
 	if told := max(r.total, 0); !over && told <= int64(r.records) {
-		over, err = s.end(ctx, p, r.records)
+		over, err = s.end(ctx, p, keys)
 	}
 	if err != nil || over {
 		return over, err
@@ -35,13 +37,15 @@ func (s *single) step(ctx context.Context, p *pass) (bool, error) {
 	return false, nil
 }
 
-// end tells whether there is nothing new behind so many rows, or no way to ask for it.
-func (*single) end(ctx context.Context, p *pass, rows int) (bool, error) {
-	r, err := p.ask(ctx, fmt.Sprintf("$limit=%d&$skip=%d", pageSize, rows), "", nil)
+// end tells whether there is nothing behind these rows, or no way to ask for it: then they may come again
+// as they were.
+func (*single) end(ctx context.Context, p *pass, rows []uint64) (bool, error) {
+	var keys []uint64
+	r, err := p.ask(ctx, fmt.Sprintf("$limit=%d&$skip=%d", pageSize, len(rows)), "", func(row *row, _ bool) { keys = append(keys, row.key) })
 	if misunderstood(err) {
 		return true, nil
 	}
-	return r.fresh == 0, err
+	return err == nil && (r.records == 0 || slices.Equal(keys, rows)), err
 }
 
 // each reads a list of every row of another list: a page for a page of those.

@@ -1,6 +1,12 @@
 package exactpay_test
 
 import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 	"testing"
 
 	"exactduck/extract/sandbox/pay"
@@ -38,5 +44,28 @@ func TestCardsOnLaterPages(t *testing.T) {
 			m.must(m.run("exactpay/payment_methods", schema.Scope(account), true))
 			m.compare("exactpay/payment_methods", account, schema.Scope(account))
 		})
+	}
+}
+
+// A list that comes in another order while it is asked for what is behind its last row has more rows.
+func TestListsThatTurnWhileTheyAreRead(t *testing.T) {
+	asked := 0
+	s := serve(t, func(w http.ResponseWriter, _ string, q url.Values) {
+		var rows []string
+		for i := range 12 {
+			rows = append(rows, fmt.Sprintf(`{"code":"%02d"}`, i))
+		}
+		if asked++; asked > 1 {
+			slices.Reverse(rows)
+		}
+		var skip int
+		_, _ = fmt.Sscan(q.Get("$skip"), &skip)
+		rows = rows[min(skip, len(rows)):]
+		_, _ = io.WriteString(w, "["+strings.Join(rows[:min(10, len(rows))], ",")+"]")
+	})
+	keys, _, err := all(t, s.source(nil), read(t, "mcc", "0", ""))
+	slices.Sort(keys)
+	if err != nil || len(slices.Compact(keys)) != 12 {
+		t.Errorf("%d of 12 codes: %v", len(keys), err)
 	}
 }
