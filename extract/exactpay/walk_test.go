@@ -170,3 +170,34 @@ func TestEmptyAnswersThatSayZero(t *testing.T) {
 		t.Errorf("%d of %d orders: %v", got, want, err)
 	}
 }
+
+// Rows that only seem to be sorted, as they came one after the other, hide the one that came late.
+func TestRowsThatOnlySeemToBeSorted(t *testing.T) {
+	for _, partly := range []bool{true, false} {
+		l := &ledgerOf{rows: 40, tied: 1, cap: 16}
+		late := fmt.Sprintf(`{"paymentId":"late","createdAt":%q}`, l.at(5).Format(time.RFC3339))
+		s := serve(t, func(w http.ResponseWriter, _ string, q url.Values) {
+			var rows []string
+			for i := range l.rows {
+				if at := l.at(i).Format("2006-01-02T15:04:05.000Z"); at >= q.Get("createdAt[$gte]") {
+					rows = append(rows, fmt.Sprintf(`{"paymentId":"p%03d","createdAt":%q}`, i, at))
+				}
+			}
+			if l.at(5).Format("2006-01-02T15:04:05.000Z") >= q.Get("createdAt[$gte]") {
+				rows = append(rows, late)
+			}
+			var skip int
+			_, _ = fmt.Sscan(q.Get("$skip"), &skip)
+			rows = rows[min(skip, len(rows)):]
+			_, _ = io.WriteString(w, "["+strings.Join(rows[:min(l.cap, len(rows))], ",")+"]")
+		})
+		r := payments(t)
+		if partly {
+			r.From = l.from(l.rows / 2)
+		}
+		keys, _, err := all(t, s.source(nil), r)
+		if err != nil || !slices.Contains(keys, "late") {
+			t.Errorf("the late row is missing, partly %v: %v", partly, err)
+		}
+	}
+}
