@@ -23,6 +23,8 @@ const mixed = `      - crm/Accounts
 func TestQuietNightCostsTheMinimum(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, t.TempDir(), mixed, sandbox.Options{})
+	w.pipelineLines = withLake
+	w.reconfigure(mixed)
 	first := w.run(syncOptions{})
 	if sum := first.Totals(); sum.Inserted == 0 || sum.Inserted != sum.Rows || !first.Published.DuckDB || !first.Published.Parquet {
 		t.Fatalf("the first sync says %+v, published %+v", sum, first.Published)
