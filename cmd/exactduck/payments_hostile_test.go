@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -33,6 +34,19 @@ var dreaded = []string{
 	"permission lost", "permission lost and given back", "application token revoked", "user token over", "killed",
 	"429", "429 bare", "500", "500 cast", "502", "503", "503 html", "503 text", "504", "400", "401", "403", "redirect",
 	"cut before", "hang", "cut", "cut body", "truncated", "empty", "html",
+}
+
+// limited counts what a limit of calls refused.
+func (h *hardships) limited(answers []pay.Answer, w pay.Switches) {
+	for _, a := range answers {
+		switch {
+		case a.Status != http.StatusTooManyRequests || w.RateLimit == 0:
+		case w.BareLimits:
+			h.meet("429 bare")
+		default:
+			h.meet("429")
+		}
+	}
 }
 
 // told says how often each was met, and demands that each was where a campaign is long.
@@ -298,6 +312,7 @@ func TestNoPaymentIsLostAtAHostileService(t *testing.T) {
 			b.must(b.follow(t.Context(), true, syncOptions{}))
 			b.healed()
 			b.report()
+			hard.limited(b.pay.Answers(), w)
 		})
 	}
 	hard.told(t)
