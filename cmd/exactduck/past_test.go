@@ -47,7 +47,7 @@ func TestKilledRunsAreShown(t *testing.T) {
 		t.Fatalf("the runs are %+v", list.Runs)
 	}
 	var one pastRun
-	o.answered(&one, "runs", "show", "last")
+	o.answered(&one, "runs", "show", list.Runs[1].ID) // the first, with all of a stream
 	if !slices.ContainsFunc(one.Streams, func(s runs.Stream) bool { return s.Pages > 0 && s.Rows > 0 }) {
 		t.Errorf("the killed run did %+v", one.Streams)
 	}

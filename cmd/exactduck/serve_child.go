@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"syscall"
@@ -133,7 +134,8 @@ func (s *service) recordSince(pipeline string, begun time.Time) (runs.Record, bo
 }
 
 // adoptedBy is the configuration that serve tells its child to go by; "" for other processes. The child's
-// own children are told nothing and inherit no lock.
+// own children are told nothing and inherit no lock. A run that outlives its serve also outlives whoever
+// read the log of both: what it says into a broken pipe is lost, and it goes on.
 func adoptedBy() string {
 	path := os.Getenv(servedBy)
 	if path == "" {
@@ -141,6 +143,7 @@ func adoptedBy() string {
 	}
 	_ = os.Unsetenv(servedBy) // it has a name
 	unix.CloseOnExec(inherited)
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // unlike one that is ignored, not for its children
 	return path
 }
 

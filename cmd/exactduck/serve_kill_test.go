@@ -87,6 +87,31 @@ func TestServesThatAreKilled(t *testing.T) {
 	o.tidy()
 }
 
+// A run outlives its serve although nobody reads any more what it says.
+func TestARunOutlivesWhoReadsItsLog(t *testing.T) {
+	t.Parallel()
+	o, _ := newHurried(t)
+	o.sandbox.Fault(sandbox.Fault{Path: "/api/v1/", Nth: 2, Delay: 3 * time.Second})
+	s := o.started("serve", "--listen", "off", "-v")
+	o.run(0, "schedule", "run", "nightly", "-q")
+	latest := func() string {
+		all := o.ran()
+		if len(all) == 0 {
+			return ""
+		}
+		return all[len(all)-1].Status
+	}
+	o.until("a run is on", func() bool { return latest() == "running" })
+	if err := s.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-s.ended // from here on there is no other end of the pipe
+	o.until("no run is on", o.isIdle)
+	if status := latest(); status != "done" {
+		t.Errorf("it ends as %s", status)
+	}
+}
+
 // started is a server of which nothing is awaited.
 func (o *office) started(args ...string) *server {
 	o.t.Helper()
