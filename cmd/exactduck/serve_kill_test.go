@@ -105,7 +105,9 @@ func TestARunOutlivesWhoReadsItsLog(t *testing.T) {
 	if err := s.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	<-s.ended // from here on there is no other end of the pipe
+	if err := <-s.ended; err == nil { // from here on there is no other end of the pipe
+		t.Error("a serve that is killed ends well")
+	}
 	o.until("no run is on", o.isIdle)
 	if status := latest(); status != "done" {
 		t.Errorf("it ends as %s", status)
